@@ -1,0 +1,7 @@
+//! The `mana` binary: hands the arguments to the library and maps its result to an exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mana::run(std::env::args_os())
+}
