@@ -1,0 +1,14 @@
+//! Plain types and pure rules: no I/O, no clock, no environment.
+
+pub(crate) mod ids;
+pub(crate) mod key;
+pub(crate) mod masked;
+pub(crate) mod paths;
+pub(crate) mod pattern;
+pub(crate) mod rank;
+pub(crate) mod shell;
+pub(crate) mod signature;
+pub(crate) mod subject;
+pub(crate) mod text;
+pub(crate) mod tokens;
+pub(crate) mod trajectory;

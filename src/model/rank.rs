@@ -1,0 +1,403 @@
+//! Ranking: how likely a pattern is right here. Pure.
+//!
+//! Confidences are chances between 0 and 1. What was observed enters as the mean of a Beta
+//! posterior with a uniform prior (Laplace's rule of succession), never as a raw ratio, so that
+//! one lucky run does not count as certainty.
+
+use super::pattern::{Pattern, Tally};
+use super::signature::ErrorClass;
+use super::tokens;
+
+/// Match quality: the same command failed with the same error.
+pub(crate) const SAME_CALL: f64 = 1.0;
+/// Match quality: another command failed with the same error.
+pub(crate) const SAME_ERROR: f64 = 0.7;
+/// Match quality: the same command failed with another error.
+pub(crate) const SAME_COMMAND: f64 = 0.6;
+/// Confidence that a known file of the same name is what a missing path meant.
+pub(crate) const MEANT: f64 = 0.5;
+
+/// Below these, silence.
+pub(crate) const FAILED_THRESHOLD: f64 = 0.25;
+/// See [`FAILED_THRESHOLD`].
+pub(crate) const BEFORE_THRESHOLD: f64 = 0.2;
+/// See [`FAILED_THRESHOLD`].
+pub(crate) const DECISION_THRESHOLD: f64 = 0.2;
+/// See [`FAILED_THRESHOLD`].
+pub(crate) const PLACE_THRESHOLD: f64 = 0.03;
+/// A file that was named before in this context window is named again only from here on.
+pub(crate) const PLACE_AGAIN: f64 = 0.08;
+/// See [`FAILED_THRESHOLD`].
+pub(crate) const RECIPE_THRESHOLD: f64 = 0.5;
+/// Expected failures to save from which on a mistake stands in the brief.
+pub(crate) const COSTLY: f64 = 0.2;
+
+const DAY: f64 = 86_400_000.0;
+
+/// Days since `then`, never negative.
+pub(crate) fn age_days(then: i64, now: i64) -> f64 {
+    (now.saturating_sub(then).max(0) as f64) / DAY
+}
+
+/// Mean of the Beta posterior after `successes` of `trials` with a uniform prior.
+pub(crate) fn posterior(successes: f64, trials: f64) -> f64 {
+    (successes + 1.0) / (trials + 2.0)
+}
+
+/// Weight of something `days` old: halves every `half_life` days.
+pub(crate) fn decay(days: f64, half_life: f64) -> f64 {
+    (-days * std::f64::consts::LN_2 / half_life).exp()
+}
+
+/// Chance that a fix or pitfall helps, given how well it matches (0 to 1).
+pub(crate) fn fix(pattern: &Pattern, quality: f64) -> f64 {
+    let Tally { successes, failures, sessions, .. } = pattern.tally;
+    let held = if pattern.payload.remedy.is_empty() {
+        posterior(f64::from(sessions) - 1.0, f64::from(sessions))
+    } else {
+        posterior(f64::from(successes), f64::from(successes.max(failures)))
+    };
+    let routine = if pattern.payload.routine { 0.7 } else { 1.0 };
+    let proof = if pattern.payload.next_only { 0.6 } else { 1.0 };
+    quality * held * routine * proof
+}
+
+/// Chance that a decision applies, given the share of its subject that the prompt has.
+pub(crate) fn decision(pattern: &Pattern, overlap: f64) -> f64 {
+    let standing = if pattern.payload.standing { 0.9 } else { 0.7 };
+    standing * overlap
+}
+
+/// How well a command is worth naming: its chance to work, less for rare, old and long ones.
+pub(crate) fn recipe(pattern: &Pattern, now: i64) -> f64 {
+    let Tally { successes, failures, sessions, last, .. } = pattern.tally;
+    let works = posterior(f64::from(successes), f64::from(successes + failures));
+    // A check may fail because of what it checks; that it ran often says that it is the one.
+    let used = 1.0 - 0.5_f64.powf(f64::from(sessions));
+    let fresh = decay(age_days(last, now), 60.0);
+    let plain = 1.0 / (1.0 + (pattern.text.len() as f64 / 60.0).powi(2));
+    0.25 * works + 0.35 * used + 0.1 * fresh + 0.3 * plain
+}
+
+/// Failures that naming a mistake at the start may save: how often it came back, how lately, and
+/// how sure the remedy is.
+pub(crate) fn costliness(pattern: &Pattern, now: i64) -> f64 {
+    // What happened once may have been a slip; with the project's own commands it is more likely
+    // to be something that holds here.
+    let own = matches!(
+        pattern.category.as_str(),
+        "test"
+            | "build"
+            | "lint"
+            | "format"
+            | "typecheck"
+            | "run"
+            | "install"
+            | "release"
+            | "other"
+    );
+    let guess = pattern.payload.routine || pattern.payload.next_only || !own;
+    let once = if guess { 1.0 } else { 0.6 };
+    let recurring = f64::from(pattern.tally.sessions) - once;
+    recurring * decay(age_days(pattern.tally.last, now), 30.0) * fix(pattern, 1.0)
+}
+
+/// Chance that the command fails in the known way, from its base rate and the pattern's share.
+pub(crate) fn before_command(pattern: &Pattern, runs: u32, failures: u32) -> f64 {
+    let fails = f64::from(failures) / (f64::from(runs) + 2.0);
+    fails * fix(pattern, 1.0)
+}
+
+/// Quality of a match by words: the share of the query's terms that the trigger has.
+pub(crate) fn lexical(
+    terms: &[String],
+    trigger: &str,
+    same_program: bool,
+    class: ErrorClass,
+) -> f64 {
+    let overlap = overlap(terms, &tokens::distinct(trigger));
+    let program = if same_program { 1.0 } else { 0.6 };
+    let class = if class.is_mistake() { 1.0 } else { 0.8 };
+    0.9 * overlap * program * class
+}
+
+/// Whether a term is rare enough to mean something, given in how many of the documents it stands.
+pub(crate) fn is_telling(df: u32, documents: u32) -> bool {
+    df <= documents / 20 + 1
+}
+
+/// Share of the weight of `subject`'s terms that `asked` has, where a term weighs by its rarity
+/// (Robertson and Spärck Jones' inverse document frequency) among `documents`; 0 unless at least
+/// two of them are shared and rare enough to mean something.
+pub(crate) fn weighted_overlap(asked: &[String], subject: &[(String, u32)], documents: u32) -> f64 {
+    let weight =
+        |df: u32| ((f64::from(documents.max(1)) + 1.0) / (f64::from(df) + 0.5)).ln().max(0.0);
+    let (mut shared, mut all, mut rare) = (0.0, 0.0, 0);
+    for (term, df) in subject {
+        all += weight(*df);
+        if asked.contains(term) {
+            shared += weight(*df);
+            rare += usize::from(is_telling(*df, documents));
+        }
+    }
+    if rare < 2 || all <= 0.0 { 0.0 } else { shared / all }
+}
+
+/// Share of the smaller of two term sets that lies in the other.
+pub(crate) fn overlap(a: &[String], b: &[String]) -> f64 {
+    let smaller = a.len().min(b.len());
+    if smaller < 2 {
+        return 0.0;
+    }
+    let shared = a.iter().filter(|term| b.contains(term)).count();
+    shared as f64 / smaller as f64
+}
+
+/// What is known of a file as an answer to a prompt.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(crate) struct Place {
+    /// BM25 score over path, symbols and earlier prompts.
+    pub(crate) bm25: f64,
+    /// The same relative to the best file.
+    pub(crate) relative: f64,
+    /// BM25 over the path alone.
+    pub(crate) path: f64,
+    /// BM25 over the words of earlier prompts alone.
+    pub(crate) words: f64,
+    /// BM25 of the prompt's identifiers over its symbols, and relative to the best file.
+    pub(crate) symbols: (f64, f64),
+    /// Its name stands in the prompt.
+    pub(crate) mentioned: bool,
+    /// Its name stands there with its folder.
+    pub(crate) spelled: bool,
+    /// Episodes that changed it.
+    pub(crate) edits: u32,
+    /// Episodes that only read it.
+    pub(crate) reads: u32,
+    /// Days from the last work on it to the project's last activity.
+    pub(crate) age_days: f64,
+    /// Share of the changes of a file of this session in which it changed too.
+    pub(crate) company: f64,
+}
+
+/// What is known of a prompt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Asked {
+    /// Different terms in it: long prompts score higher without meaning more.
+    pub(crate) terms: usize,
+    /// The session has worked on files already: the next prompt is often about those.
+    pub(crate) midway: bool,
+}
+
+/// Chance that a prompt leads to this file.
+///
+/// A logistic model; the weights were fitted on replayed sessions of seven projects (each prompt
+/// with its candidates, learned from earlier sessions only), and hold up when fitted on one
+/// project and tried on another. `docs/learning.md` has the method.
+pub(crate) fn place(place: &Place, asked: &Asked) -> f64 {
+    let flag = |on: bool| if on { 1.0 } else { 0.0 };
+    let z = -3.88
+        + 0.47 * place.relative
+        + 0.040 * place.bm25.min(40.0)
+        + 0.228 * place.path
+        + 0.034 * place.words
+        + 1.34 * place.symbols.1
+        + 0.084 * place.symbols.0.min(20.0)
+        + 1.96 * flag(place.mentioned)
+        + 1.37 * flag(place.spelled)
+        + 0.17 * f64::from(place.edits).ln_1p()
+        + 0.26 * f64::from(place.reads).ln_1p()
+        + 0.59 * decay(place.age_days, 2.0)
+        + 0.46 * decay(place.age_days, 10.0)
+        + 1.45 * place.company
+        - 0.79 * (asked.terms as f64).ln_1p()
+        - 1.34 * flag(asked.midway);
+    1.0 / (1.0 + (-z).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::ids::PatternId;
+    use crate::model::pattern::{Kind, Payload, State};
+
+    #[test]
+    fn posteriors_start_at_even_chances() {
+        assert!((posterior(0.0, 0.0) - 0.5).abs() < 1e-12);
+        assert!(posterior(1.0, 1.0) < 0.7);
+        assert!(posterior(50.0, 50.0) > 0.95);
+    }
+
+    fn pattern(text: &str, category: &str, payload: Payload, tally: Tally) -> Pattern {
+        Pattern {
+            row: 1,
+            id: PatternId::derive("fix", "p", text, ""),
+            kind: Kind::Fix,
+            project: Some(1),
+            tool: "Bash".into(),
+            category: category.into(),
+            trigger: text.into(),
+            text: text.into(),
+            payload,
+            state: State::Active,
+            tally,
+        }
+    }
+
+    fn seen(successes: u32, failures: u32, sessions: u32, days: i64) -> Tally {
+        Tally { successes, failures, sessions, first: 0, last: -days * 86_400_000 }
+    }
+
+    fn remedy() -> Payload {
+        Payload { remedy: vec!["make all".into()], ..Payload::default() }
+    }
+
+    #[test]
+    fn a_fix_is_surer_with_evidence_and_a_close_match() {
+        let of = |payload, tally, quality| fix(&pattern("x", "test", payload, tally), quality);
+        let sure = of(remedy(), seen(9, 9, 4, 0), SAME_CALL);
+        let once = of(remedy(), seen(1, 1, 1, 0), SAME_CALL);
+        assert!(sure > once && once > FAILED_THRESHOLD, "{sure} {once}");
+        assert!(of(remedy(), seen(1, 9, 4, 0), SAME_CALL) < FAILED_THRESHOLD, "it mostly failed");
+        for (better, worse) in [(SAME_CALL, SAME_ERROR), (SAME_ERROR, SAME_COMMAND)] {
+            assert!(of(remedy(), seen(1, 1, 1, 0), better) > of(remedy(), seen(1, 1, 1, 0), worse));
+        }
+        let routine = Payload { routine: true, ..remedy() };
+        let next = Payload { next_only: true, ..remedy() };
+        assert!(of(routine, seen(1, 1, 1, 0), 1.0) < once);
+        assert!(of(next, seen(1, 1, 1, 0), 1.0) < once);
+        // Without a remedy it is only as sure as it came back.
+        let back = |sessions| of(Payload::default(), seen(0, sessions, sessions, 0), 1.0);
+        assert!(back(1) < back(2) && back(2) < back(9));
+    }
+
+    #[test]
+    fn recipes_that_work_often_lately_and_are_short_come_first() {
+        let of = |text: &str, tally| recipe(&pattern(text, "test", Payload::default(), tally), 0);
+        let plain = of("`npm test`", seen(9, 1, 4, 1));
+        let long = format!("`npm test -- {}`", "--grep some-words ".repeat(8));
+        for (worse, name) in [
+            (of("`npm test`", seen(9, 9, 4, 1)), "it fails"),
+            (of("`npm test`", seen(9, 1, 1, 1)), "it ran in one session"),
+            (of("`npm test`", seen(9, 1, 4, 200)), "it is old"),
+            (of(&long, seen(9, 1, 4, 1)), "it is long"),
+        ] {
+            assert!(worse < plain, "{name}");
+        }
+        assert!(plain > RECIPE_THRESHOLD);
+    }
+
+    #[test]
+    fn what_recurs_lately_is_costly() {
+        let of =
+            |category: &str, payload, tally| costliness(&pattern("x", category, payload, tally), 0);
+        let thrice = of("test", remedy(), seen(3, 3, 3, 1));
+        assert!(thrice > COSTLY, "{thrice}");
+        assert!(of("test", remedy(), seen(3, 3, 3, 90)) < thrice, "long ago");
+        assert!(of("test", remedy(), seen(3, 3, 1, 1)) < thrice, "in one session");
+        // Once is enough only for the project's own commands with a proven remedy.
+        let once = seen(1, 1, 1, 0);
+        assert!(of("test", remedy(), once) > COSTLY);
+        assert!(of("vcs", remedy(), once) <= 0.0);
+        assert!(of("test", Payload { next_only: true, ..remedy() }, once) <= 0.0);
+        assert!(of("test", Payload { routine: true, ..remedy() }, once) <= 0.0);
+    }
+
+    #[test]
+    fn a_command_that_mostly_works_gets_no_warning() {
+        let known = pattern("x", "test", remedy(), seen(3, 3, 3, 0));
+        assert!(before_command(&known, 3, 3) > BEFORE_THRESHOLD);
+        assert!(before_command(&known, 30, 3) < BEFORE_THRESHOLD);
+        assert!(before_command(&known, 0, 0) <= 0.0);
+    }
+
+    #[test]
+    fn like_words_count_less_than_the_same_call() {
+        let terms = tokens::distinct("make e2e no rule to make target");
+        let of = |same_program, class| {
+            lexical(&terms, "make e2e no rule to make target", same_program, class)
+        };
+        let best = of(true, ErrorClass::ScriptNotFound);
+        assert!(best < SAME_CALL && best > of(false, ErrorClass::ScriptNotFound));
+        assert!(best > of(true, ErrorClass::TestFailure));
+        assert!(lexical(&terms, "cargo build", true, ErrorClass::Usage) <= 0.0);
+    }
+
+    #[test]
+    fn a_subject_is_met_by_two_of_its_rare_terms() {
+        let asked: Vec<String> = ["csv", "export", "the"].map(String::from).into();
+        let subject = |terms: &[(&str, u32)]| -> Vec<(String, u32)> {
+            terms.iter().map(|(term, df)| (term.to_string(), *df)).collect()
+        };
+        let of = |terms: &[(&str, u32)]| weighted_overlap(&asked, &subject(terms), 100);
+        assert!((of(&[("csv", 1), ("export", 2)]) - 1.0).abs() < 1e-12);
+        assert!(of(&[("csv", 1), ("export", 2), ("comma", 1), ("quote", 1)]) < 0.6);
+        assert!(of(&[("csv", 1), ("the", 90), ("comma", 1)]) <= 0.0, "one rare term");
+        assert!(of(&[("the", 90), ("export", 60)]) <= 0.0, "common terms");
+        assert!(weighted_overlap(&asked, &[], 0) <= 0.0);
+    }
+
+    #[test]
+    fn each_sign_makes_a_file_likelier() {
+        let asked = Asked { terms: 12, midway: false };
+        let weak = Place { relative: 0.5, bm25: 4.0, age_days: 20.0, ..Place::default() };
+        let least = place(&weak, &asked);
+        for (name, stronger) in [
+            ("score", Place { relative: 1.0, bm25: 8.0, ..weak }),
+            ("path", Place { path: 3.0, ..weak }),
+            ("words", Place { words: 3.0, ..weak }),
+            ("symbols", Place { symbols: (5.0, 1.0), ..weak }),
+            ("name", Place { mentioned: true, ..weak }),
+            ("edits", Place { edits: 4, ..weak }),
+            ("reads", Place { reads: 4, ..weak }),
+            ("recent", Place { age_days: 0.5, ..weak }),
+            ("company", Place { company: 0.7, ..weak }),
+        ] {
+            assert!(place(&stronger, &asked) > least, "{name}");
+        }
+        let mentioned = Place { mentioned: true, ..weak };
+        assert!(place(&Place { spelled: true, ..mentioned }, &asked) > place(&mentioned, &asked));
+        assert!(place(&weak, &Asked { midway: true, ..asked }) < least);
+        assert!(place(&weak, &Asked { terms: 60, ..asked }) < least);
+    }
+
+    proptest! {
+        #[test]
+        fn chances_are_chances(
+            successes in 0_u32..1_000, failures in 0_u32..1_000, sessions in 0_u32..100,
+            last: i64, now: i64, quality in 0.0..=1.0_f64, bm25 in 0.0..1e4_f64, terms in 0_usize..200,
+        ) {
+            let tally = Tally { successes, failures, sessions, first: last, last };
+            for payload in [remedy(), Payload::default()] {
+                let pattern = pattern("x", "test", payload, tally);
+                let place = Place { bm25, relative: 1.0, age_days: age_days(last, now), ..Place::default() };
+                for chance in [
+                    fix(&pattern, quality),
+                    decision(&pattern, quality),
+                    recipe(&pattern, now),
+                    before_command(&pattern, successes + failures, failures),
+                    super::place(&place, &Asked { terms, midway: false }),
+                ] {
+                    prop_assert!((0.0..=1.0).contains(&chance), "{}", chance);
+                }
+                prop_assert!(costliness(&pattern, now).is_finite());
+            }
+        }
+    }
+
+    #[test]
+    fn decay_halves() {
+        assert!((decay(7.0, 7.0) - 0.5).abs() < 1e-12);
+        assert!((decay(0.0, 7.0) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn overlap_is_a_share_of_the_smaller_side() {
+        let words = |s: &str| s.split(' ').map(String::from).collect::<Vec<_>>();
+        assert!((overlap(&words("a b c d"), &words("a b")) - 1.0).abs() < 1e-12);
+        assert!((overlap(&words("a b"), &words("b c")) - 0.5).abs() < 1e-12);
+        assert!(overlap(&words("a"), &words("a")) < 1e-12);
+    }
+}
