@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 mod model;
+mod redact;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
