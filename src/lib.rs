@@ -8,6 +8,7 @@
 
 mod model;
 mod redact;
+mod storage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

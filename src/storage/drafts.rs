@@ -1,0 +1,366 @@
+//! What trajectories propose, and the patterns made of it.
+//!
+//! Every trajectory keeps its own proposal of a pattern's words, beside its evidence. The pattern
+//! is made of all of them: the wording with the newest evidence, all keys, sums over the
+//! evidence. So a trajectory that is extracted again leaves nothing behind of what it said
+//! before, and the order of learning leaves no trace.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{OptionalExtension, params};
+
+use super::documents::Document;
+use super::error::{Attempt, StorageError};
+use super::open::Store;
+use super::patterns::{kind_term, scope_term};
+use super::steps::StoredTrajectory;
+use crate::model::ids::PatternId;
+use crate::model::pattern::{Draft, Kind, Payload, State, Tally, state_by_evidence};
+use crate::model::tokens;
+
+/// The words of a pattern, as it has them or as a trajectory proposes them.
+#[derive(PartialEq, Debug)]
+struct Wording {
+    tool: String,
+    category: String,
+    trigger: String,
+    text: String,
+    payload: String,
+}
+
+/// A pattern's row as far as a refresh needs it.
+struct Current {
+    kind: i64,
+    project: Option<i64>,
+    state: i64,
+    wording: Wording,
+}
+
+impl Store {
+    /// Stores a draft with its evidence and returns the pattern's row, which the caller has to
+    /// refresh; `None` for a pattern that the user had forgotten.
+    pub(super) fn put_draft(
+        &mut self,
+        trajectory: &StoredTrajectory,
+        project_key: &str,
+        draft: &Draft,
+        now: i64,
+    ) -> Result<Option<i64>, StorageError> {
+        let id = draft.id(project_key);
+        if self.forgets && self.is_forgotten(id.as_bytes())? {
+            return Ok(None);
+        }
+        let row = match self.pattern_row(id)? {
+            Some(row) => row,
+            None => self.insert_pattern(id, trajectory.project, draft.kind, now)?,
+        };
+        let newest = draft.evidence.iter().map(|evidence| evidence.at).max().unwrap_or(0);
+        let keys: Vec<u8> = draft.keys.iter().flat_map(|key| key.to_i64().to_le_bytes()).collect();
+        self.conn()
+            .prepare_cached(
+                "INSERT OR REPLACE INTO drafts (trajectory, pattern, newest, tool, category,
+                                                trigger, text, payload, keys)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )
+            .and_then(|mut insert| {
+                insert.execute(params![
+                    trajectory.id,
+                    row,
+                    newest,
+                    draft.tool,
+                    draft.category,
+                    draft.trigger,
+                    draft.text,
+                    payload_json(&draft.payload),
+                    keys,
+                ])
+            })
+            .attempt("store a pattern's words")?;
+        for evidence in &draft.evidence {
+            // A step that another trajectory had before it turned out to be this one's.
+            self.conn()
+                .prepare_cached(
+                    "INSERT INTO evidence (pattern, step, role, trajectory, at)
+                     VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT (pattern, step, role) DO UPDATE SET
+                         trajectory = excluded.trajectory, at = excluded.at",
+                )
+                .and_then(|mut insert| {
+                    insert.execute(params![
+                        row,
+                        evidence.step.as_bytes(),
+                        evidence.role as i64,
+                        trajectory.id,
+                        evidence.at
+                    ])
+                })
+                .attempt("store a pattern's evidence")?;
+        }
+        Ok(Some(row))
+    }
+
+    fn pattern_row(&mut self, id: PatternId) -> Result<Option<i64>, StorageError> {
+        self.conn()
+            .prepare_cached("SELECT row FROM patterns WHERE id = ?1")
+            .and_then(|mut query| query.query_row([id.as_bytes()], |row| row.get(0)).optional())
+            .attempt("look up a pattern")
+    }
+
+    /// A pattern without words yet: its refresh fills them in.
+    fn insert_pattern(
+        &mut self,
+        id: PatternId,
+        project: i64,
+        kind: Kind,
+        now: i64,
+    ) -> Result<i64, StorageError> {
+        let hlc = self.tick(now)?;
+        self.conn()
+            .prepare_cached(
+                "INSERT INTO patterns (id, kind, project, tool, category, trigger, text, payload,
+                                       state, hlc, origin)
+                 VALUES (?1, ?2, ?3, '', '', '', '', '{}', ?4, ?5,
+                         (SELECT value FROM meta WHERE key = 'device'))",
+            )
+            .and_then(|mut insert| {
+                insert.execute(params![
+                    id.as_bytes(),
+                    kind as i64,
+                    project,
+                    State::Candidate as i64,
+                    hlc,
+                ])
+            })
+            .attempt("store a pattern")?;
+        Ok(self.conn().last_insert_rowid())
+    }
+
+    /// Brings a pattern's words, keys, sums and state in line with what the trajectories say; one
+    /// of which none says anything is dropped. Returns its document if that changes.
+    pub(super) fn refresh_pattern(
+        &mut self,
+        row: i64,
+        now: i64,
+    ) -> Result<Option<Document>, StorageError> {
+        let tally = self.tally(row)?;
+        let wording = self.best_wording(row)?;
+        let Some(wording) = wording.filter(|_| tally.successes + tally.failures > 0) else {
+            return self.drop_pattern(row).map(Some);
+        };
+        let current = self.current(row)?;
+        if wording != current.wording {
+            self.reword_pattern(row, &wording, now)?;
+        }
+        self.refresh_keys(row)?;
+        let payload = serde_json::from_str(&wording.payload).unwrap_or_default();
+        let state = match State::from_number(current.state) {
+            State::Candidate | State::Active => {
+                let kind = Kind::from_number(current.kind).unwrap_or(Kind::Skill);
+                state_by_evidence(kind, &payload, &tally)
+            }
+            // What was set aside stays so, however often it is seen.
+            held => held,
+        };
+        self.store_tally(row, &tally, state)?;
+        Ok(document(row, &current, &wording))
+    }
+
+    fn tally(&mut self, row: i64) -> Result<Tally, StorageError> {
+        self.conn()
+            .prepare_cached(
+                "SELECT coalesce(sum(e.role = 1), 0), coalesce(sum(e.role = 2), 0),
+                        count(DISTINCT t.session), coalesce(min(e.at), 0), coalesce(max(e.at), 0)
+                 FROM evidence e JOIN trajectories t ON t.id = e.trajectory
+                 WHERE e.pattern = ?1",
+            )
+            .and_then(|mut query| {
+                query.query_row([row], |r| {
+                    Ok(Tally {
+                        successes: r.get(0)?,
+                        failures: r.get(1)?,
+                        sessions: r.get(2)?,
+                        first: r.get(3)?,
+                        last: r.get(4)?,
+                    })
+                })
+            })
+            .attempt("sum up a pattern's evidence")
+    }
+
+    /// The wording with the newest evidence; of several at the same instant the greatest text.
+    fn best_wording(&mut self, row: i64) -> Result<Option<Wording>, StorageError> {
+        self.conn()
+            .prepare_cached(
+                "SELECT tool, category, trigger, text, payload FROM drafts WHERE pattern = ?1
+                 ORDER BY newest DESC, text DESC, trigger DESC, payload DESC, tool DESC,
+                          category DESC
+                 LIMIT 1",
+            )
+            .and_then(|mut query| query.query_row([row], |r| wording_from(r, 0)).optional())
+            .attempt("read a pattern's words")
+    }
+
+    fn current(&mut self, row: i64) -> Result<Current, StorageError> {
+        self.conn()
+            .prepare_cached(
+                "SELECT kind, project, state, tool, category, trigger, text, payload
+                 FROM patterns WHERE row = ?1",
+            )
+            .and_then(|mut query| {
+                query.query_row([row], |r| {
+                    Ok(Current {
+                        kind: r.get(0)?,
+                        project: r.get(1)?,
+                        state: r.get(2)?,
+                        wording: wording_from(r, 3)?,
+                    })
+                })
+            })
+            .attempt("read a pattern")
+    }
+
+    fn reword_pattern(
+        &mut self,
+        row: i64,
+        wording: &Wording,
+        now: i64,
+    ) -> Result<(), StorageError> {
+        let hlc = self.tick(now)?;
+        self.conn()
+            .prepare_cached(
+                "UPDATE patterns SET tool = ?2, category = ?3, trigger = ?4, text = ?5,
+                     payload = ?6, hlc = ?7
+                 WHERE row = ?1",
+            )
+            .and_then(|mut update| {
+                update.execute(params![
+                    row,
+                    wording.tool,
+                    wording.category,
+                    wording.trigger,
+                    wording.text,
+                    wording.payload,
+                    hlc
+                ])
+            })
+            .map(drop)
+            .attempt("store a pattern's words")
+    }
+
+    /// Brings a pattern's keys in line with those of its drafts.
+    fn refresh_keys(&mut self, row: i64) -> Result<(), StorageError> {
+        let proposed: BTreeSet<i64> = {
+            let mut query = self
+                .conn()
+                .prepare_cached("SELECT DISTINCT keys FROM drafts WHERE pattern = ?1")
+                .attempt("read a pattern's keys")?;
+            let rows = query.query_map([row], |r| r.get::<_, Vec<u8>>(0));
+            let blobs: Vec<Vec<u8>> =
+                rows.and_then(Iterator::collect).attempt("read a pattern's keys")?;
+            blobs.iter().flat_map(|blob| keys_from(blob)).collect()
+        };
+        let known: BTreeSet<i64> = {
+            let mut query = self
+                .conn()
+                .prepare_cached("SELECT key FROM pattern_keys WHERE pattern = ?1")
+                .attempt("read a pattern's keys")?;
+            let rows = query.query_map([row], |r| r.get(0));
+            rows.and_then(Iterator::collect).attempt("read a pattern's keys")?
+        };
+        let changes = [
+            ("INSERT INTO pattern_keys (key, pattern) VALUES (?1, ?2)", &proposed, &known),
+            ("DELETE FROM pattern_keys WHERE key = ?1 AND pattern = ?2", &known, &proposed),
+        ];
+        for (sql, these, others) in changes {
+            for key in these.difference(others) {
+                self.conn()
+                    .prepare_cached(sql)
+                    .and_then(|mut change| change.execute([*key, row]))
+                    .attempt("store a pattern's keys")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn store_tally(&mut self, row: i64, tally: &Tally, state: State) -> Result<(), StorageError> {
+        self.conn()
+            .prepare_cached(
+                "UPDATE patterns SET successes = ?2, failures = ?3, sessions = ?4, first = ?5,
+                     last = ?6, state = ?7
+                 WHERE row = ?1",
+            )
+            .and_then(|mut update| {
+                update.execute(params![
+                    row,
+                    tally.successes,
+                    tally.failures,
+                    tally.sessions,
+                    tally.first,
+                    tally.last,
+                    state as i64
+                ])
+            })
+            .attempt("store a pattern's sums")?;
+        self.conn()
+            .prepare_cached(
+                "INSERT INTO counts (pattern, incarnation, successes, failures)
+                 SELECT id, (SELECT value FROM meta WHERE key = 'incarnation'), ?2, ?3
+                 FROM patterns WHERE row = ?1
+                 ON CONFLICT (pattern, incarnation) DO UPDATE SET
+                     successes = max(successes, excluded.successes),
+                     failures = max(failures, excluded.failures)",
+            )
+            .and_then(|mut upsert| upsert.execute(params![row, tally.successes, tally.failures]))
+            .map(drop)
+            .attempt("store a pattern's counts")
+    }
+
+    /// Drops a pattern with its keys, evidence and words, and returns the document to remove. Its
+    /// counts stay: they never decrease.
+    pub(super) fn drop_pattern(&mut self, row: i64) -> Result<Document, StorageError> {
+        self.conn()
+            .prepare_cached("DELETE FROM patterns WHERE row = ?1")
+            .and_then(|mut delete| delete.execute([row]))
+            .attempt("drop a pattern")?;
+        Ok(Document { row, replaces: true, columns: None })
+    }
+}
+
+/// The document of a pattern that has `wording` from now on, unless it stays what it was.
+fn document(row: i64, current: &Current, wording: &Wording) -> Option<Document> {
+    let before = &current.wording;
+    if wording.trigger == before.trigger && wording.text == before.text {
+        return None;
+    }
+    let kind = Kind::from_number(current.kind).unwrap_or(Kind::Skill);
+    Some(Document {
+        row,
+        // A new pattern has no words before its first refresh.
+        replaces: !(before.trigger.is_empty() && before.text.is_empty()),
+        columns: Some([
+            format!("{} {}", scope_term(current.project), kind_term(kind)),
+            tokens::joined(&wording.trigger),
+            tokens::joined(&wording.text),
+        ]),
+    })
+}
+
+fn wording_from(row: &rusqlite::Row<'_>, at: usize) -> Result<Wording, rusqlite::Error> {
+    Ok(Wording {
+        tool: row.get(at)?,
+        category: row.get(at + 1)?,
+        trigger: row.get(at + 2)?,
+        text: row.get(at + 3)?,
+        payload: row.get(at + 4)?,
+    })
+}
+
+/// The keys that a draft's column holds.
+fn keys_from(blob: &[u8]) -> impl Iterator<Item = i64> {
+    blob.chunks_exact(8)
+        .map(|bytes| i64::from_le_bytes(bytes.try_into().expect("the chunk has 8 bytes")))
+}
+
+fn payload_json(payload: &Payload) -> String {
+    serde_json::to_string(payload).expect("a payload has only string keys")
+}

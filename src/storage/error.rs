@@ -1,0 +1,129 @@
+//! What can go wrong in the store.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// A failure of the store. The text names what was attempted; the cause is the source.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub(crate) enum StorageError {
+    /// The database file cannot be opened.
+    #[error("cannot open the database {path}")]
+    Open {
+        /// The database file.
+        path: PathBuf,
+        /// SQLite's answer.
+        source: rusqlite::Error,
+    },
+    /// There is no database yet.
+    #[error("nothing has been learned yet: {path} does not exist")]
+    Missing {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// The database was written by a newer release.
+    #[error("the database {path} has schema {found}, this mana knows up to {known}")]
+    Newer {
+        /// The database file.
+        path: PathBuf,
+        /// Schema number in the file.
+        found: i64,
+        /// Newest schema number of this binary.
+        known: i64,
+    },
+    /// The database was written by an older release, and nobody has brought it up to date yet.
+    #[error("the database {path} has schema {found}, this mana needs {known}")]
+    Older {
+        /// The database file.
+        path: PathBuf,
+        /// Schema number in the file.
+        found: i64,
+        /// Schema number that this binary reads.
+        known: i64,
+    },
+    /// The file is no database, or a damaged one.
+    #[error("the database {path} is damaged: {what}")]
+    Damaged {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite says about it.
+        what: String,
+    },
+    /// Another process is writing.
+    #[error("another mana is writing to {path}")]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// A folder or file of the home cannot be made or read.
+    #[error("cannot {attempt} {path}")]
+    File {
+        /// The attempt as a verb.
+        attempt: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A process that reads holds on to old content, so that it cannot be wiped yet.
+    #[error("another process is reading {path}, so what was forgotten is still in its log")]
+    Read {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// A query failed.
+    #[error("cannot {attempt}")]
+    Query {
+        /// The attempt as a verb with its object.
+        attempt: &'static str,
+        /// SQLite's answer.
+        source: rusqlite::Error,
+    },
+}
+
+impl StorageError {
+    /// Whether the store has nothing to answer with yet, which is no fault.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing { .. })
+    }
+
+    /// Whether the database's content is damaged, so that only a new one helps.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Open { source, .. } | Self::Query { source, .. } => is_damage(source),
+            _ => false,
+        }
+    }
+
+    /// Whether another process holds the write lock.
+    pub(crate) fn is_locked(&self) -> bool {
+        matches!(self, Self::Locked { .. })
+    }
+}
+
+/// Whether SQLite's answer says that the file is damaged or no database.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    match error {
+        // Values that no statement of ours has written.
+        rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::Utf8Error(..) => true,
+        other => matches!(other.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)),
+    }
+}
+
+/// Adds what was attempted to a result of SQLite.
+pub(crate) trait Attempt<T> {
+    /// Names the attempt as a verb with its object.
+    fn attempt(self, attempt: &'static str) -> Result<T, StorageError>;
+}
+
+impl<T> Attempt<T> for Result<T, rusqlite::Error> {
+    fn attempt(self, attempt: &'static str) -> Result<T, StorageError> {
+        self.map_err(|source| StorageError::Query { attempt, source })
+    }
+}

@@ -1,0 +1,260 @@
+//! Stores what extraction found in a trajectory, replacing what it found there before.
+
+use std::collections::BTreeSet;
+
+use rusqlite::params;
+
+use super::error::{Attempt, StorageError};
+use super::open::{Reader, Store};
+use super::steps::StoredTrajectory;
+use crate::model::ids::{PatternId, StepId};
+use crate::model::key::{Key, Space};
+use crate::model::paths;
+use crate::model::pattern::Draft;
+
+/// Everything that one trajectory says.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Extract {
+    /// Patterns with their evidence.
+    pub(crate) drafts: Vec<Draft>,
+    /// Files that its episodes worked on.
+    pub(crate) touches: Vec<Touch>,
+    /// Commands that it ran.
+    pub(crate) commands: Vec<CommandRun>,
+}
+
+/// A file in an episode.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Touch {
+    /// Path relative to the project's folder.
+    pub(crate) path: String,
+    /// The prompt's step.
+    pub(crate) episode: StepId,
+    /// Whether the episode changed it (or only read it).
+    pub(crate) edited: bool,
+    /// When, in milliseconds since the Unix epoch.
+    pub(crate) at: i64,
+    /// Terms of the prompt, separated by spaces.
+    pub(crate) words: String,
+    /// Identifiers on its changed or defining lines, separated by spaces.
+    pub(crate) symbols: String,
+}
+
+/// How often a command ran in a trajectory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct CommandRun {
+    /// The command's key.
+    pub(crate) key: Key,
+    /// Runs with a known outcome.
+    pub(crate) runs: u32,
+    /// Failed ones among them.
+    pub(crate) failures: u32,
+}
+
+/// Touches of a file that make its document, newest first: older ones say little of what it is
+/// now, and the bound keeps the refresh of a busy file cheap.
+const TOUCHES_PER_DOCUMENT: u32 = 40;
+
+impl Reader {
+    fn drafted_patterns(&self, trajectory: i64) -> Result<Vec<i64>, StorageError> {
+        let mut query = self
+            .conn
+            .prepare_cached("SELECT pattern FROM drafts WHERE trajectory = ?1")
+            .attempt("list a trajectory's patterns")?;
+        let rows = query.query_map([trajectory], |row| row.get(0));
+        rows.and_then(Iterator::collect).attempt("list a trajectory's patterns")
+    }
+
+    fn touched_files(&self, trajectory: i64) -> Result<Vec<i64>, StorageError> {
+        let mut query = self
+            .conn
+            .prepare_cached("SELECT DISTINCT file FROM touches WHERE trajectory = ?1")
+            .attempt("list a trajectory's files")?;
+        let rows = query.query_map([trajectory], |row| row.get(0));
+        rows.and_then(Iterator::collect).attempt("list a trajectory's files")
+    }
+
+    /// Words (of prompts that changed the file) and symbols of a file's newest touches.
+    pub(super) fn file_document(&self, file: i64) -> Result<(String, String), StorageError> {
+        let mut query = self
+            .conn
+            .prepare_cached(
+                "SELECT edited, words, symbols FROM touches WHERE file = ?1
+                 ORDER BY at DESC, episode LIMIT ?2",
+            )
+            .attempt("read a file's episodes")?;
+        let mut rows =
+            query.query(params![file, TOUCHES_PER_DOCUMENT]).attempt("read a file's episodes")?;
+        let (mut words, mut symbols) = (String::new(), BTreeSet::new());
+        while let Some(row) = rows.next().attempt("read a file's episodes")? {
+            let fields: Result<(bool, String, String), rusqlite::Error> =
+                (|| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))();
+            let (edited, said, seen) = fields.attempt("read a file's episodes")?;
+            if edited {
+                words.push_str(&said);
+                words.push(' ');
+            }
+            symbols.extend(seen.split(' ').filter(|s| !s.is_empty()).map(String::from));
+        }
+        Ok((words, symbols.into_iter().collect::<Vec<_>>().join(" ")))
+    }
+}
+
+impl Store {
+    /// Replaces what is known from each trajectory by its new extract. Call it inside
+    /// [`Store::atomically`]; the more trajectories at once, the fewer patterns and files that
+    /// several of them share are brought up to date more than once.
+    pub(crate) fn replace_extracts(
+        &mut self,
+        extracts: &[(&StoredTrajectory, &Extract)],
+        now: i64,
+    ) -> Result<(), StorageError> {
+        let (mut patterns, mut files) = (BTreeSet::new(), BTreeSet::new());
+        for (trajectory, extract) in extracts {
+            self.clear_extract(trajectory.id, &mut patterns, &mut files)?;
+            let (project_key, _) = self.project_names(trajectory.project)?;
+            for draft in &extract.drafts {
+                patterns.extend(self.put_draft(trajectory, &project_key, draft, now)?);
+            }
+            for touch in &extract.touches {
+                files.insert(self.put_touch(trajectory, &project_key, touch)?);
+            }
+            for run in &extract.commands {
+                self.put_command_run(trajectory, run)?;
+            }
+        }
+        self.refresh(&patterns, &files, now)
+    }
+
+    /// Removes what is known from a trajectory, and notes the patterns and files that the caller
+    /// has to refresh.
+    pub(super) fn clear_extract(
+        &mut self,
+        trajectory: i64,
+        patterns: &mut BTreeSet<i64>,
+        files: &mut BTreeSet<i64>,
+    ) -> Result<(), StorageError> {
+        patterns.extend(self.drafted_patterns(trajectory)?);
+        files.extend(self.touched_files(trajectory)?);
+        for sql in [
+            "DELETE FROM drafts WHERE trajectory = ?1",
+            "DELETE FROM evidence WHERE trajectory = ?1",
+            "DELETE FROM touches WHERE trajectory = ?1",
+            "DELETE FROM command_runs WHERE trajectory = ?1",
+        ] {
+            self.conn()
+                .prepare_cached(sql)
+                .and_then(|mut delete| delete.execute([trajectory]))
+                .attempt("replace what a trajectory said")?;
+        }
+        Ok(())
+    }
+
+    /// Brings patterns and files in line with what the trajectories say of them.
+    pub(super) fn refresh(
+        &mut self,
+        patterns: &BTreeSet<i64>,
+        files: &BTreeSet<i64>,
+        now: i64,
+    ) -> Result<(), StorageError> {
+        self.unlist_projects(patterns, files)?;
+        let mut documents = Vec::new();
+        for pattern in patterns {
+            documents.extend(self.refresh_pattern(*pattern, now)?);
+        }
+        for file in files {
+            self.refresh_file(*file)?;
+        }
+        self.write_documents(&documents)
+    }
+
+    fn put_touch(
+        &mut self,
+        trajectory: &StoredTrajectory,
+        project_key: &str,
+        touch: &Touch,
+    ) -> Result<i64, StorageError> {
+        let name = paths::name(&touch.path);
+        let uid = PatternId::derive("place", project_key, &touch.path, "");
+        let file: i64 = self
+            .conn()
+            .prepare_cached(
+                "INSERT INTO files (project, path, name, uid) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (project, path) DO UPDATE SET name = excluded.name RETURNING id",
+            )
+            .and_then(|mut insert| {
+                insert.query_row(
+                    params![
+                        trajectory.project,
+                        touch.path,
+                        Key::new(Space::FileName, name).to_i64(),
+                        uid.as_bytes(),
+                    ],
+                    |row| row.get(0),
+                )
+            })
+            .attempt("store a file")?;
+        self.conn()
+            .prepare_cached(
+                "INSERT OR REPLACE INTO touches
+                     (file, episode, trajectory, edited, at, words, symbols)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )
+            .and_then(|mut insert| {
+                insert.execute(params![
+                    file,
+                    touch.episode.as_bytes(),
+                    trajectory.id,
+                    touch.edited,
+                    touch.at,
+                    touch.words,
+                    touch.symbols,
+                ])
+            })
+            .attempt("store a file's episode")?;
+        Ok(file)
+    }
+
+    fn put_command_run(
+        &mut self,
+        trajectory: &StoredTrajectory,
+        run: &CommandRun,
+    ) -> Result<(), StorageError> {
+        self.conn()
+            .prepare_cached(
+                "INSERT OR REPLACE INTO command_runs (trajectory, project, key, runs, failures)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )
+            .and_then(|mut insert| {
+                insert.execute(params![
+                    trajectory.id,
+                    trajectory.project,
+                    run.key.to_i64(),
+                    run.runs,
+                    run.failures
+                ])
+            })
+            .attempt("store a command's runs")?;
+        Ok(())
+    }
+
+    /// Brings a file's sums in line with its touches; a file without any is dropped.
+    fn refresh_file(&mut self, file: i64) -> Result<(), StorageError> {
+        let kept = self
+            .conn()
+            .prepare_cached(
+                "UPDATE files SET (edits, reads, last) =
+                     (SELECT sum(edited = 1), sum(edited = 0), max(at) FROM touches WHERE file = ?1)
+                 WHERE id = ?1 AND EXISTS (SELECT 1 FROM touches WHERE file = ?1)",
+            )
+            .and_then(|mut update| update.execute([file]))
+            .attempt("refresh a file")?;
+        if kept == 0 {
+            self.conn()
+                .prepare_cached("DELETE FROM files WHERE id = ?1")
+                .and_then(|mut delete| delete.execute([file]))
+                .attempt("drop a file")?;
+        }
+        Ok(())
+    }
+}

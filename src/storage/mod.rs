@@ -1,0 +1,47 @@
+//! The store: SQLite is the truth, every other file a cache.
+//!
+//! [`Store`] writes and holds the home's write lock; [`Reader`] only reads and never waits.
+//! Write order: a transcript's steps and its cursor in one transaction, so that a crash loses
+//! nothing that was counted and counts nothing twice; then, per batch of trajectories, what was
+//! extracted from them.
+//!
+//! What is stored depends on what was read and not on the order or the portions in which it was:
+//! of two copies of a step one rule picks the owner ([`steps`]), and a pattern is made anew from
+//! what all trajectories propose ([`drafts`]) whenever one of them changes.
+
+mod clock;
+mod damage;
+mod documents;
+mod drafts;
+pub(crate) mod error;
+mod extracts;
+pub(crate) mod file;
+mod forget;
+mod injections;
+mod journal;
+mod lock;
+pub(crate) mod log;
+mod open;
+mod patterns;
+mod postings;
+mod projects;
+mod recall;
+mod schema;
+mod steps;
+#[cfg(test)]
+pub(crate) mod tests;
+mod transcripts;
+
+pub(crate) use error::StorageError;
+pub(crate) use extracts::{CommandRun, Extract, Touch};
+pub(crate) use forget::Forget;
+pub(crate) use journal::{Journal, Record};
+pub(crate) use open::{Reader, Store, create_home};
+pub(crate) use patterns::EvidenceRow;
+pub(crate) use projects::{StoredRoot, transcript_folder};
+pub(crate) use recall::FileHit;
+pub(crate) use steps::{CallResult, Span, StepPlace, StoredTrajectory};
+pub(crate) use transcripts::{Account, StoredCursor, Totals};
+
+/// The database's file name inside the home.
+const DATABASE: &str = "metadata.sqlite";

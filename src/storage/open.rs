@@ -1,0 +1,416 @@
+//! Opening the database: to read it, to write it, and what every connection is set to.
+
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::error::{Attempt, StorageError};
+use super::lock::WriteLock;
+use super::{DATABASE, schema};
+
+/// How long a reader waits when it meets one of the two short moments in which WAL mode locks
+/// readers out: another process replays a log that a crash left, or the last one closes.
+const READER_PATIENCE: Duration = Duration::from_millis(200);
+
+/// How long the writer waits for readers when it empties the log.
+const WRITER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Read access; never waits for the writer and never writes.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    pub(super) conn: Connection,
+}
+
+impl Reader {
+    /// Opens the database of the home at `home` for reading.
+    ///
+    /// # Errors
+    /// [`StorageError::Missing`] when nothing was learned yet; `Older`, `Newer` and `Damaged` as
+    /// they say.
+    pub(crate) fn open(home: &Path) -> Result<Self, StorageError> {
+        let path = home.join(DATABASE);
+        let conn = match connect(&path) {
+            Ok(conn) => conn,
+            Err(_) if !path.exists() => return Err(StorageError::Missing { path }),
+            Err(source) => return Err(StorageError::Open { path, source }),
+        };
+        match Self::checked(conn, &path) {
+            // A folder that cannot be written: WAL mode wants its index file beside the
+            // database, and `immutable` is the documented way to read without one.
+            Err(StorageError::Open { source, .. }) if cannot_share(&source) => {
+                Self::open_immutable(&path)
+            }
+            other => other,
+        }
+    }
+
+    /// Runs `read` on the database of the home at `home`, the fast way where that is right. Hot.
+    ///
+    /// Nearly always nobody writes. SQLite's locks and the index that readers and writers of a
+    /// write-ahead log share then cost more than the answer, so they are left out, and `read` is
+    /// run again with them when the files turn out to have changed meanwhile. `read` must
+    /// therefore have no effects.
+    ///
+    /// # Errors
+    /// As [`Reader::open`], and those of `read`.
+    pub(crate) fn with<T>(
+        home: &Path,
+        read: impl Fn(&Self) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let path = home.join(DATABASE);
+        let Some(before) = Rest::of(&path) else { return Self::open(home)?.at_once(&read) };
+        let answer = match Self::open_immutable(&path) {
+            Ok(reader) => {
+                let answer = reader.at_once(&read);
+                // The process ends soon, and taking everything apart first would be noticed.
+                std::mem::forget(reader);
+                answer
+            }
+            Err(error) => Err(error),
+        };
+        if Rest::of(&path).is_some_and(|after| after == before) {
+            return answer;
+        }
+        Self::open(home)?.at_once(&read)
+    }
+
+    /// Runs `read` in one transaction: all of it sees the same state, and it is set up once.
+    fn at_once<T>(
+        &self,
+        read: impl Fn(&Self) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        self.conn.execute_batch("BEGIN").attempt("start reading")?;
+        read(self)
+    }
+
+    /// Opens a database without SQLite's locks and without the log's index.
+    fn open_immutable(path: &Path) -> Result<Self, StorageError> {
+        let uri = PathBuf::from(format!("file:{}?immutable=1", escape_uri(path)));
+        let conn = connect(&uri).map_err(|source| schema::damaged_or_open(path, source))?;
+        Self::checked(conn, path)
+    }
+
+    fn checked(conn: Connection, path: &Path) -> Result<Self, StorageError> {
+        match schema::check(&conn, path)? {
+            0 => Err(StorageError::Missing { path: path.into() }),
+            schema::CURRENT => Ok(Self { conn }),
+            found => Err(StorageError::Older { path: path.into(), found, known: schema::CURRENT }),
+        }
+    }
+}
+
+/// A database file that nobody is writing to: all of it is in the file itself, as there is no
+/// journal beside it. A writer's first commit fills the write-ahead log, and what is in the log
+/// moves to the file only after that; so while there is no journal before and after and the file
+/// is the same, nothing has changed in between.
+#[derive(PartialEq, Eq, Debug)]
+struct Rest {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Rest {
+    /// The state of the database at `path`; `None` when it is missing or being written to.
+    fn of(path: &Path) -> Option<Self> {
+        for suffix in ["-wal", "-journal"] {
+            let mut journal = path.as_os_str().to_owned();
+            journal.push(suffix);
+            match std::fs::metadata(journal) {
+                Ok(journal) if journal.len() == 0 => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                _ => return None,
+            }
+        }
+        let file = std::fs::metadata(path).ok()?;
+        let modified = (file.mtime(), file.mtime_nsec());
+        Some(Self { inode: file.ino(), size: file.len(), modified })
+    }
+}
+
+/// A connection to the database at `path`, which may be a URI, that only reads.
+fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(READER_PATIENCE)?;
+    // Without it, every statement is planned a second time once its parameters are known.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(conn)
+}
+
+/// Whether SQLite could not set up the files that readers share in WAL mode. A busy database is
+/// none of these: without its log it would show half of a change.
+fn cannot_share(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::CannotOpen
+                | ErrorCode::ReadOnly
+                | ErrorCode::PermissionDenied
+                | ErrorCode::SystemIoFailure
+        )
+    )
+}
+
+/// Percent-encodes what a SQLite file URI gives a meaning to.
+fn escape_uri(path: &Path) -> String {
+    path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
+}
+
+/// Write access, with the home's write lock held.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(super) reader: Reader,
+    /// The home, for the files beside the database.
+    pub(super) home: PathBuf,
+    /// Whether the user ever had anything forgotten, so that most stores need not look.
+    pub(super) forgets: bool,
+    /// The damaged database that this one replaces.
+    pub(super) set_aside: Option<PathBuf>,
+    _lock: WriteLock,
+}
+
+impl std::ops::Deref for Store {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        &self.reader
+    }
+}
+
+impl Store {
+    /// Opens, and if need be creates or migrates, the database of the home at `home`.
+    ///
+    /// `wait` says whether to wait for another writer or to return [`StorageError::Locked`].
+    pub(crate) fn open(home: &Path, wait: bool) -> Result<Self, StorageError> {
+        let lock = lock(home, wait)?;
+        let (conn, fresh) = connect_to_write(home)?;
+        Self::with(conn, fresh, home, lock)
+    }
+
+    /// Like [`Store::open`], but a damaged database is set aside under a name that tells the
+    /// time `now` (milliseconds since the Unix epoch), and a new one begun.
+    pub(crate) fn open_or_rebuild(home: &Path, wait: bool, now: i64) -> Result<Self, StorageError> {
+        let lock = lock(home, wait)?;
+        match connect_to_write(home) {
+            Err(error) if error.is_damage() => {
+                let aside = super::damage::set_aside(home, now)?;
+                let (conn, fresh) = connect_to_write(home)?;
+                let mut store = Self::with(conn, fresh, home, lock)?;
+                store.set_aside = Some(aside);
+                Ok(store)
+            }
+            opened => {
+                let (conn, fresh) = opened?;
+                Self::with(conn, fresh, home, lock)
+            }
+        }
+    }
+
+    /// Sets the database aside, because it turned out to be damaged, and begins a new one.
+    pub(crate) fn rebuild(&mut self, now: i64) -> Result<(), StorageError> {
+        let nothing = Connection::open_in_memory().attempt("leave the damaged database")?;
+        // Closing says nothing more about a database that is damaged anyway.
+        let _closed = std::mem::replace(&mut self.reader.conn, nothing).close();
+        self.set_aside = Some(super::damage::set_aside(&self.home, now)?);
+        let (conn, fresh) = connect_to_write(&self.home)?;
+        self.reader.conn = conn;
+        self.begin(fresh)
+    }
+
+    /// Where the damaged database was put that this one replaces.
+    pub(crate) fn set_aside(&self) -> Option<&Path> {
+        self.set_aside.as_deref()
+    }
+
+    fn with(
+        conn: Connection,
+        fresh: bool,
+        home: &Path,
+        lock: WriteLock,
+    ) -> Result<Self, StorageError> {
+        let mut store = Self {
+            reader: Reader { conn },
+            home: home.into(),
+            forgets: false,
+            set_aside: None,
+            _lock: lock,
+        };
+        store.begin(fresh)?;
+        Ok(store)
+    }
+
+    /// What every store needs before its first use; `fresh` says that it was just created.
+    fn begin(&mut self, fresh: bool) -> Result<(), StorageError> {
+        self.identify()?;
+        if fresh {
+            self.import_forgotten()?;
+        }
+        self.forgets = self
+            .conn()
+            .query_row("SELECT EXISTS (SELECT 1 FROM forgotten)", [], |row| row.get(0))
+            .attempt("look up what was forgotten")?;
+        Ok(())
+    }
+
+    /// The connection, for the modules beside this one.
+    pub(super) fn conn(&mut self) -> &mut Connection {
+        &mut self.reader.conn
+    }
+
+    /// Gives the store its device and incarnation ids when it has none yet.
+    fn identify(&mut self) -> Result<(), StorageError> {
+        for name in ["device", "incarnation"] {
+            self.conn()
+                .execute(
+                    "INSERT INTO meta (key, value) VALUES (?1, lower(hex(randomblob(16))))
+                     ON CONFLICT (key) DO NOTHING",
+                    [name],
+                )
+                .attempt("store the device's id")?;
+        }
+        Ok(())
+    }
+
+    /// Runs `work` in one transaction: all of it is stored, or nothing.
+    pub(crate) fn atomically<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        self.conn().execute_batch("BEGIN IMMEDIATE").attempt("start a transaction")?;
+        let done = work(self).and_then(|value| {
+            self.conn().execute_batch("COMMIT").attempt("commit a transaction")?;
+            Ok(value)
+        });
+        if done.is_err() {
+            // The first error is the one to report, and some of them have rolled back already.
+            let _rolled_back = self.conn().execute_batch("ROLLBACK");
+        }
+        done
+    }
+
+    /// Moves what the write-ahead log holds into the database and empties the log. Returns
+    /// whether that was possible: a process that still reads old content prevents it.
+    pub(crate) fn checkpoint(&mut self) -> Result<bool, StorageError> {
+        self.conn()
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
+            .map(|busy| busy == 0)
+            .attempt("empty the write-ahead log")
+    }
+}
+
+fn lock(home: &Path, wait: bool) -> Result<WriteLock, StorageError> {
+    create_home(home)?;
+    if wait { WriteLock::wait(home) } else { WriteLock::take(home) }
+}
+
+/// A connection that writes to a database of the current schema, and whether it is a new one.
+fn connect_to_write(home: &Path) -> Result<(Connection, bool), StorageError> {
+    let path = home.join(DATABASE);
+    make_private(&path)?;
+    let mut conn = Connection::open(&path)
+        .map_err(|source| StorageError::Open { path: path.clone(), source })?;
+    configure(&conn).map_err(|source| schema::damaged_or_open(&path, source))?;
+    let found = schema::migrate(&mut conn, &path)?;
+    Ok((conn, found == 0))
+}
+
+fn configure(conn: &Connection) -> Result<(), rusqlite::Error> {
+    conn.busy_timeout(WRITER_PATIENCE)?;
+    // The log and its index stay when the last connection closes: removing them takes a lock
+    // that shuts readers out, and the next reader would have to make them again.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    // With WAL, NORMAL keeps the database consistent through a power cut; what it may lose is
+    // the last transactions, and those are read again from the transcripts.
+    conn.pragma_update(None, "synchronous", "NORMAL")?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "secure_delete", true)?;
+    conn.pragma_update(None, "cache_size", -4_000)?;
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// Makes the home's folder, readable by its owner only.
+pub(crate) fn create_home(home: &Path) -> Result<(), StorageError> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(|source| {
+        StorageError::File { attempt: "create the folder", path: home.into(), source }
+    })
+}
+
+/// Makes the database file readable by its owner only, before SQLite would make it with another
+/// mode. SQLite gives the log and its index the mode of the database.
+fn make_private(path: &Path) -> Result<(), StorageError> {
+    let failed = |attempt| move |source| StorageError::File { attempt, path: path.into(), source };
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(failed("create"))?;
+    let mode = file.metadata().map_err(failed("look at"))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        // It was copied here or made by hand.
+        file.set_permissions(PermissionsExt::from_mode(0o600)).map_err(failed("protect"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    fn count(reader: &Reader) -> i64 {
+        reader.conn.query_row("SELECT count(*) FROM projects", [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn readers_see_what_is_committed_whoever_writes() {
+        let home = tempfile::tempdir().unwrap();
+        assert!(Reader::with(home.path(), |_| Ok(())).unwrap_err().is_missing());
+        let mut store = Store::open(home.path(), true).unwrap();
+        for number in 1..4 {
+            store.ensure_project(&format!("key{number}"), "name").unwrap();
+            // Uncommitted to the file itself, then moved there, then with the writer gone.
+            assert_eq!(Reader::with(home.path(), |r| Ok(count(r))).unwrap(), number);
+            assert!(store.checkpoint().unwrap());
+            assert_eq!(Reader::with(home.path(), |r| Ok(count(r))).unwrap(), number);
+        }
+        drop(store);
+        assert_eq!(Reader::with(home.path(), |r| Ok(count(r))).unwrap(), 3);
+    }
+
+    #[test]
+    fn an_answer_from_files_that_changed_meanwhile_is_thrown_away() {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(home.path(), true).unwrap();
+        store.ensure_project("one", "name").unwrap();
+        assert!(store.checkpoint().unwrap());
+        for leaves_a_log in [true, false] {
+            let store = Cell::new(Some(&mut store));
+            let expected = if leaves_a_log { 2 } else { 3 };
+            let counted = Reader::with(home.path(), |reader| {
+                if let Some(store) = store.take() {
+                    store.ensure_project(&format!("{leaves_a_log}"), "name").unwrap();
+                    if !leaves_a_log {
+                        // No finer than the system's clock ticks.
+                        std::fs::File::open(home.path().join(DATABASE))
+                            .and_then(|file| file.set_modified(std::time::UNIX_EPOCH))
+                            .unwrap();
+                    }
+                    assert!(store.checkpoint().unwrap());
+                }
+                Ok(count(reader))
+            });
+            assert_eq!(counted.unwrap(), expected, "{leaves_a_log}");
+        }
+    }
+}

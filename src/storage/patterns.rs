@@ -1,0 +1,133 @@
+//! Reading patterns and their evidence.
+
+use rusqlite::{Row, params};
+
+use super::error::{Attempt, StorageError};
+use super::open::Reader;
+use crate::model::ids::PatternId;
+use crate::model::pattern::{Kind, Pattern, Payload, State, Tally};
+
+/// The columns of [`pattern_from`], in its order, of a table named `p`.
+pub(super) const COLUMNS: &str = "p.row, p.id, p.kind, p.project, p.tool, p.category, p.trigger, \
+     p.text, p.payload, p.state, p.successes, p.failures, p.sessions, p.first, p.last";
+
+/// How many columns [`COLUMNS`] names.
+pub(super) const COLUMN_COUNT: usize = 15;
+
+/// One step behind a pattern, with where it stands.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub(crate) struct EvidenceRow {
+    /// The session's UUID.
+    pub(crate) session: String,
+    /// The subagent; empty for the main conversation.
+    pub(crate) agent: String,
+    /// The transcript file.
+    pub(crate) transcript: String,
+    /// Line in it, from 1.
+    pub(crate) line: u64,
+    /// Milliseconds since the Unix epoch.
+    pub(crate) at: i64,
+    /// Whether the step is the failure that the pattern is about.
+    pub(crate) failure: bool,
+    /// What the step was called on or said.
+    pub(crate) subject: String,
+}
+
+/// The full-text term for a project's scope.
+pub(super) fn scope_term(project: Option<i64>) -> String {
+    project.map_or_else(|| "scopeglobal".into(), |id| format!("scope{id}"))
+}
+
+/// The full-text term for a kind.
+pub(super) fn kind_term(kind: Kind) -> String {
+    format!("kind{}", kind as u8)
+}
+
+/// Reads a pattern from the columns of [`COLUMNS`].
+pub(super) fn pattern_from(row: &Row<'_>) -> Result<Pattern, rusqlite::Error> {
+    let payload: String = row.get(8)?;
+    Ok(Pattern {
+        row: row.get(0)?,
+        id: PatternId::from_bytes(row.get(1)?),
+        kind: Kind::from_number(row.get(2)?).unwrap_or(Kind::Skill),
+        project: row.get(3)?,
+        tool: row.get(4)?,
+        category: row.get(5)?,
+        trigger: row.get(6)?,
+        text: row.get(7)?,
+        payload: serde_json::from_str::<Payload>(&payload).unwrap_or_default(),
+        state: State::from_number(row.get(9)?),
+        tally: Tally {
+            successes: row.get(10)?,
+            failures: row.get(11)?,
+            sessions: row.get(12)?,
+            first: row.get(13)?,
+            last: row.get(14)?,
+        },
+    })
+}
+
+impl Reader {
+    /// The patterns whose id starts with these hex digits (at least four).
+    pub(crate) fn patterns_by_prefix(&self, prefix: &str) -> Result<Vec<Pattern>, StorageError> {
+        let prefix = prefix.to_ascii_lowercase();
+        if prefix.len() < 4 || !prefix.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT {COLUMNS} FROM patterns p WHERE substr(lower(hex(p.id)), 1, ?2) = ?1 LIMIT 20"
+        );
+        let mut query = self.conn.prepare_cached(&sql).attempt("look up a pattern")?;
+        let rows = query.query_map(params![prefix, prefix.len() as i64], pattern_from);
+        rows.and_then(Iterator::collect).attempt("look up a pattern")
+    }
+
+    /// The steps behind a pattern, newest first.
+    pub(crate) fn evidence(&self, pattern: i64) -> Result<Vec<EvidenceRow>, StorageError> {
+        let mut query = self
+            .conn
+            .prepare_cached(
+                "SELECT t.session, t.agent, f.path, s.line, e.at, e.role, s.subject
+                 FROM evidence e
+                 JOIN trajectories t ON t.id = e.trajectory
+                 JOIN steps s ON s.id = e.step
+                 JOIN transcripts f ON f.id = s.transcript
+                 WHERE e.pattern = ?1 ORDER BY e.at DESC, s.line DESC",
+            )
+            .attempt("read a pattern's evidence")?;
+        let rows = query.query_map([pattern], |row| {
+            Ok(EvidenceRow {
+                session: row.get(0)?,
+                agent: row.get(1)?,
+                transcript: row.get(2)?,
+                line: row.get::<_, i64>(3)? as u64,
+                at: row.get(4)?,
+                failure: row.get::<_, i64>(5)? == 2,
+                subject: row.get(6)?,
+            })
+        });
+        rows.and_then(Iterator::collect).attempt("read a pattern's evidence")
+    }
+
+    /// How many patterns there are by kind and state, for one project or for all.
+    pub(crate) fn pattern_counts(
+        &self,
+        project: Option<i64>,
+    ) -> Result<Vec<(Kind, State, u64)>, StorageError> {
+        let mut query = self
+            .conn
+            .prepare_cached(
+                "SELECT kind, state, count(*) FROM patterns
+                 WHERE ?1 IS NULL OR project = ?1 GROUP BY kind, state ORDER BY kind, state",
+            )
+            .attempt("count the patterns")?;
+        let rows = query.query_map([project], |row| {
+            Ok((
+                Kind::from_number(row.get(0)?).unwrap_or(Kind::Skill),
+                State::from_number(row.get(1)?),
+                row.get::<_, i64>(2)? as u64,
+            ))
+        });
+        rows.and_then(Iterator::collect).attempt("count the patterns")
+    }
+}

@@ -1,0 +1,108 @@
+//! The numbered migrations and the check of the schema's number.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::error::{Attempt, StorageError, is_damage};
+
+/// Migrations in order; the schema's number is how many of them ran. Never edit one that was
+/// released: add another.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+
+/// The schema's number that this binary writes.
+pub(super) const CURRENT: i64 = MIGRATIONS.len() as i64;
+
+/// What tells MANA's databases from others, in the header field that SQLite has for it: "MANA".
+const APPLICATION: i64 = 0x4d41_4e41;
+
+/// The schema's number in the file; 0 for a new one.
+///
+/// # Errors
+/// [`StorageError::Newer`] for what a newer release wrote, [`StorageError::Damaged`] for what is
+/// no database of MANA's.
+pub(super) fn check(conn: &Connection, path: &Path) -> Result<i64, StorageError> {
+    let pragma = |name: &str| {
+        conn.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))
+            .map_err(|source| damaged_or_open(path, source))
+    };
+    let found = pragma("user_version")?;
+    if found > CURRENT {
+        return Err(StorageError::Newer { path: path.into(), found, known: CURRENT });
+    }
+    let foreign = match found {
+        // A migration is one transaction: without the number there is not a single table.
+        0 => pragma("schema_version")? != 0,
+        _ => pragma("application_id")? != APPLICATION,
+    };
+    if found < 0 || foreign {
+        let what = "it is not a database of mana's".into();
+        return Err(StorageError::Damaged { path: path.into(), what });
+    }
+    if found > 0 {
+        // The header alone says little: this reads the schema, and misses what was cut off.
+        conn.query_row("SELECT count(*) FROM meta", [], |_| Ok(()))
+            .map_err(|source| damaged_or_open(path, source))?;
+    }
+    Ok(found)
+}
+
+/// Brings the database to the current schema, each migration in its own transaction. Returns
+/// the number that was found.
+pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<i64, StorageError> {
+    let found = check(conn, path)?;
+    for (number, sql) in MIGRATIONS.iter().enumerate().skip(usize::try_from(found).unwrap_or(0)) {
+        let tx = conn.transaction().attempt("start a migration")?;
+        tx.execute_batch(sql).attempt("migrate the database")?;
+        tx.pragma_update(None, "application_id", APPLICATION).attempt("mark the database")?;
+        tx.pragma_update(None, "user_version", number as i64 + 1)
+            .attempt("record the schema's number")?;
+        tx.commit().attempt("commit a migration")?;
+    }
+    Ok(found)
+}
+
+/// Tells a damaged file from one that cannot be opened.
+pub(super) fn damaged_or_open(path: &Path, source: rusqlite::Error) -> StorageError {
+    if is_damage(&source) {
+        StorageError::Damaged { path: path.into(), what: source.to_string() }
+    } else {
+        StorageError::Open { path: path.into(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database(folder: &Path, sql: &str) -> Connection {
+        let conn = Connection::open(folder.join("m.sqlite")).unwrap();
+        conn.execute_batch(sql).unwrap();
+        conn
+    }
+
+    #[test]
+    fn a_fresh_database_gets_every_migration_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut conn = database(folder.path(), "");
+        assert_eq!(migrate(&mut conn, folder.path()).unwrap(), 0);
+        assert_eq!(migrate(&mut conn, folder.path()).unwrap(), CURRENT);
+        assert_eq!(check(&conn, folder.path()).unwrap(), CURRENT);
+    }
+
+    #[test]
+    fn what_is_not_ours_or_newer_is_refused_by_name() {
+        let newer = format!("PRAGMA user_version = {}", CURRENT + 1);
+        for (name, sql, expected) in [
+            ("newer", newer.as_str(), "schema 2"),
+            ("somebody's tables", "CREATE TABLE t (x)", "not a database of mana's"),
+            ("a number without the mark", "PRAGMA user_version = 1", "not a database of mana's"),
+            ("a negative number", "PRAGMA user_version = -1", "not a database of mana's"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut conn = database(folder.path(), sql);
+            let error = migrate(&mut conn, folder.path()).unwrap_err();
+            assert!(error.to_string().contains(expected), "{name}: {error}");
+        }
+    }
+}

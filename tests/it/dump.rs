@@ -1,0 +1,137 @@
+//! What a database says, in a form that does not depend on the order in which it was learned: no
+//! row numbers, no times of learning. The unit tests of the store include this file too.
+
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+
+/// The queries, each with a name. `?1` is the folder that is taken off the front of paths.
+const QUERIES: &[(&str, &str)] = &[
+    ("project", "SELECT key, name, ?1 IS NULL FROM projects"),
+    (
+        "root",
+        "SELECT r.path, p.key, r.base, r.seen, ?1 IS NULL
+         FROM roots r JOIN projects p ON p.id = r.project",
+    ),
+    (
+        "transcript",
+        "SELECT replace(path, ?1, ''), offset, line, size, learned + skipped FROM transcripts",
+    ),
+    (
+        "trajectory",
+        "SELECT t.session, t.agent, p.key, t.folder, t.root, t.started, t.ended, t.revision,
+                ?1 IS NULL
+         FROM trajectories t JOIN projects p ON p.id = t.project",
+    ),
+    (
+        "step",
+        "SELECT t.session, t.agent, replace(f.path, ?1, ''), s.line,
+                row_number() OVER (PARTITION BY s.trajectory, s.transcript, s.line ORDER BY s.row),
+                s.id, s.at, s.cwd, s.body, s.tool, s.subject, s.detail, s.outcome, s.error,
+                replace(g.path, ?1, '')
+         FROM steps s JOIN trajectories t ON t.id = s.trajectory
+         JOIN transcripts f ON f.id = s.transcript
+         LEFT JOIN transcripts g ON g.id = s.settled",
+    ),
+    (
+        "result",
+        "SELECT r.call, replace(f.path, ?1, ''), r.outcome, r.error, r.detail
+         FROM results r JOIN transcripts f ON f.id = r.transcript",
+    ),
+    ("forgotten", "SELECT id, ?1 IS NULL FROM forgotten"),
+    (
+        "pattern",
+        "SELECT p.id, p.kind, j.key, p.tool, p.category, p.trigger, p.text, p.payload, p.state,
+                p.successes, p.failures, p.sessions, p.first, p.last, ?1 IS NULL
+         FROM patterns p LEFT JOIN projects j ON j.id = p.project",
+    ),
+    (
+        "key",
+        "SELECT p.id, k.key, ?1 IS NULL
+         FROM pattern_keys k JOIN patterns p ON p.row = k.pattern",
+    ),
+    (
+        "draft",
+        "SELECT p.id, t.session, t.agent, d.newest, d.tool, d.category, d.trigger, d.text,
+                d.payload, d.keys, ?1 IS NULL
+         FROM drafts d JOIN patterns p ON p.row = d.pattern
+         JOIN trajectories t ON t.id = d.trajectory",
+    ),
+    (
+        "evidence",
+        "SELECT p.id, e.step, e.role, t.session, t.agent, e.at, ?1 IS NULL
+         FROM evidence e JOIN patterns p ON p.row = e.pattern
+         JOIN trajectories t ON t.id = e.trajectory",
+    ),
+    (
+        "command",
+        "SELECT t.session, t.agent, p.key, c.key, c.runs, c.failures, ?1 IS NULL
+         FROM command_runs c JOIN trajectories t ON t.id = c.trajectory
+         JOIN projects p ON p.id = c.project",
+    ),
+    (
+        "file",
+        "SELECT p.key, f.path, f.uid, f.name, f.edits, f.reads, f.last, ?1 IS NULL
+         FROM files f JOIN projects p ON p.id = f.project",
+    ),
+    (
+        "touch",
+        "SELECT p.key, f.path, x.episode, t.session, t.agent, x.edited, x.at, x.words, x.symbols,
+                ?1 IS NULL
+         FROM touches x JOIN files f ON f.id = x.file JOIN projects p ON p.id = f.project
+         JOIN trajectories t ON t.id = x.trajectory",
+    ),
+    (
+        "injection",
+        "SELECT pattern, session, agent, event, tool_use, at, confidence, withheld, delivered,
+                ?1 IS NULL
+         FROM injections",
+    ),
+    (
+        "pattern word",
+        "SELECT p.id, v.col, v.offset,
+                CASE WHEN v.term GLOB 'scope[0-9]*' THEN 'scope ' || j.key ELSE v.term END,
+                ?1 IS NULL
+         FROM pattern_words v LEFT JOIN patterns p ON p.row = v.doc
+         LEFT JOIN projects j ON 'scope' || j.id = v.term",
+    ),
+    (
+        "term",
+        "SELECT p.key, t.corpus, t.term, t.entries, t.patterns, ?1 IS NULL
+         FROM postings t JOIN projects p ON p.id = t.project",
+    ),
+];
+
+/// Everything in the database, sorted, a line a row. `folder` is taken off the front of paths.
+pub(crate) fn dump(conn: &Connection, folder: &str) -> String {
+    conn.execute_batch(
+        "CREATE VIRTUAL TABLE IF NOT EXISTS temp.pattern_words
+             USING fts5vocab (main, pattern_fts, instance);",
+    )
+    .expect("the words can be listed");
+    let mut lines = Vec::new();
+    for (name, sql) in QUERIES {
+        let mut query = conn.prepare(sql).expect("the query fits the schema");
+        let columns = query.column_count();
+        let mut rows = query.query([folder]).expect("the query runs");
+        while let Some(row) = rows.next().expect("the database can be read") {
+            let values: Vec<String> =
+                (0..columns).map(|n| shown(row.get_ref(n).expect("the column exists"))).collect();
+            lines.push(format!("{name}: {}", values.join(" | ")));
+        }
+    }
+    lines.sort_unstable();
+    lines.join("\n")
+}
+
+fn shown(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Null => "-".into(),
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        ValueRef::Text(text) => format!("{:?}", String::from_utf8_lossy(text)),
+        ValueRef::Blob(bytes) => bytes.iter().fold(String::new(), |hex, byte| {
+            // Two digits for each byte.
+            hex + &format!("{byte:02x}")
+        }),
+    }
+}
