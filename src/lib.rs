@@ -6,9 +6,11 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
+mod config;
 mod model;
 mod redact;
 mod storage;
+mod workspace;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -1,0 +1,198 @@
+//! Settings: defaults < `config.toml` < environment < flags. The only part of MANA that reads
+//! the environment.
+
+mod paths;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+pub(crate) use paths::local_home_of;
+
+/// A `config.toml` that cannot be used.
+#[derive(Debug, Error)]
+pub(crate) enum ConfigError {
+    /// No home folder is known.
+    #[error("neither MANA_HOME nor HOME is set, and the password file names no home folder")]
+    NoHome,
+    /// The file cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The file is no valid configuration.
+    #[error("{path} is not a valid configuration")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: toml::de::Error,
+    },
+}
+
+/// `config.toml` as people write it. Unknown keys are ignored, so that an older binary can run
+/// beside a newer one.
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default)]
+struct File {
+    inject: Inject,
+    learn: Learn,
+}
+
+/// What is injected.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default)]
+pub(crate) struct Inject {
+    /// Whether anything is injected at all.
+    pub(crate) enabled: bool,
+    /// Share of matching items that is held back to measure the effect, from 0 to 1.
+    pub(crate) holdout: f64,
+}
+
+impl Default for Inject {
+    fn default() -> Self {
+        Self { enabled: true, holdout: 0.1 }
+    }
+}
+
+/// When learning starts.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default)]
+pub(crate) struct Learn {
+    /// Ended turns or subagents that start a learning run.
+    pub(crate) trajectories: u32,
+    /// Minutes after which a run starts even with fewer.
+    pub(crate) max_wait_minutes: u32,
+}
+
+impl Default for Learn {
+    fn default() -> Self {
+        Self { trajectories: 10, max_wait_minutes: 30 }
+    }
+}
+
+/// Everything a command needs to know about where it runs.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Settings {
+    /// MANA's home.
+    pub(crate) home: PathBuf,
+    /// The agent's configuration folder.
+    pub(crate) agent: PathBuf,
+    /// The client's project folder, inside a hook.
+    pub(crate) project_dir: Option<String>,
+    /// What is injected.
+    pub(crate) inject: Inject,
+    /// When learning starts.
+    pub(crate) learn: Learn,
+}
+
+impl Settings {
+    /// Reads the settings for a command that runs in `cwd`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when there is no home folder or the home's `config.toml` cannot be used.
+    pub(crate) fn load(cwd: Option<&Path>) -> Result<Self, ConfigError> {
+        let home = paths::home(cwd).ok_or(ConfigError::NoHome)?;
+        let agent = paths::agent_config().ok_or(ConfigError::NoHome)?;
+        let file = read(&home.join("config.toml"))?;
+        let mut inject = file.inject;
+        if let Some(share) = variable("MANA_HOLDOUT").and_then(|v| v.parse::<f64>().ok()) {
+            inject.holdout = share;
+        }
+        inject.holdout = inject.holdout.clamp(0.0, 1.0);
+        let project_dir = variable("CLAUDE_PROJECT_DIR").filter(|dir| !dir.is_empty());
+        Ok(Self { home, agent, project_dir, inject, learn: file.learn })
+    }
+
+    /// The folder in which the agent keeps its transcripts.
+    pub(crate) fn transcripts(&self) -> PathBuf {
+        self.agent.join("projects")
+    }
+}
+
+fn read(path: &Path) -> Result<File, ConfigError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            toml::from_str(&text).map_err(|source| ConfigError::Parse { path: path.into(), source })
+        }
+        Err(error) if is_absent(&error) => Ok(File::default()),
+        Err(source) => Err(ConfigError::Read { path: path.into(), source }),
+    }
+}
+
+fn is_absent(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory)
+}
+
+/// An environment variable that is valid Unicode.
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The user's own home of MANA and, in it, the list of the project-local homes this user made:
+/// always the same ones, whatever home a command works on.
+pub(crate) fn local_homes() -> Option<(PathBuf, PathBuf)> {
+    paths::own_home().map(|home| (home.clone(), home.join(paths::LOCAL_HOMES)))
+}
+
+/// Where this command runs; `None` when the folder was deleted.
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
+pub(crate) fn current_dir() -> Option<PathBuf> {
+    std::env::current_dir().ok()
+}
+
+/// The folders in which commands are looked up.
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
+pub(crate) fn command_folders() -> Vec<PathBuf> {
+    std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
+}
+
+/// The file of this very program.
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
+pub(crate) fn own_binary() -> std::io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
+/// What holds without a `config.toml`, for the generated reference.
+#[cfg(test)]
+pub(crate) fn defaults() -> serde_json::Value {
+    serde_json::to_value(File::default()).expect("settings have string keys")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_hold_without_a_file() {
+        let file = read(Path::new("/nonexistent/config.toml")).unwrap();
+        assert_eq!(file, File::default());
+        assert!(file.inject.enabled);
+    }
+
+    #[test]
+    fn a_broken_file_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        #[expect(clippy::disallowed_methods, reason = "a fixture, not a file of MANA's")]
+        std::fs::write(&path, "[inject]\nholdout = maybe").unwrap();
+        let error = read(&path).unwrap_err();
+        assert!(error.to_string().contains("config.toml"), "{error}");
+    }
+
+    #[test]
+    fn unknown_keys_are_ignored() {
+        let file: File = toml::from_str("new = 1\n[learn]\ntrajectories = 3\nx = 2").unwrap();
+        assert_eq!(file.learn.trajectories, 3);
+        assert_eq!(file.learn.max_wait_minutes, Learn::default().max_wait_minutes);
+    }
+}
