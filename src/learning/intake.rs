@@ -1,0 +1,190 @@
+//! Transcripts into the store: what was read of a file, as one transaction.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use super::discover::TranscriptFile;
+use super::project::Projects;
+use super::transcript::{Chunk, Cursor, Summary};
+use crate::model::trajectory::{Step, TrajectoryKey};
+use crate::storage::{
+    Account, CallResult, StepPlace, StorageError, Store, StoredCursor, transcript_folder,
+};
+
+/// A file with something new in it.
+#[derive(Debug)]
+pub(super) struct Due {
+    /// The file.
+    pub(super) file: TranscriptFile,
+    from: Option<(StoredCursor, Account)>,
+}
+
+impl Due {
+    /// Bytes to be read, as far as the sizes tell.
+    pub(super) fn new_bytes(&self) -> u64 {
+        match &self.from {
+            Some((cursor, _)) if cursor.offset <= self.file.size => self.file.size - cursor.offset,
+            // A file that shrank is read again from its start.
+            _ => self.file.size,
+        }
+    }
+
+    /// Where reading goes on.
+    pub(super) fn cursor(&self) -> Option<Cursor> {
+        self.from.as_ref().map(|(stored, _)| Cursor {
+            offset: stored.offset,
+            line: stored.line,
+            size: stored.size,
+            inode: stored.inode,
+            tail_hash: stored.tail_hash,
+        })
+    }
+}
+
+/// The files whose size or time differs from when they were read.
+pub(super) fn changed(store: &Store, files: Vec<TranscriptFile>) -> Result<Vec<Due>, StorageError> {
+    let mut due = Vec::new();
+    for file in files {
+        let known = store.transcript(&path_text(&file.path))?;
+        let from = known.map(|(_, cursor, account)| (cursor, account));
+        let same = from.as_ref().is_some_and(|(cursor, _)| {
+            cursor.size == file.size && cursor.modified == modified(&file)
+        });
+        if !same {
+            due.push(Due { file, from });
+        }
+    }
+    Ok(due)
+}
+
+fn path_text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn modified(file: &TranscriptFile) -> i64 {
+    file.modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+/// A transcript whose steps are being stored.
+#[derive(Debug)]
+pub(super) struct Intake<'a> {
+    store: &'a mut Store,
+    projects: &'a mut Projects,
+    due: &'a Due,
+    transcript: i64,
+    folder: String,
+    /// Rows of its trajectories; `None` for one that is forgotten.
+    rows: HashMap<TrajectoryKey, Option<i64>>,
+}
+
+impl<'a> Intake<'a> {
+    /// Begins with a file. Call it inside [`Store::atomically`].
+    pub(super) fn begin(
+        store: &'a mut Store,
+        projects: &'a mut Projects,
+        due: &'a Due,
+    ) -> Result<Self, StorageError> {
+        let path = path_text(&due.file.path);
+        let transcript = store.ensure_transcript(&path)?;
+        // A subagent's file lies in a folder below its session's.
+        let main: PathBuf = match path.find("/subagents/") {
+            Some(at) => PathBuf::from(&path[..at]),
+            None => due.file.path.clone(),
+        };
+        let folder = transcript_folder(&main.to_string_lossy()).unwrap_or_default();
+        Ok(Self { store, projects, due, transcript, folder, rows: HashMap::new() })
+    }
+
+    /// Stores steps and results.
+    pub(super) fn put(&mut self, chunk: &Chunk) -> Result<(), StorageError> {
+        for (key, step) in &chunk.steps {
+            if self.store.is_forgotten_step(step.id)? {
+                continue;
+            }
+            let row = match self.rows.get(key) {
+                Some(row) => *row,
+                None => self.trajectory(key, step)?,
+            };
+            if let Some(trajectory) = row {
+                let place = StepPlace { trajectory, transcript: self.transcript };
+                self.store.put_step(place, step)?;
+            }
+        }
+        for update in &chunk.updates {
+            if self.store.is_forgotten_step(update.call)? {
+                continue;
+            }
+            self.store.update_call(&CallResult {
+                call: update.call,
+                transcript: self.transcript,
+                outcome: update.outcome,
+                error: &update.error,
+                detail: update.detail.as_deref().unwrap_or(""),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The row of a trajectory whose first step of this reading is `step`.
+    fn trajectory(
+        &mut self,
+        key: &TrajectoryKey,
+        step: &Step,
+    ) -> Result<Option<i64>, StorageError> {
+        let row = if self.store.is_forgotten_session(&key.session)? {
+            None
+        } else {
+            // The first step ever seen decides, so that the portions of reading do not matter.
+            let at = step.at.unwrap_or_else(|| modified(&self.due.file));
+            let place = self.projects.of(self.store, &step.cwd, &self.folder)?;
+            Some(self.store.ensure_trajectory(
+                key,
+                place.project,
+                &place.folder,
+                &place.base,
+                at,
+            )?)
+        };
+        self.rows.insert(key.clone(), row);
+        Ok(row)
+    }
+
+    /// Stores the cursor and the account; returns the account of this reading and its bytes.
+    pub(super) fn finish(
+        self,
+        summary: &Summary,
+        now: i64,
+    ) -> Result<(Account, u64), StorageError> {
+        let read = account_of(summary);
+        let cursor = StoredCursor {
+            offset: summary.cursor.offset,
+            line: summary.cursor.line,
+            size: summary.cursor.size,
+            modified: modified(&self.due.file),
+            inode: summary.cursor.inode,
+            tail_hash: summary.cursor.tail_hash,
+        };
+        let (mut total, start) = match (&self.due.from, summary.restart) {
+            (Some((before, account)), None) => (account.clone(), before.offset),
+            // Read again from its start: the account begins anew.
+            _ => (Account::default(), 0),
+        };
+        total.add(&read);
+        self.store.save_cursor(self.transcript, &cursor, &total, now)?;
+        Ok((read, cursor.offset - start))
+    }
+}
+
+fn account_of(summary: &Summary) -> Account {
+    let account = &summary.account;
+    Account {
+        learned: account.learned,
+        skipped: account
+            .skipped
+            .iter()
+            .map(|(reason, count)| (reason.describe().to_string(), *count))
+            .collect(),
+        bad: account.bad.iter().map(|b| (b.line, b.reason.describe().to_string())).collect(),
+    }
+}
