@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 mod config;
+mod hooks;
 mod learning;
 mod model;
 mod redact;

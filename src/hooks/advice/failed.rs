@@ -1,0 +1,120 @@
+//! After a failed call: this error was seen before, and this fixed it. The most precise moment.
+
+use super::places;
+use super::wording;
+use super::{Advice, Question};
+use crate::hooks::context::Item;
+use crate::hooks::event::ToolCall;
+use crate::model::key::{Key, Space};
+use crate::model::pattern::{Kind, Pattern};
+use crate::model::rank;
+use crate::model::shell::{Normal, normalise};
+use crate::model::signature::{ErrorClass, Signature, error_class, signature};
+use crate::model::tokens;
+use crate::storage::StorageError;
+
+/// Fixes that are told at most.
+const MOST: usize = 2;
+
+/// Query terms at most: the most telling words of an error stand at its start.
+const TERMS: usize = 40;
+
+pub(super) fn advise(
+    question: &Question<'_>,
+    call: &ToolCall,
+    error: &str,
+) -> Result<Advice, StorageError> {
+    let class = error_class(&call.tool, error);
+    let signature = signature(&call.tool, error);
+    let mut found = Found::default();
+    if call.tool == "Bash" {
+        let command = normalise(&call.subject);
+        exact(question, &command, &signature, &mut found)?;
+        near(question, &command, &signature, class, &mut found)?;
+    }
+    let mut items = found.items(question);
+    if class == ErrorClass::NoSuchFile {
+        items.extend(places::meant(question, call, error)?);
+    }
+    items.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    items.truncate(MOST);
+    Ok(Advice { header: "", items })
+}
+
+/// Patterns with the best confidence each was found with.
+#[derive(Default)]
+struct Found(Vec<(f64, Pattern)>);
+
+impl Found {
+    fn add(&mut self, pattern: Pattern, confidence: f64) {
+        match self.0.iter_mut().find(|(_, known)| known.row == pattern.row) {
+            Some((best, _)) => *best = best.max(confidence),
+            None => self.0.push((confidence, pattern)),
+        }
+    }
+
+    fn items(self, question: &Question<'_>) -> Vec<Item> {
+        self.0
+            .into_iter()
+            .filter(|(confidence, _)| *confidence >= rank::FAILED_THRESHOLD)
+            .map(|(confidence, p)| Item {
+                id: p.id,
+                text: wording::with_evidence(&p, question.now),
+                confidence,
+                also: Vec::new(),
+            })
+            .collect()
+    }
+}
+
+/// The same command with the same error, the same error, the same command.
+fn exact(
+    question: &Question<'_>,
+    command: &Normal,
+    signature: &Signature,
+    found: &mut Found,
+) -> Result<(), StorageError> {
+    let command = command.key();
+    let both = Key::new(Space::CommandError, &format!("{command}\n{}", signature.key));
+    let mut keys =
+        vec![(both, rank::SAME_CALL), (Key::new(Space::Command, &command), rank::SAME_COMMAND)];
+    if !signature.key.is_empty() {
+        keys.push((Key::new(Space::Error, &signature.key), rank::SAME_ERROR));
+    }
+    for (key, quality) in keys {
+        for pattern in
+            question.reader.by_key(question.scope.project, key, &[Kind::Fix, Kind::Pitfall])?
+        {
+            let confidence = rank::fix(&pattern, quality);
+            found.add(pattern, confidence);
+        }
+    }
+    Ok(())
+}
+
+/// Failures in like words.
+fn near(
+    question: &Question<'_>,
+    command: &Normal,
+    signature: &Signature,
+    class: ErrorClass,
+    found: &mut Found,
+) -> Result<(), StorageError> {
+    let text = format!("{} {}", command.exact(), signature.headline);
+    let terms: Vec<String> = tokens::distinct(&text).into_iter().take(TERMS).collect();
+    let kinds = [Kind::Fix, Kind::Pitfall];
+    let hits = question.reader.search(Some(question.scope.project), &kinds, &terms, 12)?;
+    for hit in hits {
+        let same_program = command.parts.iter().any(|part| {
+            hit.pattern
+                .payload
+                .commands
+                .iter()
+                .any(|known| known.split_whitespace().any(|word| word == part.program))
+        });
+        let quality = rank::lexical(&terms, &hit.pattern.trigger, same_program, class);
+        let confidence = rank::fix(&hit.pattern, quality);
+        found.add(hit.pattern, confidence);
+    }
+    Ok(())
+}

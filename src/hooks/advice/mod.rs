@@ -1,0 +1,54 @@
+//! What there is to say at each moment of a session. Hot.
+
+mod before;
+mod brief;
+mod decisions;
+mod failed;
+mod places;
+mod prompt;
+#[cfg(test)]
+mod tests;
+mod wording;
+
+use super::context::Item;
+use super::event::{HookEvent, Moment};
+use super::scope::Scope;
+use crate::storage::{Journal, Reader, StorageError};
+
+/// An event with everything that is needed to answer it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question<'a> {
+    /// The store.
+    pub(crate) reader: &'a Reader,
+    /// The project.
+    pub(crate) scope: &'a Scope,
+    /// The event.
+    pub(crate) event: &'a HookEvent,
+    /// What was noted of the session.
+    pub(crate) journal: &'a Journal,
+    /// Milliseconds since the Unix epoch.
+    pub(crate) now: i64,
+    /// The project's own clock: when anything last happened in it, at most `now`. Ages that
+    /// ranking counts are from there.
+    pub(crate) reference: i64,
+}
+
+/// What to say: a header for several items, and the items, best first.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Advice {
+    /// Stands above the items; may be empty.
+    pub(crate) header: &'static str,
+    /// Best first.
+    pub(crate) items: Vec<Item>,
+}
+
+/// The advice for an event.
+pub(crate) fn advise(question: &Question<'_>) -> Result<Advice, StorageError> {
+    match &question.event.moment {
+        Moment::Start { .. } | Moment::SubagentStart => brief::advise(question),
+        Moment::Prompt(text) => prompt::advise(question, text),
+        Moment::Before(call) => before::advise(question, call),
+        Moment::Failed { call, error } => failed::advise(question, call, error),
+        Moment::End { .. } | Moment::Other => Ok(Advice::default()),
+    }
+}

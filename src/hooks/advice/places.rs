@@ -1,0 +1,204 @@
+//! Which files: those that a prompt will likely lead to, and the one that a wrong path meant.
+
+use super::Question;
+use crate::hooks::context::Item;
+use crate::hooks::event::ToolCall;
+use crate::model::ids::PatternId;
+use crate::model::paths;
+use crate::model::rank::{self, Asked, Place};
+use crate::model::trajectory::path_of;
+use crate::storage::StorageError;
+
+/// Files that are named at most.
+const MOST: usize = 3;
+
+/// Files that full text proposes.
+const PROPOSED: u32 = 40;
+
+/// Identifiers of a prompt that are looked up.
+const SYMBOLS: usize = 16;
+
+/// Files of this session whose company is looked up.
+const COMPANY: usize = 4;
+
+struct Candidate {
+    uid: PatternId,
+    path: String,
+    place: Place,
+}
+
+/// The files that work on this prompt's subject led to before, on one line.
+pub(super) fn suggest(
+    question: &Question<'_>,
+    prompt: &str,
+    terms: &[String],
+) -> Result<Vec<Item>, StorageError> {
+    let touched = question.journal.touched();
+    let asked = Asked { terms: terms.len(), midway: !touched.is_empty() };
+    let mut candidates = Vec::new();
+    by_text(question, terms, &mut candidates)?;
+    by_symbol(question, prompt, &mut candidates)?;
+    by_mention(question, prompt, &mut candidates)?;
+    by_company(question, &touched, &mut candidates)?;
+    let shown: Vec<&str> = question.journal.shown().map(|(id, _)| id).collect();
+    let is_new = |c: &Candidate| !shown.contains(&c.uid.to_string().as_str());
+    let mut ranked: Vec<(f64, Candidate)> = candidates
+        .into_iter()
+        // The agent has these in its context already.
+        .filter(|c| !touched.contains(&c.path.as_str()))
+        .map(|c| (rank::place(&c.place, &asked), c))
+        .filter(|(confidence, c)| {
+            *confidence >= if is_new(c) { rank::PLACE_THRESHOLD } else { rank::PLACE_AGAIN }
+        })
+        .collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.path.cmp(&b.1.path)));
+    ranked.truncate(MOST);
+    // A line must say something new; its id is that of the best file that it names first.
+    let Some((confidence, first)) = ranked.iter().find(|(_, c)| is_new(c)) else {
+        return Ok(Vec::new());
+    };
+    let named: Vec<&str> = ranked.iter().map(|(_, c)| c.path.as_str()).collect();
+    Ok(vec![Item {
+        id: first.uid,
+        text: format!("like prompts led to work on {}", named.join(", ")),
+        confidence: *confidence,
+        also: ranked.iter().map(|(_, c)| c.uid).filter(|uid| *uid != first.uid).collect(),
+    }])
+}
+
+fn entry<'a>(candidates: &'a mut Vec<Candidate>, uid: PatternId, path: &str) -> &'a mut Candidate {
+    let at = candidates.iter().position(|c| c.uid == uid).unwrap_or_else(|| {
+        candidates.push(Candidate { uid, path: path.to_string(), place: Place::default() });
+        candidates.len() - 1
+    });
+    &mut candidates[at]
+}
+
+fn by_text(
+    question: &Question<'_>,
+    terms: &[String],
+    candidates: &mut Vec<Candidate>,
+) -> Result<(), StorageError> {
+    let hits = question.reader.search_files(question.scope.project, terms, PROPOSED)?;
+    let best = hits.first().map_or(0.0, |hit| hit.score);
+    for hit in hits {
+        let place = &mut entry(candidates, hit.uid, &hit.path).place;
+        place.relative = if best > 0.0 { hit.score / best } else { 0.0 };
+        place.bm25 = hit.score;
+        [place.path, _, place.words] = hit.fields;
+        place.reads = hit.reads;
+        place.edits = hit.edits;
+        place.age_days = rank::age_days(hit.last, question.reference);
+    }
+    Ok(())
+}
+
+/// Files whose symbols stand in the prompt.
+fn by_symbol(
+    question: &Question<'_>,
+    prompt: &str,
+    candidates: &mut Vec<Candidate>,
+) -> Result<(), StorageError> {
+    let mut symbols: Vec<String> = Vec::new();
+    for word in prompt.split(|c: char| !(c.is_alphanumeric() || c == '_')) {
+        let lower = word.to_lowercase();
+        if is_identifier(word) && !symbols.contains(&lower) && symbols.len() < SYMBOLS {
+            symbols.push(lower);
+        }
+    }
+    let hits = question.reader.search_symbols(question.scope.project, &symbols, PROPOSED)?;
+    let best = hits.first().map_or(0.0, |hit| hit.score);
+    for hit in hits {
+        let place = &mut entry(candidates, hit.uid, &hit.path).place;
+        let relative = if best > 0.0 { hit.score / best } else { 0.0 };
+        place.symbols = (hit.score, relative);
+        place.edits = hit.edits;
+        place.reads = hit.reads;
+        place.age_days = rank::age_days(hit.last, question.reference);
+    }
+    Ok(())
+}
+
+/// Whether a word is written as names in code are and words of prose are not.
+fn is_identifier(word: &str) -> bool {
+    let inner_upper = word.chars().skip(1).any(char::is_uppercase);
+    let lower = word.chars().any(char::is_lowercase);
+    word.len() >= 5 && lower && (inner_upper || word.trim_matches('_').contains('_'))
+}
+
+/// Files whose name stands in the prompt, with their folder or without.
+fn by_mention(
+    question: &Question<'_>,
+    prompt: &str,
+    candidates: &mut Vec<Candidate>,
+) -> Result<(), StorageError> {
+    let words = prompt.split(|c: char| !(c.is_alphanumeric() || "_-./@+".contains(c)));
+    let mut seen: Vec<&str> = Vec::new();
+    for word in words {
+        let word = word.trim_matches('.');
+        let name = paths::name(word);
+        if !name.contains('.') || name.len() < 4 || seen.contains(&word) || seen.len() > 24 {
+            continue;
+        }
+        seen.push(word);
+        for hit in question.reader.files_named(question.scope.project, name)? {
+            let spelled = word.contains('/') && hit.path.ends_with(word.trim_start_matches("./"));
+            let place = &mut entry(candidates, hit.uid, &hit.path).place;
+            place.mentioned = true;
+            place.spelled |= spelled;
+            place.age_days = rank::age_days(hit.last, question.reference);
+        }
+    }
+    Ok(())
+}
+
+/// Files that changed together with those that this session works on.
+fn by_company(
+    question: &Question<'_>,
+    touched: &[&str],
+    candidates: &mut Vec<Candidate>,
+) -> Result<(), StorageError> {
+    for path in touched.iter().take(COMPANY) {
+        let (edits, hits) = question.reader.changed_with(question.scope.project, path, 8)?;
+        for hit in hits {
+            let share = hit.score / f64::from(edits.max(1) + 1);
+            let place = &mut entry(candidates, hit.uid, &hit.path).place;
+            place.company = place.company.max(share);
+            place.edits = hit.edits;
+            place.age_days = rank::age_days(hit.last, question.reference);
+        }
+    }
+    Ok(())
+}
+
+/// The file that a path which does not exist probably meant: the known one of that name.
+pub(super) fn meant(
+    question: &Question<'_>,
+    call: &ToolCall,
+    error: &str,
+) -> Result<Vec<Item>, StorageError> {
+    let wrong = match call.tool.as_str() {
+        "Bash" => missing_in(&call.subject, error),
+        tool => path_of(tool, &call.subject),
+    };
+    let Some(wrong) = wrong else { return Ok(Vec::new()) };
+    let wrong = paths::relative(wrong, &question.scope.root, &question.event.cwd);
+    let hits = question.reader.files_named(question.scope.project, paths::name(&wrong))?;
+    let known: Vec<_> = hits.into_iter().filter(|hit| hit.path != wrong).take(2).collect();
+    let Some(first) = known.first() else { return Ok(Vec::new()) };
+    let named: Vec<String> = known.iter().map(|hit| format!("`{}`", hit.path)).collect();
+    Ok(vec![Item {
+        id: first.uid,
+        text: format!("earlier sessions worked on {}", named.join(" and ")),
+        confidence: rank::MEANT,
+        also: Vec::new(),
+    }])
+}
+
+/// The path of the command that its error says is missing.
+fn missing_in<'a>(command: &'a str, error: &str) -> Option<&'a str> {
+    command
+        .split(|c: char| c.is_whitespace() || "'\"`;|&()<>".contains(c))
+        .filter(|word| word.contains(['/', '.']) && word.len() > 3 && !word.starts_with('-'))
+        .find(|word| error.contains(word))
+}

@@ -1,0 +1,472 @@
+//! What is said at each moment, by example: sessions are learned, then a new one asks.
+
+use crate::hooks::event::{HookEvent, Moment};
+use crate::hooks::testing::{DAY, Desk, NOW, call, event};
+use crate::model::ids::StepId;
+use crate::model::pattern::{Draft, Evidence, Kind, Payload, Role};
+use crate::model::subject;
+use crate::storage::Record;
+
+const HEADER: &str = "Seen in earlier sessions of this project:";
+
+/// A failure of this project's, and what mends it.
+const FIX: &str = "$ make e2e !! make: *** No rule to make target 'e2e'.  Stop.
+    $ make e2e-tests
+    $ make -s lint-all";
+
+const FIX_TEXT: &str =
+    "`make e2e` failed (make: *** No rule to make target 'e2e'. Stop.); `make e2e-tests` worked";
+
+fn decision(session: &str, said: &str, standing: bool, days: i64) -> Draft {
+    Draft {
+        kind: Kind::Decision,
+        tool: String::new(),
+        category: "",
+        identity: (said.into(), String::new()),
+        keys: Vec::new(),
+        trigger: said.into(),
+        text: format!("user: \"{said}\""),
+        payload: Payload { standing, subject: subject::of_statement(said), ..Payload::default() },
+        evidence: vec![Evidence {
+            step: StepId::derive(&format!("{session} {said}")),
+            at: NOW - days * DAY,
+            role: Role::Success,
+        }],
+    }
+}
+
+/// A desk that learned the script in each of three sessions.
+fn thrice(script: &str) -> Desk {
+    let mut desk = Desk::new();
+    for days in 1..=3 {
+        desk.learn(&format!("learned {days}"), days, script);
+    }
+    desk
+}
+
+mod brief {
+    use super::*;
+
+    #[test]
+    fn names_commands_by_purpose_in_order() {
+        let desk = thrice(
+            "$ npm start
+             $ npx tsc --noEmit
+             $ npm run build
+             $ npm run format
+             $ npm run lint
+             $ npm test
+             $ npm install",
+        );
+        assert_eq!(
+            desk.start("s", "startup"),
+            [
+                HEADER,
+                "test: `npm test` (3 of 3)",
+                "lint: `npm run lint` (3 of 3)",
+                "format: `npm run format` (3 of 3)",
+                "build: `npm run build` (3 of 3)",
+                "typecheck: `npx tsc --noEmit` (3 of 3)",
+                "run: `npm start` (3 of 3)",
+            ]
+        );
+    }
+
+    #[test]
+    fn names_the_best_few_of_a_purpose() {
+        let mut desk = thrice("$ npm test\n$ npm run test:a\n$ npm run test:b\n$ npm run test:c");
+        desk.learn("more", 0, "$ npm test\n$ npm test !! 1 failed\n$ npm run test:c");
+        let brief = desk.start("s", "startup");
+        assert_eq!(brief.len(), 2, "{brief:?}");
+        let best = "test: `npm run test:c` (4 of 4), `npm test` (4 of 5), ";
+        assert!(brief[1].starts_with(best), "{brief:?}");
+        assert_eq!(brief[1].matches('`').count(), 6, "three commands: {brief:?}");
+    }
+
+    #[test]
+    fn is_silent_without_evidence() {
+        assert_eq!(Desk::new().start("s", "startup"), [""; 0]);
+        let mut desk = Desk::new();
+        desk.learn("once", 1, "$ npm test\n$ npm test");
+        assert_eq!(desk.start("s", "startup"), [""; 0]);
+        desk.learn("more", 1, "$ npm test");
+        assert_eq!(desk.start("s", "startup").len(), 2);
+    }
+
+    #[test]
+    fn names_the_costliest_mistakes() {
+        let desk = thrice(FIX);
+        let brief = desk.start("s", "startup");
+        let line = format!("{FIX_TEXT} (3 times in 3 sessions, yesterday)");
+        assert!(brief.contains(&line), "{brief:?}");
+    }
+
+    #[test]
+    fn leaves_mistakes_with_files_to_their_moment() {
+        let desk = thrice(
+            "$ node src/tools/gen.mjs !! node: bad option: --x\\nusage: node
+             $ node src/tools/gen.mjs --y out/api.json",
+        );
+        let brief = desk.start("s", "startup");
+        assert!(!brief.iter().any(|line| line.contains("failed")), "{brief:?}");
+        assert_eq!(desk.before("s", "Bash", "node src/tools/gen.mjs").len(), 1);
+    }
+
+    #[test]
+    fn a_failure_that_has_a_fix_is_not_named_by_itself() {
+        let mut desk = thrice("$ make e2e !! make: *** No rule to make target 'e2e'.  Stop.");
+        let failures = |desk: &Desk, session: &str| -> Vec<String> {
+            let lines = desk.start(session, "startup");
+            lines.into_iter().filter(|line| line.contains("`make e2e` failed")).collect()
+        };
+        assert_eq!(
+            failures(&desk, "a"),
+            [
+                "`make e2e` failed (make: *** No rule to make target 'e2e'. Stop.) (3 times in 3 sessions, yesterday)"
+            ]
+        );
+        desk.learn("fixed", 0, FIX);
+        desk.learn("fixed again", 0, FIX);
+        let lines = failures(&desk, "b");
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].starts_with(FIX_TEXT), "{lines:?}");
+    }
+
+    #[test]
+    fn tells_standing_rules_and_only_those_in_force() {
+        let mut desk = Desk::new();
+        let rules = [
+            ("use npm for installing packages", true, 5),
+            ("never push to main", true, 4),
+            ("make the button blue", false, 3),
+            ("use pnpm for installing packages", true, 2),
+        ];
+        for (said, standing, days) in rules {
+            desk.put(said, decision(said, said, standing, days));
+        }
+        assert_eq!(
+            desk.start("s", "startup"),
+            [
+                HEADER,
+                "user: \"use pnpm for installing packages\" (2 days ago)",
+                "user: \"never push to main\" (4 days ago)",
+            ]
+        );
+    }
+
+    #[test]
+    fn stays_inside_its_budget() {
+        let mut desk = Desk::new();
+        for n in 0..3 {
+            let said = format!("rule {n}: {}", format!("word{n} ").repeat(140));
+            desk.put(&format!("s{n}"), decision("s", &said, true, n));
+        }
+        let brief = desk.start("s", "startup");
+        assert_eq!(brief.len(), 3, "a header and two rules of a thousand characters");
+        assert!(brief.iter().map(String::len).sum::<usize>() < 2_400);
+        // What did not fit was not shown and may come up later.
+        assert_eq!(desk.journal("s").shown().count(), 2);
+    }
+}
+
+mod prompt {
+    use super::*;
+
+    fn desk() -> Desk {
+        let mut desk = Desk::new();
+        desk.learn(
+            "login",
+            3,
+            "> the login form must show why a password was refused
+             Read ~/app/src/login/form.ts :: LoginForm renderRefusal
+             Edit ~/app/src/login/form.ts :: LoginForm renderRefusal
+             Edit ~/app/src/login/messages.ts :: refusalMessages",
+        );
+        desk.learn(
+            "login again",
+            2,
+            "> login: translate the messages of a refused password
+             Edit ~/app/src/login/form.ts :: LoginForm
+             Edit ~/app/src/login/messages.ts :: refusalMessages",
+        );
+        for n in 0..4 {
+            desk.learn(
+                &format!("other {n}"),
+                2,
+                &format!("> speed up the report of kind {n}\nEdit ~/app/src/report/kind{n}.ts :: buildKind{n}"),
+            );
+        }
+        desk
+    }
+
+    fn named(lines: &[String]) -> Vec<&str> {
+        let line = lines.iter().find_map(|line| line.strip_prefix("like prompts led to work on "));
+        line.map_or(Vec::new(), |line| line.split(", ").collect())
+    }
+
+    #[test]
+    fn names_the_files_that_like_prompts_led_to() {
+        let desk = desk();
+        let lines = desk.prompt("s", "the login form shows the wrong refusal messages");
+        let mut best = named(&lines);
+        best.truncate(2);
+        best.sort_unstable();
+        assert_eq!(best, ["src/login/form.ts", "src/login/messages.ts"]);
+        let lines = desk.prompt("t", "where does renderRefusal get its text?");
+        assert_eq!(named(&lines)[0], "src/login/form.ts");
+        let lines = desk.prompt("u", "please tidy up kind3.ts");
+        assert_eq!(named(&lines)[0], "src/report/kind3.ts");
+        let lines = desk.prompt("v", "please tidy up src/login/messages.ts");
+        assert_eq!(named(&lines)[0], "src/login/messages.ts");
+    }
+
+    #[test]
+    fn small_talk_gets_no_answer() {
+        let desk = desk();
+        for said in ["", "yes", "ok go on", "  thanks  ", "what is the weather like in Paris?"] {
+            assert_eq!(desk.prompt("s", said), [""; 0], "{said}");
+        }
+    }
+
+    #[test]
+    fn what_the_session_works_on_is_not_named_but_its_company_is() {
+        let desk = desk();
+        desk.before("s", "Edit", "/home/dev/app/src/login/form.ts");
+        let lines = desk.prompt("s", "now the login messages of the form");
+        assert_eq!(named(&lines), ["src/login/messages.ts"]);
+    }
+
+    #[test]
+    fn a_file_is_named_once_unless_it_is_sure() {
+        let desk = desk();
+        let vague = "the refused password of a login, translate it";
+        assert!(!named(&desk.prompt("s", vague)).is_empty());
+        assert_eq!(named(&desk.prompt("s", vague)), [""; 0]);
+        // A line needs something new in it; with that, a sure one is named beside it.
+        let lines = desk.prompt("s", "src/login/form.ts should look like src/report/kind2.ts");
+        assert!(named(&lines).contains(&"src/report/kind2.ts"), "{lines:?}");
+        assert!(named(&lines).contains(&"src/login/form.ts"), "{lines:?}");
+    }
+
+    #[test]
+    fn tells_what_was_decided_on_the_subject() {
+        let mut desk = desk();
+        let said = "the export writes CSV with semicolons, never commas";
+        desk.put("d", decision("d", said, false, 1));
+        for n in 0..30 {
+            let other = format!("button number{n} gets colour{n} on page{n}");
+            desk.put(&format!("o{n}"), decision("o", &other, false, 1));
+        }
+        let line = format!("user: \"{said}\" (yesterday)");
+        let asked = "the CSV export needs semicolons between the columns";
+        assert!(desk.prompt("s", asked).contains(&line));
+        assert!(!desk.prompt("s", asked).contains(&line), "not twice");
+        assert!(!desk.prompt("t", "where is the export button on the page?").contains(&line));
+    }
+}
+
+mod before {
+    use super::*;
+
+    #[test]
+    fn tells_the_known_failure_of_a_command_that_often_fails() {
+        let desk = thrice(FIX);
+        let line = format!("{FIX_TEXT} (3 times in 3 sessions, yesterday)");
+        assert_eq!(desk.before("s", "Bash", "cd /home/dev/app && make e2e 2>&1 | tail"), [line]);
+        assert_eq!(desk.before("s", "Bash", "make e2e-tests"), [""; 0]);
+        assert_eq!(desk.before("s", "WebFetch", "make e2e"), [""; 0]);
+    }
+
+    #[test]
+    fn is_silent_when_it_mostly_works() {
+        let mut desk = thrice(FIX);
+        desk.learn("works", 0, &"$ make e2e\n".repeat(30));
+        assert_eq!(desk.before("s", "Bash", "make e2e"), [""; 0]);
+    }
+
+    #[test]
+    fn tells_of_a_path_that_does_not_exist() {
+        let mut desk = Desk::new();
+        desk.learn(
+            "a",
+            1,
+            "Read ~/app/src/user.ts !! File does not exist.\nRead ~/app/lib/user.ts",
+        );
+        let line = "`src/user.ts` does not exist; the file is `lib/user.ts` (once, yesterday)";
+        for (tool, subject) in [
+            ("Read", "/home/dev/app/src/user.ts"),
+            ("Edit", "src/user.ts"),
+            ("Grep", "login src/user.ts"),
+        ] {
+            assert_eq!(desk.before(tool, tool, subject), [line], "{tool}");
+        }
+        assert_eq!(desk.before("s", "Read", "/home/dev/app/lib/user.ts"), [""; 0]);
+        assert_eq!(desk.before("s", "Bash", "cat src/user.ts"), [""; 0]);
+    }
+
+    #[test]
+    fn is_silent_about_a_path_that_was_made_since() {
+        let missing =
+            "> look\nRead ~/app/src/user.ts !! File does not exist.\nRead ~/app/lib/user.ts";
+        let mut desk = Desk::new();
+        desk.learn("a", 3, missing);
+        desk.learn("b", 2, "> make it\nWrite ~/app/src/user.ts");
+        assert_eq!(desk.before("s", "Read", "/home/dev/app/src/user.ts"), [""; 0]);
+        desk.learn("c", 1, missing);
+        assert_eq!(desk.before("s", "Read", "/home/dev/app/src/user.ts").len(), 1);
+    }
+}
+
+mod failed {
+    use super::*;
+
+    const NO_RULE: &str = "Exit code 2\nmake: *** No rule to make target 'e2e'.  Stop.";
+
+    fn once() -> Desk {
+        let mut desk = Desk::new();
+        desk.learn("learned", 1, FIX);
+        desk
+    }
+
+    #[test]
+    fn tells_what_fixed_it_from_the_first_time_on() {
+        let line = format!("{FIX_TEXT} (once, yesterday)");
+        assert_eq!(once().failed("s", "Bash", "make e2e", NO_RULE), [line]);
+    }
+
+    #[test]
+    fn finds_the_same_error_of_another_command() {
+        let found = once().failed("s", "Bash", "./run.sh --all", NO_RULE);
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+
+    #[test]
+    fn finds_a_failure_in_like_words() {
+        let found = once().failed(
+            "s",
+            "Bash",
+            "make -k e2e",
+            "make: *** No rule to make target 'e2e', needed by 'all'.  Stop.",
+        );
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+
+    #[test]
+    fn is_silent_about_other_failures() {
+        for (command, error) in [
+            ("cargo build", "error[E0308]: mismatched types"),
+            ("git push", "fatal: unable to access: Could not resolve host"),
+            ("", ""),
+        ] {
+            assert_eq!(once().failed("s", "Bash", command, error), [""; 0], "{command}");
+        }
+    }
+
+    #[test]
+    fn tells_two_fixes_at_most_best_first() {
+        let mut desk = Desk::new();
+        for (n, remedy) in ["make e2e-a", "make e2e-b", "make e2e-c"].iter().enumerate() {
+            for session in 0..=n {
+                let script = format!("$ make e2e !! {}\n$ {remedy}", NO_RULE.replace('\n', "\\n"));
+                desk.learn(&format!("{remedy} {session}"), 1, &script);
+            }
+        }
+        let found = desk.failed("s", "Bash", "make e2e", NO_RULE);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(
+            found[0].contains("`make e2e-c` worked") && found[1].contains("`make e2e-b` worked")
+        );
+    }
+
+    #[test]
+    fn names_the_known_file_of_a_name_that_is_missing() {
+        let mut desk = Desk::new();
+        desk.learn("a", 1, "> change the user\nEdit ~/app/lib/models/user.ts");
+        let line = "earlier sessions worked on `lib/models/user.ts`";
+        let missing = "<tool_use_error>File does not exist.</tool_use_error>";
+        for (tool, subject, error) in [
+            ("Read", "/home/dev/app/src/user.ts", missing),
+            ("Grep", "login /home/dev/app/src/user.ts", "Path does not exist: src/user.ts"),
+            ("Bash", "cat src/user.ts", "cat: src/user.ts: No such file or directory"),
+        ] {
+            assert_eq!(desk.failed(tool, tool, subject, error), [line], "{tool}");
+        }
+        assert_eq!(desk.failed("s", "Read", "/home/dev/app/src/users.ts", missing), [""; 0]);
+        assert_eq!(
+            desk.failed("s", "Read", "/home/dev/app/lib/models/user.ts", missing),
+            [""; 0],
+            "what was asked for is no answer"
+        );
+    }
+}
+
+mod session {
+    use super::*;
+
+    const ERROR: &str = "make: *** No rule to make target 'e2e'.  Stop.";
+
+    #[test]
+    fn nothing_is_said_twice_but_what_only_a_brief_said() {
+        let desk = thrice(FIX);
+        let told = |lines: &[String]| lines.iter().any(|line| line.starts_with(FIX_TEXT));
+        assert!(told(&desk.start("s", "startup")));
+        assert!(!told(&desk.start("s", "resume")));
+        assert!(!told(&desk.before("s", "Bash", "make e2e")));
+        assert!(told(&desk.failed("s", "Bash", "make e2e", ERROR)));
+        assert!(!told(&desk.failed("s", "Bash", "make e2e", ERROR)));
+        // Another session, and a subagent of this one, have contexts of their own.
+        assert!(told(&desk.start("t", "startup")));
+        let subagent = HookEvent { agent: "a1".into(), ..event("s", Moment::SubagentStart) };
+        assert!(told(&desk.ask_with(&subagent, 0.0)));
+    }
+
+    #[test]
+    fn a_new_context_window_is_told_anew() {
+        let desk = thrice(FIX);
+        let brief = desk.start("s", "startup");
+        for source in ["compact", "clear"] {
+            assert_eq!(desk.start("s", source), brief, "{source}");
+            assert_eq!(desk.start("s", "resume"), [""; 0], "after {source}");
+        }
+    }
+
+    #[test]
+    fn what_is_held_back_is_noted_and_not_said() {
+        let desk = thrice(FIX);
+        let failure =
+            event("s", Moment::Failed { call: call("Bash", "make e2e"), error: ERROR.into() });
+        assert_eq!(desk.ask_with(&failure, 1.0), [""; 0]);
+        let records = desk.journal("s").records;
+        let [(at, Record::Shown { withheld, tool_use, event, .. })] = &records[..] else {
+            panic!("{records:?}")
+        };
+        assert_eq!((*at, *withheld), (NOW, true));
+        assert_eq!((tool_use.as_str(), event.as_str()), ("toolu_1", "PostToolUseFailure"));
+    }
+
+    #[test]
+    fn work_is_noted_once_for_each_file() {
+        let desk = Desk::new();
+        for path in ["/home/dev/app/src/a.rs", "src/a.rs", "/home/dev/app/src/b.rs"] {
+            assert_eq!(desk.before("s", "Edit", path), [""; 0]);
+        }
+        desk.before("s", "Bash", "cat src/c.rs");
+        assert_eq!(desk.journal("s").touched(), ["src/b.rs", "src/a.rs"]);
+        assert_eq!(desk.journal("s").records.len(), 2);
+    }
+
+    #[test]
+    fn an_unknown_project_gets_no_answer() {
+        let desk = thrice(FIX);
+        let elsewhere = HookEvent {
+            cwd: "/home/dev/unknown".into(),
+            transcript: "/home/dev/.claude/projects/-home-dev-unknown/x.jsonl".into(),
+            ..event("s", Moment::Start { source: "startup".into() })
+        };
+        assert_eq!(desk.ask_with(&elsewhere, 0.0), [""; 0]);
+        assert_eq!(desk.journal("s").records, []);
+        for moment in [Moment::Other, Moment::End { session: true }] {
+            assert_eq!(desk.ask("s", moment), [""; 0]);
+        }
+    }
+}

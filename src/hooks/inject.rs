@@ -1,0 +1,184 @@
+//! The use case behind `mana inject`: event → project → advice → context. Hot.
+
+use std::path::Path;
+
+use super::advice::{self, Advice, Question};
+use super::context;
+use super::event::{HookEvent, Moment};
+use super::scope;
+use crate::model::paths;
+use crate::model::trajectory::is_on_file;
+use crate::storage::{Journal, Reader, Record, StorageError};
+
+/// What a run needs to know beside the event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Surroundings<'a> {
+    /// MANA's home.
+    pub(crate) home: &'a Path,
+    /// The client's project folder, if it says so.
+    pub(crate) project_dir: Option<&'a str>,
+    /// Milliseconds since the Unix epoch.
+    pub(crate) now: i64,
+    /// Share of matching items that is held back to compare with, from 0 to 1.
+    pub(crate) holdout: f64,
+}
+
+/// What MANA says to an event: the JSON for standard output, or nothing. What was shown is noted
+/// in the session's journal; a journal that cannot be written costs only the memory of it.
+pub(crate) fn inject(
+    event: &HookEvent,
+    around: &Surroundings<'_>,
+) -> Result<Option<String>, StorageError> {
+    if matches!(event.moment, Moment::Other | Moment::End { .. }) {
+        return Ok(None);
+    }
+    let journal_path = Journal::path(around.home, &event.session, &event.agent);
+    let answered = Reader::with(around.home, |reader| answer(reader, event, around, &journal_path));
+    let (records, context) = match answered {
+        Err(error) if error.is_missing() => return Ok(None),
+        other => other?,
+    };
+    let _unwritten = Journal::append(&journal_path, around.now, &records);
+    Ok(context.map(|text| context::answer(&event.name, &text)))
+}
+
+/// What to note and what to say.
+fn answer(
+    reader: &Reader,
+    event: &HookEvent,
+    around: &Surroundings<'_>,
+    journal: &Path,
+) -> Result<(Vec<Record>, Option<String>), StorageError> {
+    let Some(scope) = scope::of_event(reader, event, around.project_dir)? else {
+        return Ok((Vec::new(), None));
+    };
+    let journal = Journal::read(journal);
+    let question = Question {
+        reader,
+        scope: &scope,
+        event,
+        journal: &journal,
+        now: around.now,
+        reference: reader.last_activity(scope.project)?.map_or(around.now, |at| at.min(around.now)),
+    };
+    let mut records = notes(&question);
+    let advice = advice::advise(&question)?;
+    let context = say(&question, advice, around.holdout, &mut records);
+    Ok((records, context))
+}
+
+/// What the event itself tells of the session.
+fn notes(question: &Question<'_>) -> Vec<Record> {
+    match &question.event.moment {
+        moment if is_fresh(moment) => vec![Record::Fresh],
+        Moment::Before(call) if is_on_file(&call.tool) => {
+            let path = paths::relative(&call.subject, &question.scope.root, &question.event.cwd);
+            let known = question.journal.touched().contains(&path.as_str());
+            if known { Vec::new() } else { vec![Record::Touched(path)] }
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a context window begins in which nothing of what the session was told is left.
+fn is_fresh(moment: &Moment) -> bool {
+    matches!(moment, Moment::Start { source } if matches!(source.as_str(), "compact" | "clear"))
+}
+
+/// Drops what was shown before, holds back a share to compare with, and renders the rest.
+fn say(
+    question: &Question<'_>,
+    advice: Advice,
+    holdout: f64,
+    records: &mut Vec<Record>,
+) -> Option<String> {
+    let event = question.event;
+    let shown: Vec<_> = match &event.moment {
+        moment if is_fresh(moment) => Vec::new(),
+        _ => question.journal.shown().collect(),
+    };
+    let mut items = Vec::new();
+    let mut held = Vec::new();
+    for item in advice.items {
+        if !may_be_said(&item.id.to_string(), &event.name, &shown) {
+            continue;
+        }
+        if is_held_back(&event.session, &item.id.to_string(), holdout) {
+            held.push(item);
+        } else {
+            items.push(item);
+        }
+    }
+    let (text, used) = context::render(advice.header, &items, context::budget(&event.name));
+    let tool_use = match &event.moment {
+        Moment::Before(call) | Moment::Failed { call, .. } => call.id.clone(),
+        _ => String::new(),
+    };
+    let mut note = |item: &context::Item, withheld| {
+        for id in std::iter::once(&item.id).chain(&item.also) {
+            records.push(Record::Shown {
+                pattern: id.to_string(),
+                event: event.name.clone(),
+                tool_use: tool_use.clone(),
+                confidence: item.confidence,
+                withheld,
+            });
+        }
+    };
+    for n in used {
+        note(&items[n], false);
+    }
+    for item in &held {
+        note(item, true);
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+/// Whether an item may be said at `event`, given what was said in this context window. Never
+/// twice, but for what only a brief has said: at the failure itself it is worth a second line.
+fn may_be_said(id: &str, event: &str, shown: &[(&str, &str)]) -> bool {
+    shown.iter().filter(|(pattern, _)| *pattern == id).all(|(_, at)| {
+        event == "PostToolUseFailure" && matches!(*at, "SessionStart" | "SubagentStart")
+    })
+}
+
+/// Whether this pattern is held back in this session: decided by a hash of both, so that it is
+/// random over sessions and the same within one.
+fn is_held_back(session: &str, pattern: &str, share: f64) -> bool {
+    use crate::model::key::{Key, Space};
+    let hash = Key::new(Space::Holdout, &format!("{session}\n{pattern}")).to_i64() as u64;
+    // FNV's low bits mix well, its high bits poorly for short differences at the end: fold.
+    let folded = (hash ^ (hash >> 32)) % 10_000;
+    (folded as f64) < share * 10_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_said_twice_but_a_brief_at_the_failure() {
+        let brief = ("a", "SessionStart");
+        for (event, shown, expected) in [
+            ("PreToolUse", &[][..], true),
+            ("PreToolUse", &[("b", "PreToolUse")], true),
+            ("PreToolUse", &[("a", "PreToolUse")], false),
+            ("PreToolUse", &[brief], false),
+            ("SessionStart", &[brief], false),
+            ("PostToolUseFailure", &[brief], true),
+            ("PostToolUseFailure", &[("a", "SubagentStart")], true),
+            ("PostToolUseFailure", &[("a", "PreToolUse")], false),
+            ("PostToolUseFailure", &[brief, ("a", "PostToolUseFailure")], false),
+        ] {
+            assert_eq!(may_be_said("a", event, shown), expected, "{event} after {shown:?}");
+        }
+    }
+
+    #[test]
+    fn the_holdout_keeps_its_share() {
+        let held =
+            (0..20_000).filter(|n| is_held_back(&format!("session-{n}"), "abcd", 0.1)).count();
+        assert!((1_700..2_300).contains(&held), "{held}");
+        assert!(!(0..1_000).any(|n| is_held_back(&n.to_string(), "abcd", 0.0)));
+    }
+}

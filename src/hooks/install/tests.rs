@@ -1,0 +1,5 @@
+//! The edit as a whole: installing, updating, uninstalling, on texts and on files.
+
+mod files;
+mod properties;
+mod texts;

@@ -1,0 +1,12 @@
+//! Claude Code's hooks: their input, MANA's answer, and their place in the agent's settings.
+
+mod advice;
+pub(crate) mod context;
+pub(crate) mod event;
+pub(crate) mod inject;
+pub(crate) mod install;
+pub(crate) mod scope;
+pub(crate) mod session_end;
+#[cfg(test)]
+mod testing;
+pub(crate) mod wire;
