@@ -1,11 +1,12 @@
 //! MANA: memory for coding agents.
 //!
-//! Reading order: `model` holds the plain types and the pure rules; `learning` turns
+//! Reading order: [`model`] holds the plain types and the pure rules; `learning` turns
 //! transcripts into patterns; `storage` keeps them; `hooks` answers Claude Code's hook events
 //! from them; `cli` is the glue. Arrows point down only; see `docs/architecture.md`.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
+mod cli;
 mod config;
 mod hooks;
 mod learning;
@@ -19,6 +20,5 @@ use std::process::ExitCode;
 
 /// Runs one invocation of `mana` with `args` (the program's name first) and returns its exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    drop(args.into_iter());
-    ExitCode::SUCCESS
+    cli::run(args.into_iter().collect())
 }

@@ -1,0 +1,142 @@
+//! Every argument of every command; help text lives only here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Memory for Claude Code: learns from transcripts what failed and what fixed it, and says so at
+/// the right moment.
+#[derive(Debug, Parser)]
+#[command(name = "mana", version, arg_required_else_help = true, propagate_version = true)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 configuration, 4 nothing found, \
+    70 internal error. Hook commands always exit 0.")]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Print one JSON object instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Install the hooks and learn the existing history
+    Init(InitArgs),
+    /// Remove the hooks; what was learned stays
+    Uninstall(UninstallArgs),
+    /// Answer a hook event of Claude Code (JSON on standard input)
+    Inject(InjectArgs),
+    /// Note the end of a turn, subagent or session (hook JSON on standard input)
+    SessionEnd(SessionEndArgs),
+    /// Learn what is new in the transcripts
+    Learn(LearnArgs),
+    /// Show what MANA knows and whether it works
+    Status,
+    /// Search what was learned
+    Search(SearchArgs),
+    /// Show one item with its evidence
+    #[command(alias = "why")]
+    Show(ShowArgs),
+    /// Forget an item, a project or a session
+    Forget(ForgetArgs),
+    /// Show the whole loop on bundled sample transcripts, without touching anything of yours
+    Demo,
+}
+
+/// Arguments of `mana init`.
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// Install for the project in the current folder only, with a home of its own (.mana)
+    #[arg(long)]
+    pub(crate) project: bool,
+    /// Print what would change in the settings, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+/// Arguments of `mana uninstall`.
+#[derive(Debug, Args)]
+pub(crate) struct UninstallArgs {
+    /// Remove the hooks of the project in the current folder
+    #[arg(long)]
+    pub(crate) project: bool,
+    /// Print what would change in the settings, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Arguments of `mana inject`.
+#[derive(Debug, Args)]
+pub(crate) struct InjectArgs {
+    /// Answer only for these tools
+    #[arg(long, value_enum)]
+    pub(crate) tool: Option<ToolFilter>,
+}
+
+/// Groups of tools that `--tool` names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub(crate) enum ToolFilter {
+    /// Edit, `MultiEdit`, Write, `NotebookEdit`
+    Edit,
+    /// Bash
+    Bash,
+    /// Read
+    Read,
+    /// Grep, Glob
+    Search,
+}
+
+/// Arguments of `mana session-end`.
+#[derive(Debug, Args)]
+pub(crate) struct SessionEndArgs {}
+
+/// Arguments of `mana learn`.
+#[derive(Debug, Args)]
+pub(crate) struct LearnArgs {
+    /// Transcript files or folders [default: the projects folder of Claude Code]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Run in the background of a hook: in a session of its own, without output, and only if no
+    /// other run is going on
+    #[arg(long, hide = true)]
+    pub(crate) detached: bool,
+}
+
+/// Arguments of `mana search`.
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    /// What to look for
+    #[arg(required = true)]
+    pub(crate) text: Vec<String>,
+    /// Search all projects, not only that of the current folder
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// How many items at most
+    #[arg(long, short = 'n', default_value_t = 10)]
+    pub(crate) limit: u32,
+}
+
+/// Arguments of `mana show`.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The item's id or its first digits, as injected text and `mana search` print it
+    pub(crate) id: String,
+}
+
+/// Arguments of `mana forget`.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct ForgetArgs {
+    /// The item's id or its first digits
+    pub(crate) id: Option<String>,
+    /// Everything learned in the project of the current folder
+    #[arg(long)]
+    pub(crate) project: bool,
+    /// Everything learned from the session with this id
+    #[arg(long, value_name = "ID")]
+    pub(crate) session: Option<String>,
+}

@@ -1,0 +1,199 @@
+//! `mana learn`.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::LearnArgs;
+use super::error::{CliError, Kind};
+use super::output::{Output, count};
+use super::{hook, time};
+use crate::config::{self, Settings};
+use crate::hooks::session_end::Pending;
+use crate::learning::discover::Root;
+use crate::learning::learn::{self, Progress, Report};
+use crate::storage::{StorageError, Store, log};
+
+pub(crate) fn run(args: &LearnArgs, output: &mut Output) -> Result<(), CliError> {
+    if args.detached {
+        return run_detached();
+    }
+    let settings = Settings::load(config::current_dir().as_deref())?;
+    for path in &args.paths {
+        if !path.exists() {
+            return Err(CliError::new(Kind::Failed, format!("{} does not exist", path.display())));
+        }
+    }
+    let report = learn(&settings, &args.paths, output)?;
+    output.object(&report);
+    tell(&report, output);
+    Ok(())
+}
+
+/// Learns from `paths`, or from all of the agent's transcripts, with a progress bar.
+pub(crate) fn learn(
+    settings: &Settings,
+    paths: &[PathBuf],
+    output: &mut Output,
+) -> Result<Report, CliError> {
+    let now = time::now().timestamp_millis();
+    let mut store = match Store::open_or_rebuild(&settings.home, false, now) {
+        Err(error) if error.is_locked() => {
+            output.notice("Another run is learning right now; this one waits for it.");
+            Store::open_or_rebuild(&settings.home, true, now)?
+        }
+        other => other?,
+    };
+    let pending = Pending::take(&settings.home);
+    let bar = Bar::new(output.shows_progress());
+    let roots = roots(settings, paths, pending);
+    let report = learn::learn(&mut store, &settings.home, &roots, now, &|p| bar.show(p));
+    bar.0.finish_and_clear();
+    Ok(report?)
+}
+
+fn roots(settings: &Settings, paths: &[PathBuf], pending: Pending) -> Vec<Root> {
+    if !paths.is_empty() {
+        return paths.iter().cloned().map(Root::Named).collect();
+    }
+    let projects = settings.transcripts();
+    let mut roots = vec![Root::Projects(projects.clone())];
+    // Sessions under another configuration folder tell where their transcripts are.
+    let elsewhere = pending.transcripts.into_iter().filter(|path| !path.starts_with(&projects));
+    roots.extend(elsewhere.filter(|path| path.exists()).map(Root::Named));
+    roots
+}
+
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new(visible: bool) -> Self {
+        Self(if visible { ProgressBar::new(0) } else { ProgressBar::hidden() })
+    }
+
+    fn show(&self, progress: Progress) {
+        let style = |text| ProgressStyle::with_template(text).expect("the template is valid");
+        match progress {
+            Progress::Reading(bytes) => {
+                self.0.set_style(style("reading   {wide_bar} {bytes}/{total_bytes}"));
+                self.0.set_length(bytes);
+            }
+            Progress::Extracting(count) => {
+                self.0.set_style(style("learning  {wide_bar} {pos}/{len}"));
+                self.0.set_position(0);
+                self.0.set_length(count);
+            }
+            Progress::Read(n) | Progress::Extracted(n) => self.0.inc(n),
+        }
+    }
+}
+
+/// Says what a run did.
+pub(crate) fn tell(report: &Report, output: &mut Output) {
+    if let Some(path) = &report.set_aside {
+        output.notice(format!(
+            "The database was damaged: it was set aside as {} and built anew from the transcripts.",
+            path.display()
+        ));
+    }
+    if report.files == 0 {
+        output.line("No transcripts found.");
+    } else if report.files_read == 0 {
+        output
+            .line(format!("Nothing new in {}.", count(report.files, "transcript", "transcripts")));
+    } else {
+        output.line(format!(
+            "Read {} lines of {}: learned from {}, passed over {} (notes of the client, text \
+             that says nothing, lines that were read before).",
+            report.lines,
+            count(report.files_read, "transcript", "transcripts"),
+            report.account.learned,
+            report.account.skipped_lines(),
+        ));
+    }
+    for line in &report.damaged {
+        output.notice(format!("skipped: {line}"));
+    }
+    for problem in &report.unreadable {
+        output.notice(format!("skipped: {problem}"));
+    }
+}
+
+/// Runs in a row that one process makes while turns keep ending.
+const ROUNDS: usize = 8;
+
+/// The run that hooks start: silent, in a session of its own, and only if no other is going on.
+/// What goes wrong is in the hooks' log.
+fn run_detached() -> Result<(), CliError> {
+    // Fails only for a process that leads a group, which this one, just started, does not.
+    let _already = rustix::process::setsid();
+    let settings = Settings::load(config::current_dir().as_deref())?;
+    let note = |problem: &str| {
+        let line = format!("{} learn: {problem}", time::now().to_rfc3339());
+        // A log that cannot be written leaves nothing else to try.
+        let _lost = log::append(&settings.home, &line);
+    };
+    for _ in 0..ROUNDS {
+        match learn_alone(&settings) {
+            Ok(None) => return Ok(()),
+            Ok(Some(report)) => report.unreadable.iter().for_each(|problem| note(problem)),
+            Err(error) => {
+                note(&hook::chain(&error));
+                return Err(error.into());
+            }
+        }
+        // A hook whose own run found this one busy has left its note before: looking for it
+        // after the lock is free again misses none.
+        if Pending::read(&settings.home).ended == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// One run, unless another process has the lock.
+fn learn_alone(settings: &Settings) -> Result<Option<Report>, StorageError> {
+    let now = time::now().timestamp_millis();
+    let mut store = match Store::open_or_rebuild(&settings.home, false, now) {
+        Err(error) if error.is_locked() => return Ok(None),
+        other => other?,
+    };
+    let pending = Pending::take(&settings.home);
+    let roots = roots(settings, &[], pending);
+    learn::learn(&mut store, &settings.home, &roots, now, &|_| {}).map(Some)
+}
+
+/// Starts `mana learn` so that it outlives this process and holds nothing of it open.
+pub(crate) fn start_detached() -> std::io::Result<()> {
+    close_on_exec();
+    Command::new(config::own_binary()?)
+        .args(["learn", "--detached"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map(drop)
+}
+
+/// Marks every descriptor above standard error close-on-exec: the client waits for whoever holds
+/// a copy of its pipes, and refuses the hook's answer when it has to.
+#[cfg(target_os = "linux")]
+fn close_on_exec() {
+    let Ok(open) = std::fs::read_dir("/proc/self/fd") else { return };
+    for entry in open.flatten() {
+        let Some(fd) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
+        if fd > 2 {
+            #[expect(unsafe_code, reason = "descriptors inherited from the client have no owner")]
+            // SAFETY: the descriptor was open a moment ago and is only borrowed for this call,
+            // which changes a flag; if it was closed meanwhile, the call fails with EBADF.
+            let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
+            let _closed = rustix::io::fcntl_setfd(borrowed, rustix::io::FdFlags::CLOEXEC);
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn close_on_exec() {}

@@ -1,0 +1,71 @@
+//! The command line: one verb, one file. The only part of MANA that prints.
+
+mod args;
+mod demo;
+mod error;
+mod forget;
+mod hook;
+mod init;
+mod learn;
+mod output;
+#[cfg(test)]
+mod reference;
+mod scope;
+mod search;
+mod show;
+mod status;
+mod time;
+mod uninstall;
+
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use error::{CliError, Kind};
+use output::Output;
+
+/// Runs the command that `args` name (the program's name first).
+pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
+    // Hook commands leave with 0 whatever happens, wrong arguments included: to the client a 2
+    // means "block this call", and 2 is what usage errors end with.
+    if let Some(verb) = hook::verb(&args) {
+        hook::run(verb);
+        return ExitCode::SUCCESS;
+    }
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return output::usage(&error),
+    };
+    let mut output = Output::new(cli.json);
+    let work = AssertUnwindSafe(|| dispatch(cli.command, &mut output));
+    let result = catch_unwind(work).unwrap_or_else(|_| {
+        Err(CliError::new(Kind::Internal, "a defect of MANA's; its place is named above")
+            .hint("Please report it. Nothing that was stored is lost, and trying again is safe."))
+    });
+    output.finish(result)
+}
+
+fn dispatch(command: Command, output: &mut Output) -> Result<(), CliError> {
+    match command {
+        Command::Init(args) => init::run(&args, output),
+        Command::Uninstall(args) => uninstall::run(&args, output),
+        // Only reached with options before the verb, such as `mana --json inject`.
+        Command::Inject(args) => {
+            hook::run(hook::Verb::inject(args.tool));
+            Ok(())
+        }
+        Command::SessionEnd(_) => {
+            hook::run(hook::Verb::SESSION_END);
+            Ok(())
+        }
+        Command::Learn(args) => learn::run(&args, output),
+        Command::Status => status::run(output),
+        Command::Search(args) => search::run(&args, output),
+        Command::Show(args) => show::run(&args, output),
+        Command::Forget(args) => forget::run(&args, output),
+        Command::Demo => demo::run(output),
+    }
+}

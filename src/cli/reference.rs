@@ -1,0 +1,422 @@
+//! The reference `docs/cli.md`: rendered from the command tree, the exit codes and the settings'
+//! defaults, and compared with the file. `scripts/gen-docs` writes the file anew.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, Command, CommandFactory};
+use serde_json::Value;
+
+use super::args::Cli;
+use super::error::Kind;
+use crate::config;
+
+/// Verbs that the client calls; people have no use for them.
+const HOOKS: &[&str] = &["inject", "session-end"];
+
+/// Set by `scripts/gen-docs`: write the file instead of comparing it.
+const BLESS: &str = "MANA_BLESS";
+
+/// What a verb does beyond its options, a sentence each.
+const NOTES: &[(&str, &[&str])] = &[
+    (
+        "init",
+        &[
+            "Writes the hook entries into the client's settings (`settings.json` in \
+             `$CLAUDE_CONFIG_DIR`, else in `~/.claude`), creates the home, learns the history and \
+             shows what it found.",
+            "A second run changes nothing.",
+            "Settings that are not valid JSON are refused with the line, and the file stays as it \
+             is; the text from before the change is kept beside the file as \
+             `settings.json.mana-backup`.",
+            "It asks before it writes, unless `--yes` or `--json` is given or standard input or \
+             standard error is no terminal.",
+            "With `--project`, the settings are `.claude/settings.json` of the current folder, and \
+             the home is `.mana` in it, which ignores itself in git and counts only because this \
+             user made it.",
+        ],
+    ),
+    (
+        "uninstall",
+        &[
+            "Removes the entries that call `mana` and nothing else.",
+            "A shell line of your own that does more than calling `mana` stays.",
+        ],
+    ),
+    (
+        "inject",
+        &[
+            "The client calls it: one event as JSON on standard input, at most one JSON object on \
+             standard output ([hooks.md](hooks.md)).",
+            "It ends with 0 whatever happens, wrong arguments included; at a terminal it says what it is \
+             for and ends.",
+            "`--tool` drops events of other tools; events without a tool are answered in any case, \
+             and a value that is not known narrows nothing.",
+            "An event that ends a turn is noted as `mana session-end` notes it.",
+            "`mana` without any argument does the same when standard input is no terminal, for \
+             clients that do not pass arguments to hooks.",
+        ],
+    ),
+    (
+        "session-end",
+        &[
+            "The client calls it at Stop, SubagentStop and SessionEnd: it notes the transcript and \
+             starts a detached learning run when one is due ([hooks.md](hooks.md)).",
+            "It never answers, whatever the event, and ends with 0 whatever happens.",
+        ],
+    ),
+    (
+        "learn",
+        &[
+            "Without a path, it reads `projects` in the client's configuration folder, and the \
+             transcripts elsewhere that hooks have noted.",
+            "Only what was added since the last run is read, so it is safe to repeat; what is \
+             stored is stored whole, so it is safe to kill.",
+            "When another `mana` is writing, it says so and waits.",
+            "In a folder that is named, every `.jsonl` file counts but `history.jsonl`; a file that \
+             is named counts whatever it is called.",
+            "A file that cannot be read, and a session in which a defect of mana shows, are reported \
+             on standard error and the run goes on; it still ends with 0.",
+        ],
+    ),
+    (
+        "status",
+        &["Prints the home, whether the hooks stand in the user's settings, what was read, the \
+             patterns by kind, the projects, and how many ended turns wait to be learned."],
+    ),
+    (
+        "search",
+        &[
+            "Finds active patterns that have any of the words, best first by BM25.",
+            "In a folder whose project is known, it searches that project; elsewhere all of them.",
+            "Without a hit it ends with 4; with `--json` it prints an empty list and ends with 0.",
+        ],
+    ),
+    (
+        "show",
+        &[
+            "Takes at least four digits of an id, and also the marker as it stands in injected text.",
+            "The evidence names transcript and line; `--json` has all of it.",
+            "An id that names several items ends with 1 and lists them.",
+        ],
+    ),
+    (
+        "forget",
+        &[
+            "An item that is forgotten by its id leaves an empty, retired row, so that the same \
+             observation does not come back; the steps it was learned from stay.",
+            "With `--project` or `--session`, the steps are emptied as well, and lines that were \
+             read do not teach anything again; what these sessions write later is learned.",
+            "The transcripts themselves are the client's and are not touched.",
+        ],
+    ),
+    (
+        "demo",
+        &[
+            "Works in a temporary folder that is removed at the end; the home is neither read nor written.",
+        ],
+    ),
+];
+
+/// Exit codes beside those of [`Kind`].
+const OTHER_CODES: &[(u8, &str)] =
+    &[(0, "done; hook commands always end with it"), (2, "wrong arguments")];
+
+/// Every kind of failure; [`meaning`] makes the compiler ask for new ones.
+const KINDS: &[Kind] = &[Kind::Failed, Kind::Configuration, Kind::Nothing, Kind::Internal];
+
+fn meaning(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Failed => "the request could not be carried out",
+        Kind::Configuration => {
+            "`config.toml`, the client's settings or a database of a newer mana cannot be used"
+        }
+        Kind::Nothing => "nothing was found: no hit, no such id, or nothing has been learned yet",
+        Kind::Internal => "a defect of mana",
+    }
+}
+
+/// The environment that is read.
+const ENVIRONMENT: &[(&str, &str)] = &[
+    ("MANA_HOME", "the home; it wins over a project's own home and over `~/.mana`"),
+    ("MANA_HOLDOUT", "overrides `inject.holdout`; 0 turns it off"),
+    (
+        "CLAUDE_CONFIG_DIR",
+        "the client's configuration folder, with `settings.json` and `projects`; `~/.claude` when unset",
+    ),
+    ("CLAUDE_PROJECT_DIR", "the client's project folder; the client sets it for hooks"),
+    ("HOME", "the user's home folder; when it is unset, what `/etc/passwd` says for this user"),
+    ("PATH", "`mana init` looks there for a link to itself that outlives an update"),
+    ("TMPDIR", "where `mana demo` makes its temporary folder"),
+];
+
+/// Variables that a library reads and not `config`.
+const READ_ELSEWHERE: &[&str] = &["TMPDIR"];
+
+/// The keys of `config.toml`: section and name, type, meaning. The defaults are the code's own.
+const KEYS: &[(&str, &str, &str)] = &[
+    ("inject.enabled", "boolean", "whether anything is injected; learning goes on in any case"),
+    (
+        "inject.holdout",
+        "number from 0 to 1",
+        "share of the matching items that is held back to measure what telling them changes: \
+         decided once for each session and pattern",
+    ),
+    (
+        "learn.trajectories",
+        "integer",
+        "ended turns and subagents' runs that have to come together to start a learning run",
+    ),
+    (
+        "learn.max_wait_minutes",
+        "integer",
+        "minutes after which an ended turn starts a learning run even when fewer have come together",
+    ),
+];
+
+fn checkout() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn page() -> PathBuf {
+    checkout().join("docs/cli.md")
+}
+
+/// The verbs of the tree in its order, without the help that the parser adds.
+fn verbs(tree: &Command) -> Vec<&Command> {
+    tree.get_subcommands().filter(|verb| verb.get_name() != "help").collect()
+}
+
+fn built_tree() -> Command {
+    let mut tree = Cli::command();
+    tree.build();
+    tree
+}
+
+fn render() -> String {
+    let tree = built_tree();
+    let mut out = String::from(
+        "# Commands\n\n\
+         `scripts/gen-docs` writes this page from the program, and a test compares the two: change \
+         the code and not the page.\n\n\
+         | command | what it does |\n| --- | --- |\n",
+    );
+    for verb in verbs(&tree) {
+        let name = verb.get_name();
+        let hook = if HOOKS.contains(&name) { "; the client calls it" } else { "" };
+        line(&mut out, &format!("| [`mana {name}`](#mana-{name}) | {}{hook} |", about(verb)));
+    }
+    out.push_str(
+        "\nEach command takes `--help` (`-h` for a short form) and, but for the two that the client \
+         calls, `--json`.\n`mana --version` prints the version.\n",
+    );
+    for verb in verbs(&tree) {
+        render_verb(&mut out, verb);
+    }
+    render_output(&mut out);
+    render_codes(&mut out);
+    render_settings(&mut out);
+    out
+}
+
+fn render_verb(out: &mut String, verb: &Command) {
+    line(out, &format!("\n## mana {}\n", verb.get_name()));
+    line(out, &format!("{}.\n", about(verb)));
+    let usage = verb.clone().render_usage().to_string();
+    line(out, &format!("```text\n{}\n```", usage.trim_start_matches("Usage: ").trim()));
+    let aliases: Vec<String> =
+        verb.get_all_aliases().map(|alias| format!("`mana {alias}`")).collect();
+    if !aliases.is_empty() {
+        line(out, &format!("\nAlso: {}.", aliases.join(", ")));
+    }
+    let own = |arg: &&Arg| {
+        !arg.is_hide_set() && !matches!(arg.get_id().as_str(), "help" | "version" | "json")
+    };
+    let args: Vec<&Arg> = verb.get_arguments().filter(own).collect();
+    if !args.is_empty() {
+        out.push_str("\n| argument | meaning |\n| --- | --- |\n");
+        for arg in args {
+            line(out, &format!("| `{}` | {} |", spelling(arg), cell(&arg_help(arg))));
+        }
+    }
+    let notes = NOTES.iter().find(|(name, _)| *name == verb.get_name());
+    let notes = notes.unwrap_or_else(|| panic!("NOTES says nothing of {}", verb.get_name())).1;
+    out.push('\n');
+    for note in notes {
+        line(out, note);
+    }
+}
+
+fn about(verb: &Command) -> String {
+    verb.get_about().map(ToString::to_string).unwrap_or_default()
+}
+
+/// `-y, --yes`, `--tool <TOOL>`, `[PATHS]...`.
+fn spelling(arg: &Arg) -> String {
+    let long = arg.to_string();
+    match arg.get_short().filter(|_| arg.get_long().is_some()) {
+        Some(short) => format!("-{short}, {long}"),
+        None => long,
+    }
+}
+
+fn arg_help(arg: &Arg) -> String {
+    let mut help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let values: Vec<String> = arg
+        .get_possible_values()
+        .iter()
+        .filter(|_| arg.get_action().takes_values())
+        .map(|value| {
+            let what = value.get_help().map(ToString::to_string).unwrap_or_default();
+            format!("`{}` ({})", value.get_name(), what.replace('`', ""))
+        })
+        .collect();
+    if !values.is_empty() {
+        let _infallible = write!(help, ": {}", values.join(", "));
+    }
+    let default = arg.get_default_values().first().filter(|_| arg.get_action().takes_values());
+    if let Some(default) = default {
+        let _infallible = write!(help, " [default: {}]", default.to_string_lossy());
+    }
+    help
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}
+
+fn line(out: &mut String, text: &str) {
+    out.push_str(text);
+    out.push('\n');
+}
+
+fn render_output(out: &mut String) {
+    out.push_str(
+        "\n## Output\n\n\
+         Results go to standard output; progress, notices, questions and errors go to standard \
+         error.\n\
+         With `--json`, a command prints one JSON value and no progress and asks nothing; a failure \
+         is one JSON object on standard error with `error`, `causes` and `hints`.\n\
+         Wrong arguments are reported as text in any case.\n\
+         Times in it are either text in UTC (`2026-01-31 12:00`) or milliseconds since the Unix \
+         epoch.\n\
+         A reader that closes the pipe early is no failure.\n",
+    );
+}
+
+fn render_codes(out: &mut String) {
+    let mut codes: Vec<(u8, &str)> = OTHER_CODES.to_vec();
+    codes.extend(KINDS.iter().map(|kind| (kind.exit_code(), meaning(*kind))));
+    codes.sort_unstable();
+    out.push_str("\n## Exit codes\n\n| code | meaning |\n| --- | --- |\n");
+    for (code, meaning) in codes {
+        line(out, &format!("| {code} | {meaning} |"));
+    }
+}
+
+fn render_settings(out: &mut String) {
+    out.push_str(
+        "\n## Settings\n\n\
+         A default is overridden by `config.toml`, that by the environment, and that by an \
+         argument.\n\n\
+         ### The home\n\n\
+         `$MANA_HOME`, else the nearest `.mana` with a `config.toml` in the current folder or above \
+         it that this user made with `mana init --project`, else `~/.mana`.\n\
+         [storage.md](storage.md) says what lies in it.\n\n\
+         ### config.toml\n\n\
+         It lies in the home and need not exist.\n\
+         Unknown keys are ignored; a file that cannot be read or is not valid ends commands with 3 \
+         and silences hooks.\n\n\
+         | key | type | default | meaning |\n| --- | --- | --- | --- |\n",
+    );
+    let defaults = config::defaults();
+    for (key, kind, meaning) in KEYS {
+        let default = defaults.pointer(&format!("/{}", key.replace('.', "/")));
+        let default = default.unwrap_or_else(|| panic!("there is no setting {key}"));
+        line(out, &format!("| `{key}` | {kind} | `{default}` | {meaning} |"));
+    }
+    out.push_str("\n### Environment\n\n| variable | meaning |\n| --- | --- |\n");
+    for (name, meaning) in ENVIRONMENT {
+        line(out, &format!("| `{name}` | {meaning} |"));
+    }
+}
+
+#[test]
+fn the_page_is_what_the_program_says() {
+    let rendered = render();
+    if std::env::var_os(BLESS).is_some() {
+        std::fs::write(page(), &rendered).unwrap();
+    }
+    let written = std::fs::read_to_string(page()).unwrap_or_default();
+    let differs = rendered.lines().zip(written.lines()).find(|(new, old)| new != old);
+    assert!(written == rendered, "docs/cli.md is stale, run scripts/gen-docs; first: {differs:#?}");
+}
+
+#[test]
+fn notes_are_about_verbs_that_exist() {
+    let tree = built_tree();
+    let names: Vec<&str> = verbs(&tree).iter().map(|verb| verb.get_name()).collect();
+    for (name, _) in NOTES {
+        assert!(names.contains(name), "NOTES names {name}");
+    }
+    for name in HOOKS {
+        assert!(names.contains(name), "HOOKS names {name}");
+    }
+}
+
+/// What the program reads from its environment is in the table, and nothing else is.
+#[test]
+fn every_variable_that_is_read_is_named() {
+    let sources = [include_str!("../config/mod.rs"), include_str!("../config/paths.rs")];
+    let mut read: Vec<&str> = READ_ELSEWHERE.to_vec();
+    for source in sources {
+        for call in ["variable(\"", "var_os(\""] {
+            read.extend(source.split(call).skip(1).filter_map(|rest| rest.split('"').next()));
+        }
+    }
+    read.sort_unstable();
+    read.dedup();
+    let mut named: Vec<&str> = ENVIRONMENT.iter().map(|(name, _)| *name).collect();
+    named.sort_unstable();
+    assert_eq!(named, read);
+}
+
+#[test]
+fn every_setting_is_named() {
+    let defaults = config::defaults();
+    let sections = defaults.as_object().unwrap();
+    let mut known = Vec::new();
+    for (section, keys) in sections {
+        let keys = keys.as_object().map(|keys| keys.keys());
+        known.extend(keys.into_iter().flatten().map(|key| format!("{section}.{key}")));
+    }
+    let named: Vec<&str> = KEYS.iter().map(|(key, ..)| *key).collect();
+    assert_eq!(named, known);
+    assert!(sections.values().all(Value::is_object), "a setting outside of a section");
+}
+
+#[test]
+fn the_readme_names_exactly_the_verbs() {
+    let readme = std::fs::read_to_string(checkout().join("README.md")).unwrap();
+    let section = readme.split("\n## Commands\n").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let mut named: Vec<&str> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `mana "))
+        .filter_map(|rest| rest.split(['`', ' ']).next())
+        .collect();
+    named.sort_unstable();
+    let tree = built_tree();
+    let mut verbs: Vec<&str> = verbs(&tree).iter().map(|verb| verb.get_name()).collect();
+    verbs.sort_unstable();
+    assert_eq!(named, verbs);
+}
+
+#[test]
+fn the_help_lists_the_exit_codes() {
+    let help = Cli::command().get_after_help().unwrap().to_string();
+    for kind in KINDS {
+        let code = format!(" {} ", kind.exit_code());
+        assert!(help.contains(&code), "{help}: {kind:?}");
+    }
+}

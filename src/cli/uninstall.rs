@@ -1,0 +1,34 @@
+//! `mana uninstall`.
+
+use super::args::UninstallArgs;
+use super::error::CliError;
+use super::init;
+use super::output::Output;
+use super::time;
+use crate::config::{self, Settings};
+use crate::hooks::install::SettingsFile;
+
+pub(crate) fn run(args: &UninstallArgs, output: &mut Output) -> Result<(), CliError> {
+    let cwd = config::current_dir();
+    let settings = Settings::load(cwd.as_deref())?;
+    let path = init::settings_path(&settings, args.project, cwd.as_deref())?;
+    let file = SettingsFile::read(&path)?;
+    let plan = file.plan_uninstall()?;
+    if args.dry_run {
+        output.object(&serde_json::json!({ "settings": path, "diff": file.diff(&plan) }));
+        output.line(file.diff(&plan).trim_end());
+        return Ok(());
+    }
+    file.apply(&plan, time::now())?;
+    output.object(&serde_json::json!({ "settings": path, "changed": !plan.is_noop() }));
+    output.line(if plan.is_noop() {
+        format!("No hooks of MANA in {}.", path.display())
+    } else {
+        format!("Removed MANA's hooks from {}.", path.display())
+    });
+    output.line(format!(
+        "What was learned stays in {}; delete that folder to drop it.",
+        settings.home.display()
+    ));
+    Ok(())
+}
