@@ -1,0 +1,21 @@
+//! The integration tests: one binary, one module for each subject. They spawn `mana` and do not
+//! link the library. The tests that need the real Claude Code client are in `tests/client`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and it owns its files and its environment"
+)]
+
+mod process;
+mod sandbox;
+mod transcript;
+
+mod cli;
+mod crash;
+mod damage;
+mod dump;
+mod hook_contract;
+mod layout;
+mod tidy;
+mod together;
