@@ -1,0 +1,201 @@
+//! `mana inject` against a store of many patterns, for each kind of event.
+
+use std::fs;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+use serde_json::{Value, json};
+
+use super::{Bench, client, event, learn_all, mana_home};
+use crate::Outcome;
+use crate::history::{self, Lesson, PROJECT, lesson};
+use crate::measure::interleaved;
+use crate::report::{self, Budget, Report, milliseconds, ratio};
+
+/// The median, as a multiple of the minimal program's.
+const RATIO: [f64; 2] = [5.0, 10.0];
+/// The 99th percentile, in milliseconds.
+const P99: [f64; 2] = [10.0, 50.0];
+/// The memory, in megabytes.
+const MEMORY: [f64; 2] = [20.0, 20.0];
+
+/// Lessons that are learned between two counts of the patterns.
+const STEP: usize = 1_600;
+
+/// Files that the long session has worked on before it is measured.
+const TOUCHED: usize = 60;
+
+/// The session whose journal is long.
+const LONG_SESSION: &str = "00000000-10e9-4000-8000-000000000000";
+
+/// Makes an event from a lesson that is known, the session it happens in, and a number.
+type Make = fn(&Lesson, &str, usize) -> Value;
+
+/// The events. Each gets a new session each time, since nothing is said twice in one.
+const EVENTS: &[(&str, Make)] = &[
+    ("SessionStart", |_, s, _| event(s, "SessionStart", json!({"source": "startup"}))),
+    ("UserPromptSubmit known", |lesson, s, _| prompt(s, &lesson.prompt)),
+    ("UserPromptSubmit known, 3 kB", |lesson, s, n| {
+        prompt(s, &format!("{}\n\n{}", lesson.prompt, history::unrelated(n, 3_000)))
+    }),
+    ("UserPromptSubmit long session", |lesson, _, _| prompt(LONG_SESSION, &lesson.prompt)),
+    ("UserPromptSubmit unknown", |_, s, n| {
+        prompt(s, &format!("sing xylophone{n} opera backwards, zebra{n} style"))
+    }),
+    ("PreToolUse Bash known", |lesson, s, _| tool(s, "PreToolUse", bash(&lesson.failing))),
+    ("PreToolUse Bash unknown", |_, s, n| {
+        tool(s, "PreToolUse", bash(&format!("uname --kernel-name > name{n}.txt")))
+    }),
+    ("PreToolUse Read known", |lesson, s, _| tool(s, "PreToolUse", read(&lesson.files[0]))),
+    ("PreToolUse Read unknown", |_, s, n| {
+        tool(s, "PreToolUse", read(&format!("nowhere/at{n}.txt")))
+    }),
+    ("PreToolUse Edit known, 4 kB", |lesson, s, n| {
+        let text = history::unrelated(n, 2_000);
+        let mut fields = read(&lesson.files[0]);
+        fields["tool_name"] = json!("Edit");
+        fields["tool_input"]["old_string"] = json!(text);
+        fields["tool_input"]["new_string"] = json!(text);
+        tool(s, "PreToolUse", fields)
+    }),
+    ("PostToolUseFailure known", |lesson, s, _| failure(s, &lesson.failing, &lesson.error)),
+    ("PostToolUseFailure near", |lesson, s, n| {
+        failure(s, &format!("{} --attempt {n} | head -50", lesson.failing), &lesson.error)
+    }),
+    ("PostToolUseFailure unknown, 8 kB", |_, s, n| {
+        let log = history::unrelated(n, 8_000);
+        failure(s, &format!("./run-xylophone{n}.sh"), &format!("Exit code 3\n{log}"))
+    }),
+];
+
+fn prompt(session: &str, text: &str) -> Value {
+    event(session, "UserPromptSubmit", json!({"prompt": text}))
+}
+
+fn tool(session: &str, name: &str, mut fields: Value) -> Value {
+    fields["tool_use_id"] = json!("toolu_01BenchBenchBenchBench");
+    event(session, name, fields)
+}
+
+fn bash(command: &str) -> Value {
+    json!({"tool_name": "Bash", "tool_input": {"command": command, "description": "Run it"}})
+}
+
+fn read(file: &str) -> Value {
+    json!({"tool_name": "Read", "tool_input": {"file_path": format!("{PROJECT}/{file}")}})
+}
+
+fn failure(session: &str, command: &str, error: &str) -> Value {
+    let mut fields = bash(command);
+    fields["error"] = json!(error);
+    tool(session, "PostToolUseFailure", fields)
+}
+
+pub(super) fn measure(bench: &Bench, report: &mut Report) -> Outcome<()> {
+    let (home, _) = bench.home("inject")?;
+    let lessons = learn_until_known(bench, &home)?;
+    let (active, all, size) = store(&home)?;
+    make_long_session(bench, &home, lessons)?;
+    report.note(json!({
+        "case": "inject", "active_patterns": active, "patterns": all, "store_mb": size,
+    }));
+    report::head(&format!(
+        "inject: {active} active patterns of {all} in a store of {size} MB; {} runs of each \
+         program, in turn",
+        bench.options.runs
+    ));
+    for (number, (name, make)) in EVENTS.iter().enumerate() {
+        bench.judge(report, |attempt, report| {
+            measure_event(bench, report, &home, (number, name, *make), lessons, attempt)
+        })?;
+    }
+    Ok(())
+}
+
+fn measure_event(
+    bench: &Bench,
+    report: &mut Report,
+    home: &Path,
+    (number, name, make): (usize, &str, Make),
+    lessons: usize,
+    attempt: usize,
+) -> Outcome<Vec<Budget>> {
+    let [minimal, cat] = bench.references(home);
+    let programs = [minimal, cat, bench.mana(home, &["inject"])];
+    let input = bench.folder.join(format!("event-{number}.json"));
+    let summaries = interleaved(&programs, bench.options.runs, |round| {
+        let lesson = lesson(round * 31 % lessons);
+        let session = format!("{number:04x}{attempt:04x}-be9c-4000-8000-{:04x}{round:08x}", run());
+        fs::write(&input, make(&lesson, &session, round).to_string())?;
+        Ok(input.clone())
+    })?;
+    let [minimal, cat, mana] = &summaries[..] else { unreachable!("three programs were run") };
+    if number == 0 && attempt == 0 {
+        report.row("inject", "(minimal)", minimal, [minimal, cat]);
+        report.row("inject", "(cat)", cat, [minimal, cat]);
+    }
+    report.row("inject", name, mana, [minimal, cat]);
+    let name = format!("inject {name}");
+    let (ratio, p99) = (ratio(mana, minimal), milliseconds(mana.p99));
+    let memory = mana.peak_memory as f64 / 1e6;
+    Ok(vec![
+        Budget::exit_codes(&name, mana.failures),
+        Budget::at_most(format!("{name}: median × minimal"), ratio, RATIO[0], RATIO[1]),
+        Budget::at_most(format!("{name}: p99 ms"), p99, P99[0], P99[1]),
+        Budget::at_most(format!("{name}: peak MB"), memory, MEMORY[0], MEMORY[1]),
+    ])
+}
+
+/// Teaches until enough patterns are active; returns how many lessons that took.
+fn learn_until_known(bench: &Bench, home: &Path) -> Outcome<usize> {
+    let wanted = bench.options.patterns;
+    let record = home.join("lessons");
+    let mut lessons = match fs::read_to_string(&record) {
+        Ok(text) => text.trim().parse()?,
+        Err(_) => 0,
+    };
+    let mut active = if lessons == 0 { 0 } else { store(home)?.0 };
+    while active < wanted {
+        history::write_lessons(&client(home), lessons, STEP)?;
+        lessons += STEP;
+        learn_all(bench, home)?;
+        let now = store(home)?.0;
+        if now <= active {
+            return Err(format!("{STEP} more lessons left {now} active patterns").into());
+        }
+        active = now;
+        fs::write(&record, lessons.to_string())?;
+    }
+    Ok(lessons)
+}
+
+/// How many patterns are active and how many there are in the store of `home`, and its size in
+/// megabytes: a fast answer from an empty store says nothing.
+fn store(home: &Path) -> Outcome<(usize, usize, u64)> {
+    let file = mana_home(home).join("metadata.sqlite");
+    let store = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .map_err(|error| format!("learning left no store at {}: {error}", file.display()))?;
+    let (active, all): (i64, i64) = store.query_row(
+        "SELECT coalesce(sum(state = 1), 0), count(*) FROM patterns",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok((usize::try_from(active)?, usize::try_from(all)?, fs::metadata(&file)?.len() / 1_000_000))
+}
+
+/// Gives the long session its journal, by way of the events that make one.
+fn make_long_session(bench: &Bench, home: &Path, lessons: usize) -> Outcome<()> {
+    let input = bench.folder.join("long-session.json");
+    for number in 0..TOUCHED {
+        let read = read(&lesson(number * 17 % lessons).files[0]);
+        fs::write(&input, tool(LONG_SESSION, "PreToolUse", read).to_string())?;
+        bench.mana(home, &["inject"]).run(&input)?;
+    }
+    Ok(())
+}
+
+/// A number that differs from one run of the bench to the next: a home that was kept remembers
+/// its sessions.
+fn run() -> u32 {
+    std::process::id() & 0xffff
+}
