@@ -81,11 +81,13 @@ fn settle(home: &Path, started: bool) -> Result<()> {
     let begin = Instant::now();
     while begin.elapsed() < PATIENCE {
         // The run takes the notes once it holds the lock, and gives the lock up when it is done.
-        let idle = File::options()
-            .write(true)
-            .open(home.join("write.lock"))
-            .is_ok_and(|lock| lock.try_lock().is_ok());
-        if idle && !pending.exists() {
+        // Looking at the lock before the notes are gone would keep the run from getting it.
+        let idle = !pending.exists()
+            && File::options()
+                .write(true)
+                .open(home.join("write.lock"))
+                .is_ok_and(|lock| lock.try_lock().is_ok());
+        if idle {
             return Ok(());
         }
         thread::sleep(Duration::from_millis(2));
