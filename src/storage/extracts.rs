@@ -74,29 +74,29 @@ impl Reader {
         rows.and_then(Iterator::collect).attempt("list a trajectory's files")
     }
 
-    /// Words (of prompts that changed the file) and symbols of a file's newest touches.
+    /// Words (of prompts that changed the file) and symbols of a file's newest touches, both
+    /// separated by spaces. Symbols of several touches are repeated.
     pub(super) fn file_document(&self, file: i64) -> Result<(String, String), StorageError> {
+        const ATTEMPT: &str = "read a file's episodes";
         let mut query = self
             .conn
             .prepare_cached(
                 "SELECT edited, words, symbols FROM touches WHERE file = ?1
                  ORDER BY at DESC, episode LIMIT ?2",
             )
-            .attempt("read a file's episodes")?;
-        let mut rows =
-            query.query(params![file, TOUCHES_PER_DOCUMENT]).attempt("read a file's episodes")?;
-        let (mut words, mut symbols) = (String::new(), BTreeSet::new());
-        while let Some(row) = rows.next().attempt("read a file's episodes")? {
-            let fields: Result<(bool, String, String), rusqlite::Error> =
-                (|| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))();
-            let (edited, said, seen) = fields.attempt("read a file's episodes")?;
-            if edited {
-                words.push_str(&said);
-                words.push(' ');
+            .attempt(ATTEMPT)?;
+        let mut rows = query.query(params![file, TOUCHES_PER_DOCUMENT]).attempt(ATTEMPT)?;
+        let (mut words, mut symbols) = (String::new(), String::new());
+        while let Some(row) = rows.next().attempt(ATTEMPT)? {
+            let edited: bool = row.get(0).attempt(ATTEMPT)?;
+            for (wanted, column, text) in [(edited, 1, &mut words), (true, 2, &mut symbols)] {
+                if wanted {
+                    text.push_str(row.get_ref(column).attempt(ATTEMPT)?.as_str().unwrap_or(""));
+                    text.push(' ');
+                }
             }
-            symbols.extend(seen.split(' ').filter(|s| !s.is_empty()).map(String::from));
         }
-        Ok((words, symbols.into_iter().collect::<Vec<_>>().join(" ")))
+        Ok((words, symbols))
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod file;
 mod forget;
 mod injections;
 mod journal;
+mod listing;
 mod lock;
 pub(crate) mod log;
 mod open;

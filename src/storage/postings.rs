@@ -7,14 +7,11 @@
 //! The lists are a cache. They are written anew, project by project, when a learning run is done;
 //! until then they miss what is new, and rows that are gone are not found when they are looked up.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-
 use rusqlite::{OptionalExtension, params};
 
 use super::error::{Attempt, StorageError};
-use super::open::{Reader, Store};
+use super::open::Reader;
 use crate::model::pattern::Kind;
-use crate::model::tokens;
 
 /// BM25's two parameters: how soon repetition of a term stops counting, and how much long
 /// documents are held back. The values are FTS5's (and Robertson and Zaragoza's, 2009).
@@ -44,8 +41,6 @@ pub(super) enum Corpus {
 }
 
 impl Corpus {
-    const ALL: [Self; 3] = [Self::Failures, Self::Decisions, Self::Files];
-
     /// The corpus that holds the patterns of exactly these kinds.
     pub(super) fn of(kinds: &[Kind]) -> Option<Self> {
         match kinds {
@@ -56,7 +51,7 @@ impl Corpus {
     }
 
     /// The documents of a project, as (row, two fields), in the order of their rows.
-    fn documents(self) -> &'static str {
+    pub(super) fn documents(self) -> &'static str {
         match self {
             Self::Failures => {
                 "SELECT row, trigger, text FROM patterns
@@ -86,13 +81,16 @@ pub(super) struct Scored {
 
 /// A project's documents of one corpus: row and length in terms, by number.
 #[derive(Debug, Default)]
-struct Directory {
-    rows: Vec<u32>,
-    lengths: Vec<u16>,
+pub(super) struct Directory {
+    /// Rows of the patterns or files.
+    pub(super) rows: Vec<u32>,
+    /// Their lengths.
+    pub(super) lengths: Vec<u16>,
 }
 
 impl Directory {
-    fn to_bytes(&self) -> Vec<u8> {
+    /// The form in which it is stored.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
         let rows = self.rows.iter().flat_map(|row| row.to_le_bytes());
         rows.chain(self.lengths.iter().flat_map(|length| length.to_le_bytes())).collect()
     }
@@ -117,16 +115,18 @@ impl Directory {
 /// The entries of one term: pairs of a document's distance from the one before (LEB128) and its
 /// counts in the fields (one byte).
 #[derive(Debug, Default)]
-struct List {
-    bytes: Vec<u8>,
-    entries: u32,
+pub(super) struct List {
+    /// The form in which it is stored.
+    pub(super) bytes: Vec<u8>,
+    /// How many entries it has.
+    pub(super) entries: u32,
     /// One past the document of the last entry.
     next: u32,
 }
 
 impl List {
     /// Counts the term once more in a field of `document`, which is the last one or a later one.
-    fn count(&mut self, document: u32, field: usize) {
+    pub(super) fn count(&mut self, document: u32, field: usize) {
         if self.entries == 0 || self.next != document + 1 {
             let mut distance = document - self.next;
             while distance >= 0x80 {
@@ -337,160 +337,11 @@ fn best(directory: &Directory, scores: &[[f32; 1 + FIELDS]], limit: usize) -> Ve
         .collect()
 }
 
-impl Store {
-    /// Writes the term lists of every project in which something changed.
-    pub(crate) fn refresh_postings(&mut self) -> Result<(), StorageError> {
-        const ATTEMPT: &str = "list the changed projects";
-        let changed: Vec<i64> = {
-            let mut query =
-                self.conn().prepare("SELECT id FROM projects WHERE listed = 0").attempt(ATTEMPT)?;
-            let rows = query.query_map([], |row| row.get(0));
-            rows.and_then(Iterator::collect).attempt(ATTEMPT)?
-        };
-        for project in changed {
-            self.atomically(|store| store.list_project(project))?;
-        }
-        Ok(())
-    }
-
-    /// Notes that the term lists of the projects of these patterns and files are out of date.
-    pub(super) fn unlist_projects(
-        &mut self,
-        patterns: &BTreeSet<i64>,
-        files: &BTreeSet<i64>,
-    ) -> Result<(), StorageError> {
-        const ATTEMPT: &str = "note a changed project";
-        let mut projects: BTreeSet<i64> = BTreeSet::new();
-        for (sql, rows) in [
-            ("SELECT project FROM patterns WHERE row = ?1", patterns),
-            ("SELECT project FROM files WHERE id = ?1", files),
-        ] {
-            let mut query = self.conn().prepare_cached(sql).attempt(ATTEMPT)?;
-            for row in rows {
-                let found: Option<Option<i64>> =
-                    query.query_row([row], |row| row.get(0)).optional().attempt(ATTEMPT)?;
-                projects.extend(found.flatten());
-            }
-        }
-        for project in projects {
-            self.conn()
-                .prepare_cached("UPDATE projects SET listed = 0 WHERE id = ?1")
-                .and_then(|mut update| update.execute([project]))
-                .attempt(ATTEMPT)?;
-        }
-        Ok(())
-    }
-
-    /// Writes the project's term lists, inside a transaction.
-    fn list_project(&mut self, project: i64) -> Result<(), StorageError> {
-        const ATTEMPT: &str = "write the term lists";
-        self.conn()
-            .execute("DELETE FROM postings WHERE project = ?1", [project])
-            .attempt(ATTEMPT)?;
-        let (patterns, known) = self.patterns_by_term(project)?;
-        for corpus in Corpus::ALL {
-            let (directory, lists) = self.collect(project, corpus)?;
-            let mut sorted: Vec<(String, List)> = lists.into_iter().collect();
-            // In the order of the table, every row goes to its end.
-            sorted.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-            let mut insert = self
-                .conn()
-                .prepare_cached(
-                    "INSERT INTO postings (project, corpus, term, entries, patterns, list)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                )
-                .attempt(ATTEMPT)?;
-            let documents = directory.rows.len() as i64;
-            insert
-                .execute(params![
-                    project,
-                    corpus as u8,
-                    "",
-                    documents,
-                    patterns,
-                    directory.to_bytes()
-                ])
-                .attempt(ATTEMPT)?;
-            for (term, list) in sorted {
-                let known = known.get(&term).copied().unwrap_or(0);
-                insert
-                    .execute(params![project, corpus as u8, term, list.entries, known, list.bytes])
-                    .attempt(ATTEMPT)?;
-            }
-        }
-        self.conn()
-            .execute("UPDATE projects SET listed = 1 WHERE id = ?1", [project])
-            .map(drop)
-            .attempt(ATTEMPT)
-    }
-
-    /// How many patterns the project has, and how many of them hold each term.
-    fn patterns_by_term(
-        &mut self,
-        project: i64,
-    ) -> Result<(u32, HashMap<String, u32>), StorageError> {
-        const ATTEMPT: &str = "count the patterns' terms";
-        let mut query = self
-            .conn()
-            .prepare_cached(
-                "SELECT trigger || ' ' || text FROM patterns
-                 WHERE project = ?1 OR project IS NULL",
-            )
-            .attempt(ATTEMPT)?;
-        let mut rows = query.query([project]).attempt(ATTEMPT)?;
-        let (mut patterns, mut counts) = (0, HashMap::new());
-        while let Some(row) = rows.next().attempt(ATTEMPT)? {
-            let text: String = row.get(0).attempt(ATTEMPT)?;
-            patterns += 1;
-            for term in tokens::terms(&text).collect::<HashSet<String>>() {
-                *counts.entry(term).or_insert(0) += 1;
-            }
-        }
-        Ok((patterns, counts))
-    }
-
-    /// Reads the project's documents of `corpus` and lists their terms.
-    fn collect(
-        &mut self,
-        project: i64,
-        corpus: Corpus,
-    ) -> Result<(Directory, HashMap<String, List>), StorageError> {
-        const ATTEMPT: &str = "read the documents";
-        let reader = &self.reader;
-        let mut query = reader.conn.prepare_cached(corpus.documents()).attempt(ATTEMPT)?;
-        let mut rows = query.query([project]).attempt(ATTEMPT)?;
-        let mut directory = Directory::default();
-        let mut lists: HashMap<String, List> = HashMap::new();
-        while let Some(row) = rows.next().attempt(ATTEMPT)? {
-            let (id, first, second): (i64, String, String) =
-                (|| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))().attempt(ATTEMPT)?;
-            let Ok(id) = u32::try_from(id) else { continue };
-            let document = directory.rows.len() as u32;
-            let mut length = 0_u16;
-            let mut add = |term: String, field| {
-                lists.entry(term).or_default().count(document, field);
-                length = length.saturating_add(1);
-            };
-            tokens::terms(&first).for_each(|term| add(term, 0));
-            if corpus == Corpus::Files {
-                let (words, symbols) = reader.file_document(id.into())?;
-                symbols.split(' ').filter(|s| !s.is_empty()).for_each(|s| add(s.to_lowercase(), 1));
-                words.split(' ').filter(|w| !w.is_empty()).for_each(|word| add(word.into(), 2));
-            } else {
-                tokens::terms(&second).for_each(|term| add(term, 1));
-            }
-            directory.rows.push(id);
-            directory.lengths.push(length);
-        }
-        Ok((directory, lists))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::Forget;
+    use super::super::{Forget, Store};
     use super::*;
 
     /// A store with one project of these decisions, listed.
