@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::error::{Attempt, StorageError};
 use super::open::Store;
-use super::postings::{Corpus, Directory, List};
+use super::postings::{Corpus, List, directory};
 use crate::model::tokens;
 
 /// Ranges of terms, by where each begins. The files of a large project have so many different
@@ -42,7 +42,9 @@ impl Range {
 /// The lists of the documents that were seen so far.
 #[derive(Debug, Default)]
 struct Lists {
-    directory: Directory,
+    /// Rows of the documents, and their lengths in terms.
+    rows: Vec<u32>,
+    lengths: Vec<u16>,
     by_term: HashMap<String, List>,
     /// Terms of the document that is being seen.
     length: u16,
@@ -55,7 +57,7 @@ impl Lists {
         if !range.holds(term) {
             return;
         }
-        let document = self.directory.rows.len() as u32;
+        let document = self.rows.len() as u32;
         match self.by_term.get_mut(term) {
             Some(list) => list.count(document, field),
             None => self.by_term.entry(term.into()).or_default().count(document, field),
@@ -64,8 +66,8 @@ impl Lists {
 
     /// Ends the current document, which is the pattern or file in `row`.
     fn close(&mut self, row: u32) {
-        self.directory.rows.push(row);
-        self.directory.lengths.push(std::mem::take(&mut self.length));
+        self.rows.push(row);
+        self.lengths.push(std::mem::take(&mut self.length));
     }
 }
 
@@ -143,7 +145,7 @@ impl Store {
     ) -> Result<(), StorageError> {
         const ATTEMPT: &str = "write the term lists";
         for range in Range::all(many) {
-            let Lists { directory, by_term, .. } = self.collect(project, corpus, range)?;
+            let Lists { rows, lengths, by_term, .. } = self.collect(project, corpus, range)?;
             let mut insert = self
                 .conn()
                 .prepare_cached(
@@ -152,13 +154,12 @@ impl Store {
                 )
                 .attempt(ATTEMPT)?;
             if range.from.is_empty() {
-                let documents = directory.rows.len() as i64;
-                let bytes = directory.to_bytes();
+                let documents = rows.len() as i64;
+                let bytes = directory(&rows, &lengths);
                 insert
                     .execute(params![project, corpus as u8, "", documents, known.patterns, bytes])
                     .attempt(ATTEMPT)?;
             }
-            drop(directory);
             let mut sorted: Vec<(String, List)> = by_term.into_iter().collect();
             // In the order of the table, every row goes to its end.
             sorted.sort_unstable_by(|a, b| a.0.cmp(&b.0));

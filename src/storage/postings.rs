@@ -79,36 +79,40 @@ pub(super) struct Scored {
     pub(super) fields: [f64; FIELDS],
 }
 
-/// A project's documents of one corpus: row and length in terms, by number.
-#[derive(Debug, Default)]
-pub(super) struct Directory {
-    /// Rows of the patterns or files.
-    pub(super) rows: Vec<u32>,
-    /// Their lengths.
-    pub(super) lengths: Vec<u16>,
+/// A project's documents of one corpus, by number, in the form in which they are stored: the rows
+/// (four bytes each), then the lengths in terms (two bytes each).
+#[derive(Debug)]
+struct Directory {
+    bytes: Vec<u8>,
+    documents: usize,
+    /// Mean length, at least 1.
+    mean: f32,
+}
+
+/// The stored form of a directory of documents with these rows and lengths.
+pub(super) fn directory(rows: &[u32], lengths: &[u16]) -> Vec<u8> {
+    let rows = rows.iter().flat_map(|row| row.to_le_bytes());
+    rows.chain(lengths.iter().flat_map(|length| length.to_le_bytes())).collect()
 }
 
 impl Directory {
-    /// The form in which it is stored.
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let rows = self.rows.iter().flat_map(|row| row.to_le_bytes());
-        rows.chain(self.lengths.iter().flat_map(|length| length.to_le_bytes())).collect()
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Self {
+    fn new(bytes: Vec<u8>) -> Self {
         let documents = bytes.len() / 6;
-        let (rows, lengths) = bytes[..documents * 6].split_at(documents * 4);
-        Self {
-            rows: rows.as_chunks().0.iter().map(|row| u32::from_le_bytes(*row)).collect(),
-            lengths: lengths.as_chunks().0.iter().map(|n| u16::from_le_bytes(*n)).collect(),
-        }
+        let lengths = bytes[documents * 4..documents * 6].as_chunks().0;
+        let total: u64 = lengths.iter().map(|length| u64::from(u16::from_le_bytes(*length))).sum();
+        let mean = (total as f32 / documents.max(1) as f32).max(1.0);
+        Self { bytes, documents, mean }
     }
 
-    /// What BM25 adds to a term's count below the line, for each document.
-    fn norms(&self) -> Vec<f32> {
-        let total: f32 = self.lengths.iter().map(|length| f32::from(*length)).sum();
-        let mean = (total / self.lengths.len().max(1) as f32).max(1.0);
-        self.lengths.iter().map(|n| K1 * (1.0 - B + B * f32::from(*n) / mean)).collect()
+    fn row(&self, document: usize) -> u32 {
+        self.bytes.as_chunks().0.get(document).map_or(0, |row| u32::from_le_bytes(*row))
+    }
+
+    /// What BM25 adds to a term's count below the line.
+    fn norm(&self, document: usize) -> f32 {
+        let lengths = self.bytes[self.documents * 4..].as_chunks().0;
+        let length = lengths.get(document).map_or(0, |length| u16::from_le_bytes(*length));
+        K1 * (1.0 - B + B * f32::from(length) / self.mean)
     }
 }
 
@@ -203,36 +207,20 @@ impl Reader {
                 "SELECT list FROM postings WHERE project = ?1 AND corpus = ?2 AND term = ?3",
             )
             .attempt(ATTEMPT)?;
-        let directory = query
-            .query_row(params![project, corpus as u8, ""], |row| {
-                Ok(Directory::from_bytes(row.get_ref(0)?.as_blob()?))
-            })
-            .optional()
-            .attempt(ATTEMPT)?;
-        let Some(directory) = directory else { return Ok(Vec::new()) };
-        let documents = directory.rows.len();
-        let (norms, table) = (directory.norms(), counts_table(weights));
-        let mut scores = vec![[0.0_f32; 1 + FIELDS]; documents];
-        for (term, entries_of) in self.telling(project, corpus, terms)? {
-            let idf = idf(documents, entries_of);
+        let mut list = |term: &str| {
             query
                 .query_row(params![project, corpus as u8, term], |row| {
-                    entries(row.get_ref(0)?.as_blob()?, |document, counts| {
-                        let document = document as usize;
-                        let (Some(sums), Some(norm)) =
-                            (scores.get_mut(document), norms.get(document))
-                        else {
-                            return;
-                        };
-                        for (sum, count) in sums.iter_mut().zip(table[usize::from(counts)]) {
-                            *sum += idf * count * (K1 + 1.0) / (count + norm);
-                        }
-                    });
-                    Ok(())
+                    Ok(row.get_ref(0)?.as_blob()?.to_vec())
                 })
-                .attempt(ATTEMPT)?;
+                .optional()
+                .attempt(ATTEMPT)
+        };
+        let Some(directory) = list("")?.map(Directory::new) else { return Ok(Vec::new()) };
+        let mut lists = Vec::new();
+        for (term, entries) in self.telling(project, corpus, terms)? {
+            lists.extend(list(term)?.map(|list| (idf(directory.documents, entries), list)));
         }
-        Ok(best(&directory, &scores, limit))
+        Ok(best(&directory, &lists, weights, limit))
     }
 
     /// The terms, which are those of decisions, with the number of the project's patterns in which
@@ -311,30 +299,80 @@ fn idf(documents: usize, entries: u32) -> f32 {
     ((all - with + 0.5) / (with + 0.5)).ln().max(1e-6)
 }
 
-/// The best `limit` documents; of two with the same score the earlier one is first.
-fn best(directory: &Directory, scores: &[[f32; 1 + FIELDS]], limit: usize) -> Vec<Scored> {
+/// What a term adds to the score of a document that holds it `count` times.
+fn part(idf: f32, count: f32, norm: f32) -> f32 {
+    idf * count * (K1 + 1.0) / (count + norm)
+}
+
+/// The best `limit` documents of `lists`, which are given with how much each term tells.
+fn best(
+    directory: &Directory,
+    lists: &[(f32, Vec<u8>)],
+    weights: [f32; FIELDS],
+    limit: usize,
+) -> Vec<Scored> {
+    let table = counts_table(weights);
+    let mut scores = vec![0.0_f32; directory.documents];
+    for (idf, list) in lists {
+        entries(list, |document, counts| {
+            let document = document as usize;
+            if let Some(score) = scores.get_mut(document) {
+                let count = table[usize::from(counts)][0];
+                *score += part(*idf, count, directory.norm(document));
+            }
+        });
+    }
+    let found = highest(&scores, limit);
+    let found = found.into_iter().map(|document| (document, scores[document]));
+    with_fields(directory, lists, &table, found)
+}
+
+/// The scores of the `found` documents with those of each field alone.
+fn with_fields(
+    directory: &Directory,
+    lists: &[(f32, Vec<u8>)],
+    table: &[[f32; 1 + FIELDS]],
+    found: impl Iterator<Item = (usize, f32)>,
+) -> Vec<Scored> {
+    let mut places = vec![0_u16; directory.documents];
+    let mut best: Vec<Scored> = Vec::new();
+    for (document, score) in found {
+        let row = directory.row(document).into();
+        best.push(Scored { row, score: score.into(), fields: [0.0; FIELDS] });
+        places[document] = best.len() as u16;
+    }
+    for (idf, list) in lists {
+        entries(list, |document, counts| {
+            let document = document as usize;
+            let place = places.get(document).map_or(0, |place| usize::from(*place));
+            let Some(known) = place.checked_sub(1).and_then(|at| best.get_mut(at)) else { return };
+            let norm = directory.norm(document);
+            for (field, count) in known.fields.iter_mut().zip(&table[usize::from(counts)][1..]) {
+                *field += f64::from(part(*idf, *count, norm));
+            }
+        });
+    }
+    best
+}
+
+/// The documents with the highest scores above 0, highest first; of two with the same score the
+/// earlier one.
+fn highest(scores: &[f32], limit: usize) -> Vec<usize> {
+    let limit = limit.min(usize::from(u16::MAX));
     let mut found: Vec<usize> = Vec::with_capacity(limit.min(scores.len()) + 1);
     let mut least = 0.0;
-    for (n, [score, ..]) in scores.iter().enumerate() {
+    for (document, score) in scores.iter().enumerate() {
         if *score <= least {
             continue;
         }
-        let place = found.partition_point(|better| scores[*better][0] >= *score);
-        found.insert(place, n);
-        if found.len() > limit {
-            found.pop();
-        }
+        let place = found.partition_point(|better| scores[*better] >= *score);
+        found.insert(place, document);
+        found.truncate(limit);
         if found.len() == limit {
-            least = found.last().map_or(f32::MAX, |last| scores[*last][0]);
+            least = found.last().map_or(f32::MAX, |last| scores[*last]);
         }
     }
     found
-        .into_iter()
-        .map(|n| {
-            let [score, fields @ ..] = scores[n].map(f64::from);
-            Scored { row: directory.rows[n].into(), score, fields }
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -467,9 +505,12 @@ mod tests {
             let mut count = 0;
             entries(&bytes, |_, _| count += 1);
             prop_assert!(count <= bytes.len());
-            let directory = Directory::from_bytes(&bytes);
-            prop_assert_eq!(directory.rows.len(), directory.lengths.len());
-            prop_assert_eq!(directory.norms().len(), directory.lengths.len());
+            let directory = Directory::new(bytes);
+            prop_assert!(directory.mean >= 1.0);
+            for document in 0..directory.documents + 2 {
+                prop_assert!(directory.norm(document) > 0.0);
+                let _row = directory.row(document);
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ const PURPOSES: &[(&str, usize)] =
 
 /// Patterns of each kind among which the brief chooses, most evidence first. A session's start
 /// may not take longer because the project is old.
-pub(super) const LOOKED_AT: u32 = 64;
+pub(super) const LOOKED_AT: u32 = 48;
 
 /// Mistakes that a brief names.
 const MISTAKES: usize = 3;
