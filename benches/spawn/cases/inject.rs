@@ -1,7 +1,7 @@
 //! `mana inject` against a store of many patterns, for each kind of event.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
@@ -25,6 +25,9 @@ const STEP: usize = 1_600;
 /// Files that the long session has worked on before it is measured.
 const TOUCHED: usize = 60;
 
+/// The event that comes late in a session: each of its sessions has a journal already.
+const LATE: &str = "UserPromptSubmit long session";
+
 /// The session whose journal is long.
 const LONG_SESSION: &str = "00000000-10e9-4000-8000-000000000000";
 
@@ -38,7 +41,7 @@ const EVENTS: &[(&str, Make)] = &[
     ("UserPromptSubmit known, 3 kB", |lesson, s, n| {
         prompt(s, &format!("{}\n\n{}", lesson.prompt, history::unrelated(n, 3_000)))
     }),
-    ("UserPromptSubmit long session", |lesson, _, _| prompt(LONG_SESSION, &lesson.prompt)),
+    (LATE, |lesson, s, _| prompt(s, &lesson.prompt)),
     ("UserPromptSubmit unknown", |_, s, n| {
         prompt(s, &format!("sing xylophone{n} opera backwards, zebra{n} style"))
     }),
@@ -126,6 +129,9 @@ fn measure_event(
     let summaries = interleaved(&programs, bench.options.runs, |round| {
         let lesson = lesson(round * 31 % lessons);
         let session = format!("{number:04x}{attempt:04x}-be9c-4000-8000-{:04x}{round:08x}", run());
+        if name == LATE {
+            fs::copy(journal(home, LONG_SESSION), journal(home, &session))?;
+        }
         fs::write(&input, make(&lesson, &session, round).to_string())?;
         Ok(input.clone())
     })?;
@@ -192,6 +198,11 @@ fn make_long_session(bench: &Bench, home: &Path, lessons: usize) -> Outcome<()> 
         bench.mana(home, &["inject"]).run(&input)?;
     }
     Ok(())
+}
+
+/// Where MANA notes what a session worked on.
+fn journal(home: &Path, session: &str) -> PathBuf {
+    mana_home(home).join("sessions").join(format!("{session}.log"))
 }
 
 /// A number that differs from one run of the bench to the next: a home that was kept remembers
