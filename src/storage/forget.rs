@@ -39,6 +39,7 @@ impl Store {
     /// then words can remain in free pages, in the search index and in the log.
     pub(crate) fn forget(&mut self, what: &Forget, now: i64) -> Result<u64, StorageError> {
         self.forgets = true;
+        self.withdraw()?;
         self.atomically(|store| match what {
             Forget::Pattern(row) => store.forget_pattern(*row).map(|()| 1),
             Forget::Project(project) => {

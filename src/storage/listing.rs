@@ -83,6 +83,7 @@ impl Store {
         };
         for project in changed {
             self.atomically(|store| store.list_project(project))?;
+            self.unpublished.insert(project);
         }
         Ok(())
     }
@@ -94,7 +95,7 @@ impl Store {
         files: &BTreeSet<i64>,
     ) -> Result<(), StorageError> {
         const ATTEMPT: &str = "note a changed project";
-        let mut projects: BTreeSet<i64> = BTreeSet::new();
+        let mut projects: BTreeSet<Option<i64>> = BTreeSet::new();
         for (sql, rows) in [
             ("SELECT project FROM patterns WHERE row = ?1", patterns),
             ("SELECT project FROM files WHERE id = ?1", files),
@@ -103,16 +104,23 @@ impl Store {
             for row in rows {
                 let found: Option<Option<i64>> =
                     query.query_row([row], |row| row.get(0)).optional().attempt(ATTEMPT)?;
-                projects.extend(found.flatten());
+                projects.extend(found);
             }
         }
         for project in projects {
-            self.conn()
-                .prepare_cached("UPDATE projects SET listed = 0 WHERE id = ?1")
-                .and_then(|mut update| update.execute([project]))
-                .attempt(ATTEMPT)?;
+            self.unlist_project(project)?;
         }
         Ok(())
+    }
+
+    /// Notes that the term lists of a project, or of all when something global changed, are out
+    /// of date, and its snapshot with them.
+    pub(super) fn unlist_project(&mut self, project: Option<i64>) -> Result<(), StorageError> {
+        self.conn()
+            .prepare_cached("UPDATE projects SET listed = 0 WHERE ?1 IS NULL OR id = ?1")
+            .and_then(|mut update| update.execute([project]))
+            .map(drop)
+            .attempt("note a changed project")
     }
 
     /// Writes the project's term lists, inside a transaction.

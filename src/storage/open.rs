@@ -1,5 +1,6 @@
 //! Opening the database: to read it, to write it, and what every connection is set to.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -107,7 +108,7 @@ impl Reader {
 /// moves to the file only after that; so while there is no journal before and after and the file
 /// is the same, nothing has changed in between.
 #[derive(PartialEq, Eq, Debug)]
-struct Rest {
+pub(super) struct Rest {
     inode: u64,
     size: u64,
     modified: (i64, i64),
@@ -115,7 +116,7 @@ struct Rest {
 
 impl Rest {
     /// The state of the database at `path`; `None` when it is missing or being written to.
-    fn of(path: &Path) -> Option<Self> {
+    pub(super) fn of(path: &Path) -> Option<Self> {
         for suffix in ["-wal", "-journal"] {
             let mut journal = path.as_os_str().to_owned();
             journal.push(suffix);
@@ -128,6 +129,15 @@ impl Rest {
         let file = std::fs::metadata(path).ok()?;
         let modified = (file.mtime(), file.mtime_nsec());
         Some(Self { inode: file.ino(), size: file.len(), modified })
+    }
+
+    /// The state as bytes, to be compared later.
+    pub(super) fn to_bytes(&self) -> [u8; 32] {
+        let Self { inode, size, modified: (seconds, nanoseconds) } = self;
+        let mut bytes = [0; 32];
+        let numbers = [*inode, *size, *seconds as u64, *nanoseconds as u64].map(u64::to_le_bytes);
+        bytes.copy_from_slice(numbers.as_flattened());
+        bytes
     }
 }
 
@@ -170,6 +180,10 @@ pub(crate) struct Store {
     pub(super) home: PathBuf,
     /// Whether the user ever had anything forgotten, so that most stores need not look.
     pub(super) forgets: bool,
+    /// Whether the catalogue was that of this database before anything was written.
+    pub(super) published: bool,
+    /// Projects that changed since their snapshots were written.
+    pub(super) unpublished: BTreeSet<i64>,
     /// The damaged database that this one replaces.
     pub(super) set_aside: Option<PathBuf>,
     _lock: WriteLock,
@@ -220,6 +234,7 @@ impl Store {
         self.set_aside = Some(super::damage::set_aside(&self.home, now)?);
         let (conn, fresh) = connect_to_write(&self.home)?;
         self.reader.conn = conn;
+        self.published = false;
         self.begin(fresh)
     }
 
@@ -238,9 +253,12 @@ impl Store {
             reader: Reader { conn },
             home: home.into(),
             forgets: false,
+            published: false,
+            unpublished: BTreeSet::new(),
             set_aside: None,
             _lock: lock,
         };
+        store.published = store.is_published();
         store.begin(fresh)?;
         Ok(store)
     }

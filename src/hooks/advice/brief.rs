@@ -13,10 +13,6 @@ use crate::storage::StorageError;
 const PURPOSES: &[(&str, usize)] =
     &[("test", 3), ("lint", 2), ("format", 2), ("build", 2), ("typecheck", 1), ("run", 1)];
 
-/// Patterns of each kind among which the brief chooses, most evidence first. A session's start
-/// may not take longer because the project is old.
-pub(super) const LOOKED_AT: u32 = 48;
-
 /// Mistakes that a brief names.
 const MISTAKES: usize = 3;
 
@@ -30,7 +26,7 @@ pub(super) fn advise(question: &Question<'_>) -> Result<Advice, StorageError> {
 
 /// One line for each purpose: the best command's id stands for the line.
 fn recipes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), StorageError> {
-    let known = question.reader.active(question.scope.project, Kind::Recipe, LOOKED_AT)?;
+    let known = question.recall.active(question.scope.project, Kind::Recipe)?;
     for (purpose, most) in PURPOSES {
         let mut of_purpose: Vec<(f64, &Pattern)> = known
             .iter()
@@ -62,9 +58,9 @@ fn runs(pattern: &Pattern) -> u32 {
 }
 
 fn mistakes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), StorageError> {
-    let mut known = question.reader.active(question.scope.project, Kind::Fix, LOOKED_AT)?;
+    let mut known = question.recall.active(question.scope.project, Kind::Fix)?;
     let settled: Vec<String> = known.iter().map(|fix| fix.text.clone()).collect();
-    known.extend(question.reader.active(question.scope.project, Kind::Pitfall, LOOKED_AT)?);
+    known.extend(question.recall.active(question.scope.project, Kind::Pitfall)?);
     let mut scored: Vec<(f64, Pattern)> = known
         .into_iter()
         .filter(|p| !names_files(p) && !is_settled(p, &settled))

@@ -2,12 +2,11 @@
 //! decisions on the same subject only the later one is in force.
 
 use super::Question;
-use super::brief::LOOKED_AT;
 use super::wording;
 use crate::hooks::context::Item;
 use crate::model::pattern::{Kind, Pattern};
 use crate::model::{rank, subject, tokens};
-use crate::storage::StorageError;
+use crate::storage::{Corpus, StorageError};
 
 /// Standing rules that a brief names.
 const STANDING: usize = 3;
@@ -16,11 +15,11 @@ const STANDING: usize = 3;
 const ON_SUBJECT: usize = 2;
 
 /// Decisions that full text proposes: enough for a later one on the same subject to be there.
-const PROPOSED: u32 = 24;
+const PROPOSED: usize = 24;
 
 /// The standing rules, those said in most sessions and latest first.
 pub(super) fn standing(question: &Question<'_>) -> Result<Vec<Item>, StorageError> {
-    let known = question.reader.active(question.scope.project, Kind::Decision, LOOKED_AT)?;
+    let known = question.recall.active(question.scope.project, Kind::Decision)?;
     let mut rules: Vec<&Pattern> = known.iter().filter(|p| p.payload.standing).collect();
     rules.sort_by_key(|p| std::cmp::Reverse((p.tally.sessions, p.tally.last, p.row)));
     // Each is compared with all, so only those that may be named are looked at.
@@ -34,8 +33,8 @@ pub(super) fn on_subject(
     terms: &[String],
 ) -> Result<Vec<Item>, StorageError> {
     let project = question.scope.project;
-    let hits = question.reader.search(Some(project), &[Kind::Decision], terms, PROPOSED)?;
-    let (asked, documents) = question.reader.frequencies(project, terms.to_vec())?;
+    let hits = question.recall.search(project, Corpus::Decisions, terms, PROPOSED)?;
+    let (asked, documents) = question.recall.frequencies(project, terms.to_vec())?;
     let telling = |term: &&String| {
         asked.iter().any(|(known, df)| known == *term && rank::is_telling(*df, documents))
     };
@@ -47,7 +46,7 @@ pub(super) fn on_subject(
         if about.iter().filter(telling).nth(1).is_none() {
             continue;
         }
-        let (about, documents) = question.reader.frequencies(project, about)?;
+        let (about, documents) = question.recall.frequencies(project, about)?;
         let overlap = rank::weighted_overlap(terms, &about, documents);
         let confidence = rank::decision(pattern, overlap);
         if confidence >= rank::DECISION_THRESHOLD {

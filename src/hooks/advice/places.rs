@@ -7,13 +7,13 @@ use crate::model::ids::PatternId;
 use crate::model::paths;
 use crate::model::rank::{self, Asked, Place};
 use crate::model::trajectory::path_of;
-use crate::storage::StorageError;
+use crate::storage::{KnownFile, StorageError};
 
 /// Files that are named at most.
 const MOST: usize = 3;
 
 /// Files that full text proposes.
-const PROPOSED: u32 = 40;
+const PROPOSED: usize = 40;
 
 /// Identifiers of a prompt that are looked up.
 const SYMBOLS: usize = 16;
@@ -66,12 +66,19 @@ pub(super) fn suggest(
     }])
 }
 
-fn entry<'a>(candidates: &'a mut Vec<Candidate>, uid: PatternId, path: &str) -> &'a mut Candidate {
-    let at = candidates.iter().position(|c| c.uid == uid).unwrap_or_else(|| {
-        candidates.push(Candidate { uid, path: path.to_string(), place: Place::default() });
+/// What is known of `file` as an answer, whichever way it was found first.
+fn entry<'a>(
+    candidates: &'a mut Vec<Candidate>,
+    file: &KnownFile,
+    question: &Question<'_>,
+) -> &'a mut Place {
+    let at = candidates.iter().position(|c| c.uid == file.uid).unwrap_or_else(|| {
+        let age_days = rank::age_days(file.last, question.reference);
+        let place = Place { age_days, ..Place::default() };
+        candidates.push(Candidate { uid: file.uid, path: file.path.clone(), place });
         candidates.len() - 1
     });
-    &mut candidates[at]
+    &mut candidates[at].place
 }
 
 fn by_text(
@@ -79,16 +86,15 @@ fn by_text(
     terms: &[String],
     candidates: &mut Vec<Candidate>,
 ) -> Result<(), StorageError> {
-    let hits = question.reader.search_files(question.scope.project, terms, PROPOSED)?;
+    let hits = question.recall.search_files(question.scope.project, terms, PROPOSED)?;
     let best = hits.first().map_or(0.0, |hit| hit.score);
     for hit in hits {
-        let place = &mut entry(candidates, hit.uid, &hit.path).place;
+        let place = entry(candidates, &hit.file, question);
         place.relative = if best > 0.0 { hit.score / best } else { 0.0 };
         place.bm25 = hit.score;
         [place.path, _, place.words] = hit.fields;
-        place.reads = hit.reads;
-        place.edits = hit.edits;
-        place.age_days = rank::age_days(hit.last, question.reference);
+        place.reads = hit.file.reads;
+        place.edits = hit.file.edits;
     }
     Ok(())
 }
@@ -106,15 +112,14 @@ fn by_symbol(
             symbols.push(lower);
         }
     }
-    let hits = question.reader.search_symbols(question.scope.project, &symbols, PROPOSED)?;
+    let hits = question.recall.search_symbols(question.scope.project, &symbols, PROPOSED)?;
     let best = hits.first().map_or(0.0, |hit| hit.score);
     for hit in hits {
-        let place = &mut entry(candidates, hit.uid, &hit.path).place;
+        let place = entry(candidates, &hit.file, question);
         let relative = if best > 0.0 { hit.score / best } else { 0.0 };
         place.symbols = (hit.score, relative);
-        place.edits = hit.edits;
-        place.reads = hit.reads;
-        place.age_days = rank::age_days(hit.last, question.reference);
+        place.edits = hit.file.edits;
+        place.reads = hit.file.reads;
     }
     Ok(())
 }
@@ -141,12 +146,11 @@ fn by_mention(
             continue;
         }
         seen.push(word);
-        for hit in question.reader.files_named(question.scope.project, name)? {
-            let spelled = word.contains('/') && hit.path.ends_with(word.trim_start_matches("./"));
-            let place = &mut entry(candidates, hit.uid, &hit.path).place;
+        for file in question.recall.files_named(question.scope.project, name)? {
+            let spelled = word.contains('/') && file.path.ends_with(word.trim_start_matches("./"));
+            let place = entry(candidates, &file, question);
             place.mentioned = true;
             place.spelled |= spelled;
-            place.age_days = rank::age_days(hit.last, question.reference);
         }
     }
     Ok(())
@@ -159,13 +163,12 @@ fn by_company(
     candidates: &mut Vec<Candidate>,
 ) -> Result<(), StorageError> {
     for path in touched.iter().take(COMPANY) {
-        let (edits, hits) = question.reader.changed_with(question.scope.project, path, 8)?;
+        let (edits, hits) = question.recall.changed_with(question.scope.project, path, 8)?;
         for hit in hits {
-            let share = hit.score / f64::from(edits.max(1) + 1);
-            let place = &mut entry(candidates, hit.uid, &hit.path).place;
+            let share = f64::from(hit.together) / f64::from(edits.max(1) + 1);
+            let place = entry(candidates, &hit.file, question);
             place.company = place.company.max(share);
-            place.edits = hit.edits;
-            place.age_days = rank::age_days(hit.last, question.reference);
+            place.edits = hit.file.edits;
         }
     }
     Ok(())
@@ -183,7 +186,7 @@ pub(super) fn meant(
     };
     let Some(wrong) = wrong else { return Ok(Vec::new()) };
     let wrong = paths::relative(wrong, &question.scope.root, &question.event.cwd);
-    let hits = question.reader.files_named(question.scope.project, paths::name(&wrong))?;
+    let hits = question.recall.files_named(question.scope.project, paths::name(&wrong))?;
     let known: Vec<_> = hits.into_iter().filter(|hit| hit.path != wrong).take(2).collect();
     let Some(first) = known.first() else { return Ok(Vec::new()) };
     let named: Vec<String> = known.iter().map(|hit| format!("`{}`", hit.path)).collect();

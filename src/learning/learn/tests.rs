@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::pattern::Kind;
-use crate::storage::Reader;
 use crate::storage::tests::dump;
+use crate::storage::{Reader, Recall};
 use sessions::{Session, sessions};
 
 const NOW: i64 = 1_767_323_045_000;
