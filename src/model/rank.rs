@@ -4,6 +4,7 @@
 //! posterior with a uniform prior (Laplace's rule of succession), never as a raw ratio, so that
 //! one lucky run does not count as certainty.
 
+use super::key::Key;
 use super::pattern::{Pattern, Tally};
 use super::signature::ErrorClass;
 use super::tokens;
@@ -126,16 +127,16 @@ pub(crate) fn is_telling(df: u32, documents: u32) -> bool {
     df <= documents / 20 + 1
 }
 
-/// Share of the weight of `subject`'s terms that `asked` has, where a term weighs by its rarity
+/// Share of the weight of `subject`'s terms that `asked`, which is sorted, has, where a term weighs by its rarity
 /// (Robertson and Spärck Jones' inverse document frequency) among `documents`; 0 unless at least
 /// two of them are shared and rare enough to mean something.
-pub(crate) fn weighted_overlap(asked: &[String], subject: &[(String, u32)], documents: u32) -> f64 {
+pub(crate) fn weighted_overlap(asked: &[Key], subject: &[(Key, u32)], documents: u32) -> f64 {
     let weight =
         |df: u32| ((f64::from(documents.max(1)) + 1.0) / (f64::from(df) + 0.5)).ln().max(0.0);
     let (mut shared, mut all, mut rare) = (0.0, 0.0, 0);
     for (term, df) in subject {
         all += weight(*df);
-        if asked.contains(term) {
+        if asked.binary_search(term).is_ok() {
             shared += weight(*df);
             rare += usize::from(is_telling(*df, documents));
         }
@@ -221,6 +222,7 @@ mod tests {
 
     use super::*;
     use crate::model::ids::PatternId;
+    use crate::model::key::Space;
     use crate::model::pattern::{Kind, Payload, State};
 
     #[test]
@@ -327,9 +329,11 @@ mod tests {
 
     #[test]
     fn a_subject_is_met_by_two_of_its_rare_terms() {
-        let asked: Vec<String> = ["csv", "export", "the"].map(String::from).into();
-        let subject = |terms: &[(&str, u32)]| -> Vec<(String, u32)> {
-            terms.iter().map(|(term, df)| (term.to_string(), *df)).collect()
+        let key = |term: &str| Key::new(Space::Term, term);
+        let mut asked = ["csv", "export", "the"].map(key);
+        asked.sort_unstable();
+        let subject = |terms: &[(&str, u32)]| -> Vec<(Key, u32)> {
+            terms.iter().map(|(term, df)| (key(term), *df)).collect()
         };
         let of = |terms: &[(&str, u32)]| weighted_overlap(&asked, &subject(terms), 100);
         assert!((of(&[("csv", 1), ("export", 2)]) - 1.0).abs() < 1e-12);

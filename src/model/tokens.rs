@@ -33,8 +33,17 @@ pub(crate) fn joined(text: &str) -> String {
 
 /// The different terms of `text`, in order of appearance.
 pub(crate) fn distinct(text: &str) -> Vec<String> {
+    first_distinct(text, MAX_TERMS)
+}
+
+/// The first `most` different terms of `text`, in order of appearance; what comes after them is
+/// not looked at.
+pub(crate) fn first_distinct(text: &str, most: usize) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for term in terms(text) {
+        if found.len() == most {
+            break;
+        }
         if !found.contains(&term) {
             found.push(term);
         }
@@ -76,7 +85,7 @@ impl Terms<'_> {
         let pieces = || run.split(is_joint).filter(|piece| !piece.is_empty());
         let compound = pieces().nth(1).is_some();
         if compound && run.len() <= MAX_TERM {
-            found.push(run.to_lowercase());
+            found.push(lower(run));
         }
         for piece in pieces() {
             if piece.len() > MAX_TERM {
@@ -97,7 +106,7 @@ impl Terms<'_> {
 
 /// Adds one word in its folded form, unless it is too short or too common to tell anything.
 fn push_term(found: &mut Vec<String>, word: &str, keep_short: bool) {
-    let lower = word.to_lowercase();
+    let lower = lower(word);
     let shortest = if keep_short && !lower.is_ascii() { 1 } else { 2 };
     if lower.chars().nth(shortest - 1).is_none() || is_stop_word(&lower) {
         return;
@@ -106,6 +115,11 @@ fn push_term(found: &mut Vec<String>, word: &str, keep_short: bool) {
     if found.last() != Some(&term) {
         found.push(term);
     }
+}
+
+fn lower(word: &str) -> String {
+    // Nearly all words; and what comes with all of Unicode's cases is not cheap.
+    if word.is_ascii() { word.to_ascii_lowercase() } else { word.to_lowercase() }
 }
 
 fn is_word(character: char) -> bool {

@@ -5,7 +5,7 @@
 //! arithmetic.
 
 use super::error::StorageError;
-use super::postings::{Corpus, Directory, Entries, FIELDS, counts_table};
+use super::postings::{Corpus, Directory, Entries, FIELDS, counts_of, weighted_counts};
 use super::recall::Recall;
 
 /// The larger, the sooner repetition of a term stops counting. The values of the two parameters
@@ -33,7 +33,7 @@ pub(super) struct Scored {
     pub(super) row: i64,
     /// BM25 over all fields with their weights; larger is better.
     pub(super) score: f64,
-    /// BM25 over each field alone.
+    /// BM25 over each field alone, of files.
     pub(super) fields: [f64; FIELDS],
 }
 
@@ -59,9 +59,20 @@ pub(super) fn best<R: Recall + ?Sized>(
         let list = recall.term_list(project, corpus, term)?;
         lists.extend(list.map(|list| (idf(directory.documents(), entries), list)));
     }
-    let table = counts_table(weights.0);
-    let found = highest(&directory, &lists, &table, limit);
-    Ok(with_fields(&directory, &lists, &table, &found))
+    let found = highest(&directory, &lists, weights, limit);
+    let mut scored: Vec<Scored> = found
+        .iter()
+        .map(|(document, score)| Scored {
+            row: directory.row(*document).into(),
+            score: (*score).into(),
+            fields: [0.0; FIELDS],
+        })
+        .collect();
+    // Nobody asks for the fields of patterns.
+    if corpus == Corpus::Files {
+        add_fields(&directory, &lists, &found, &mut scored);
+    }
+    Ok(scored)
 }
 
 /// The terms that are worth reading, with the length of their lists, rarest first.
@@ -97,6 +108,7 @@ fn idf(documents: u32, entries: u32) -> f32 {
 }
 
 /// What a term adds to the score of a document that holds it `count` times.
+#[inline]
 fn part(idf: f32, count: f32, norm: f32) -> f32 {
     idf * count * (K1 + 1.0) / (count + norm)
 }
@@ -106,9 +118,10 @@ fn part(idf: f32, count: f32, norm: f32) -> f32 {
 fn highest(
     directory: &Directory<'_>,
     lists: &[Told<'_>],
-    table: &[[f32; 1 + FIELDS]],
+    weights: Weights,
     limit: usize,
 ) -> Vec<(u32, f32)> {
+    let table = weighted_counts(weights.0);
     let mut best = Best { limit, found: Vec::with_capacity(limit.min(64) + 1) };
     let mut cursors: Vec<(f32, Entries<'_>)> =
         lists.iter().map(|(idf, list)| (*idf, Entries::new(list))).collect();
@@ -116,17 +129,21 @@ fn highest(
     let mut start = 0;
     while start < directory.documents() {
         let end = start.saturating_add(BLOCK).min(directory.documents());
+        let sums = &mut sums[..(end - start) as usize];
+        let lengths = &directory.lengths()[start as usize..end as usize];
         let mut touched = false;
         for (idf, entries) in &mut cursors {
-            while let Some((document, counts)) = entries.next_before(end) {
-                let Some(sum) = sums.get_mut((document - start) as usize) else { continue };
-                let count = table[usize::from(counts)][0];
-                *sum += part(*idf, count, directory.norm(document));
-                touched = true;
-            }
+            entries.take_before(end, |document, counts| {
+                let at = (document - start) as usize;
+                if let (Some(sum), Some(length)) = (sums.get_mut(at), lengths.get(at)) {
+                    let count = table[usize::from(counts)];
+                    *sum += part(*idf, count, directory.norm(*length));
+                    touched = true;
+                }
+            });
         }
         if touched {
-            best.take(start, &mut sums[..(end - start) as usize]);
+            best.take(start, sums);
         }
         start = end;
     }
@@ -165,21 +182,13 @@ impl Best {
     }
 }
 
-/// The `found` documents with the scores of each field alone.
-fn with_fields(
+/// Adds up the scores of each field alone of the `found` documents.
+fn add_fields(
     directory: &Directory<'_>,
     lists: &[Told<'_>],
-    table: &[[f32; 1 + FIELDS]],
     found: &[(u32, f32)],
-) -> Vec<Scored> {
-    let mut scored: Vec<Scored> = found
-        .iter()
-        .map(|(document, score)| Scored {
-            row: directory.row(*document).into(),
-            score: (*score).into(),
-            fields: [0.0; FIELDS],
-        })
-        .collect();
+    scored: &mut [Scored],
+) {
     let mut order: Vec<(u32, usize)> =
         found.iter().enumerate().map(|(place, (document, _))| (*document, place)).collect();
     order.sort_unstable();
@@ -187,14 +196,13 @@ fn with_fields(
         let mut entries = Entries::new(list);
         for (document, place) in &order {
             let Some(counts) = entries.of(*document) else { continue };
-            let norm = directory.norm(*document);
-            let fields = scored[*place].fields.iter_mut();
-            for (field, count) in fields.zip(&table[usize::from(counts)][1..]) {
-                *field += f64::from(part(*idf, *count, norm));
+            let Some(length) = directory.lengths().get(*document as usize) else { continue };
+            let norm = directory.norm(*length);
+            for (field, count) in scored[*place].fields.iter_mut().zip(counts_of(counts)) {
+                *field += f64::from(part(*idf, count, norm));
             }
         }
     }
-    scored
 }
 
 #[cfg(test)]
@@ -257,15 +265,14 @@ mod tests {
         let (idf, norm) = (f64::ln(2.5 / 1.5), 1.2 * (0.25 + 0.75 * 1.5));
         let expected = idf * 2.0 * 2.2 / (2.0 + norm);
         assert!((found[0].score - expected).abs() < 1e-5, "{found:?} {expected}");
-        assert!((found[0].fields[0] - expected).abs() < 1e-5);
-        assert!(found[0].fields[1].abs() < 1e-9);
     }
 
     #[test]
     fn frequencies_count_patterns() {
         let (_home, store, project) = store(&["alpha beta", "beta beta", "gamma"]);
         let terms = ["beta", "alpha", "other"].map(String::from).to_vec();
-        let (counted, documents) = store.frequencies(project, terms).unwrap();
+        let counted = store.frequencies(project, &terms).unwrap();
+        let documents = store.patterns(project).unwrap();
         let counts: Vec<u32> = counted.iter().map(|(_, count)| *count).collect();
         assert_eq!((counts, documents), (vec![2, 1, 0], 3));
     }

@@ -57,9 +57,13 @@ impl Corpus {
 pub(crate) struct Directory<'a> {
     bytes: Cow<'a, [u8]>,
     documents: u32,
-    /// Mean length, at least 1.
-    mean: f32,
+    /// What BM25 adds to a term's count below the line: a part for every document, and one for
+    /// each term that it has.
+    norm: (f32, f32),
 }
+
+/// The stored form of a document's length.
+type Length = [u8; 2];
 
 /// The stored form of a directory of documents with these rows and lengths.
 pub(super) fn directory(rows: &[u32], lengths: &[u16]) -> Vec<u8> {
@@ -73,7 +77,8 @@ impl<'a> Directory<'a> {
         let lengths = bytes[documents * 4..documents * 6].as_chunks().0;
         let total: u64 = lengths.iter().map(|length| u64::from(u16::from_le_bytes(*length))).sum();
         let mean = (total as f32 / documents.max(1) as f32).max(1.0);
-        Self { bytes, documents: u32::try_from(documents).unwrap_or(u32::MAX), mean }
+        let norm = (K1 * (1.0 - B), K1 * B / mean);
+        Self { bytes, documents: u32::try_from(documents).unwrap_or(u32::MAX), norm }
     }
 
     /// How many documents there are.
@@ -87,11 +92,15 @@ impl<'a> Directory<'a> {
         row.map_or(0, |row| u32::from_le_bytes(*row))
     }
 
-    /// What BM25 adds to a term's count below the line.
-    pub(super) fn norm(&self, document: u32) -> f32 {
-        let lengths = self.bytes[self.documents as usize * 4..].as_chunks().0;
-        let length = lengths.get(document as usize).map_or(0, |length| u16::from_le_bytes(*length));
-        K1 * (1.0 - B + B * f32::from(length) / self.mean)
+    /// The lengths of all documents, in terms.
+    pub(super) fn lengths(&self) -> &[Length] {
+        self.bytes[self.documents as usize * 4..].as_chunks().0
+    }
+
+    /// What BM25 adds to a term's count below the line, in a document of this length.
+    #[inline]
+    pub(super) fn norm(&self, length: Length) -> f32 {
+        self.norm.0 + self.norm.1 * f32::from(u16::from_le_bytes(length))
     }
 }
 
@@ -130,71 +139,89 @@ impl List {
 }
 
 /// Reads the entries of a stored [`List`] from the first to the last. A damaged list ends early.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Entries<'a> {
     rest: &'a [u8],
-    /// The entry that is looked at, until it is taken: its document and its counts.
-    ahead: Option<(u32, u8)>,
+    /// The document from which the next distance counts.
+    from: u32,
 }
 
 impl<'a> Entries<'a> {
     pub(super) fn new(list: &'a [u8]) -> Self {
-        let mut entries = Self { rest: list, ahead: None };
-        entries.ahead = entries.decode(0);
-        entries
+        Self { rest: list, from: 0 }
     }
 
-    /// Takes the next entry when its document comes before `end`.
-    pub(super) fn next_before(&mut self, end: u32) -> Option<(u32, u8)> {
-        let (document, counts) = self.ahead.filter(|(document, _)| *document < end)?;
-        self.ahead = document.checked_add(1).and_then(|next| self.decode(next));
-        Some((document, counts))
+    /// Takes the entries of documents before `end`, each with its counts.
+    ///
+    /// This is the loop in which a search spends its time.
+    #[inline]
+    pub(super) fn take_before(&mut self, end: u32, mut take: impl FnMut(u32, u8)) {
+        // Kept in registers.
+        let Self { mut rest, mut from } = *self;
+        loop {
+            // Nearly all distances are short.
+            let (distance, counts, after) = match rest {
+                [distance @ 0..0x80, counts, after @ ..] => (u32::from(*distance), *counts, after),
+                _ => match long(rest) {
+                    Some(entry) => entry,
+                    None => break,
+                },
+            };
+            let document = from.saturating_add(distance);
+            if document >= end {
+                break;
+            }
+            take(document, counts);
+            (rest, from) = (after, document + 1);
+        }
+        *self = Self { rest, from };
     }
 
     /// The counts of `document`, which comes after those that were taken or asked for before.
     pub(super) fn of(&mut self, document: u32) -> Option<u8> {
-        while self.next_before(document).is_some() {}
-        self.ahead.filter(|(ahead, _)| *ahead == document).map(|(_, counts)| counts)
-    }
-
-    fn decode(&mut self, next: u32) -> Option<(u32, u8)> {
-        // Nearly all distances are short.
-        if let [distance @ 0..0x80, counts, rest @ ..] = self.rest {
-            self.rest = rest;
-            return Some((next.checked_add((*distance).into())?, *counts));
-        }
-        let (mut distance, mut shift) = (0_u32, 0);
-        loop {
-            let (byte, rest) = self.rest.split_first()?;
-            self.rest = rest;
-            distance |= u32::from(byte & 0x7f).checked_shl(shift)?;
-            shift += 7;
-            if byte & 0x80 == 0 {
-                break;
-            }
-        }
-        let (counts, rest) = self.rest.split_first()?;
-        self.rest = rest;
-        Some((next.checked_add(distance)?, *counts))
+        self.take_before(document, |_, _| {});
+        let mut found = None;
+        self.take_before(document.checked_add(1)?, |_, counts| found = Some(counts));
+        found
     }
 }
 
-/// For every count byte, the weighted count over all fields and the count of each.
-pub(super) fn counts_table(weights: [f32; FIELDS]) -> Vec<[f32; 1 + FIELDS]> {
-    (0..=u8::MAX)
-        .map(|counts| {
-            let mut row = [0.0; 1 + FIELDS];
-            let mut shift = 0;
-            for field in 0..FIELDS {
-                let most = (1_u8 << FIELD_BITS[field]) - 1;
-                let count = f32::from(counts >> shift & most);
-                row[0] += weights[field] * count;
-                row[1 + field] = count;
-                shift += FIELD_BITS[field];
-            }
-            row
-        })
-        .collect()
+/// The first entry of a list, as its distance and its counts, and what comes after it.
+#[cold]
+fn long(mut rest: &[u8]) -> Option<(u32, u8, &[u8])> {
+    let (mut distance, mut shift) = (0_u32, 0);
+    loop {
+        let byte;
+        (byte, rest) = rest.split_first()?;
+        distance |= u32::from(byte & 0x7f).checked_shl(shift)?;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    let (counts, rest) = rest.split_first()?;
+    Some((distance, *counts, rest))
+}
+
+/// The count in each field that a count byte holds.
+pub(super) fn counts_of(counts: u8) -> [f32; FIELDS] {
+    let mut shift = 0;
+    FIELD_BITS.map(|bits| {
+        let count = counts >> shift & ((1 << bits) - 1);
+        shift += bits;
+        f32::from(count)
+    })
+}
+
+/// For every count byte, the weighted count over all fields.
+pub(super) fn weighted_counts(weights: [f32; FIELDS]) -> [f32; 256] {
+    let mut table = [0.0; 256];
+    for (counts, sum) in (0..=u8::MAX).zip(&mut table) {
+        for (weight, count) in weights.iter().zip(counts_of(counts)) {
+            *sum += weight * count;
+        }
+    }
+    table
 }
 
 #[cfg(test)]
@@ -205,8 +232,9 @@ mod tests {
 
     /// All entries of a stored list.
     fn all(bytes: &[u8]) -> Vec<(u32, u8)> {
-        let mut entries = Entries::new(bytes);
-        std::iter::from_fn(|| entries.next_before(u32::MAX)).collect()
+        let mut all = Vec::new();
+        Entries::new(bytes).take_before(u32::MAX, |document, counts| all.push((document, counts)));
+        all
     }
 
     proptest! {
@@ -244,9 +272,8 @@ mod tests {
             prop_assert!(read.len() <= bytes.len());
             prop_assert!(read.is_sorted_by(|a, b| a.0 < b.0));
             let directory = Directory::new(bytes.into());
-            prop_assert!(directory.mean >= 1.0);
+            prop_assert_eq!(directory.lengths().len(), directory.documents() as usize);
             for document in 0..directory.documents() + 2 {
-                prop_assert!(directory.norm(document) > 0.0);
                 let _row = directory.row(document);
             }
         }

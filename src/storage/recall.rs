@@ -11,8 +11,9 @@ use super::bm25::{self, Weights};
 use super::error::StorageError;
 use super::postings::{Corpus, Directory};
 use crate::model::ids::PatternId;
-use crate::model::key::Key;
+use crate::model::key::{Key, Space};
 use crate::model::pattern::{Kind, Pattern};
+use crate::model::tokens;
 
 /// The most patterns that [`Recall::active`] hands out.
 pub(crate) const ACTIVE_MOST: usize = 48;
@@ -113,7 +114,6 @@ pub(crate) trait Recall {
     ) -> Result<(u32, Vec<Companion>), StorageError>;
 
     /// The documents of a corpus of the project; `None` when there are none.
-    #[doc(hidden)]
     fn directory(
         &self,
         project: i64,
@@ -181,19 +181,27 @@ pub(crate) trait Recall {
         files_by_terms(self, project, symbols, Weights([0.0, 1.0, 0.0]), limit)
     }
 
-    /// The terms with the number of the project's patterns in which each stands, and the number
-    /// of its patterns.
-    fn frequencies(
-        &self,
-        project: i64,
-        terms: Vec<String>,
-    ) -> Result<(Vec<(String, u32)>, u32), StorageError> {
-        let documents = self.term_counts(project, Corpus::Decisions, &[""])?;
+    /// How many patterns the project has.
+    fn patterns(&self, project: i64) -> Result<u32, StorageError> {
+        let counts = self.term_counts(project, Corpus::Decisions, &[""])?;
+        Ok(counts.first().map_or(0, |counts| counts.patterns))
+    }
+
+    /// The terms with the number of the project's patterns in which each stands.
+    fn frequencies(&self, project: i64, terms: &[String]) -> Result<Vec<(Key, u32)>, StorageError> {
         let names: Vec<&str> = terms.iter().map(String::as_str).collect();
         let counts = self.term_counts(project, Corpus::Decisions, &names)?;
-        let patterns = counts.into_iter().map(|counts| counts.patterns);
-        let documents = documents.first().map_or(0, |counts| counts.patterns);
-        Ok((terms.into_iter().zip(patterns).collect(), documents))
+        let keys = terms.iter().map(|term| Key::new(Space::Term, term));
+        Ok(keys.zip(counts.into_iter().map(|counts| counts.patterns)).collect())
+    }
+
+    /// The different terms of a decision's text with their [`Recall::frequencies`].
+    fn decision_terms(
+        &self,
+        project: i64,
+        decision: &Pattern,
+    ) -> Result<Vec<(Key, u32)>, StorageError> {
+        self.frequencies(project, &tokens::distinct(&decision.text))
     }
 }
 

@@ -360,7 +360,8 @@ mod tests {
         ];
         let app = known.learn("app", "s", &Extract { drafts, ..Extract::default() });
         let terms = ["deploy", "preview", "unheard"].map(|word| tokens::distinct(word).remove(0));
-        let (counted, documents) = known.store.frequencies(app, terms.into()).unwrap();
+        let counted = known.store.frequencies(app, &terms).unwrap();
+        let documents = known.store.patterns(app).unwrap();
         let counts: Vec<u32> = counted.iter().map(|(_, count)| *count).collect();
         assert_eq!((counts, documents), (vec![2, 1, 0], 2));
     }
@@ -386,6 +387,12 @@ mod tests {
             paths(known.store.search_files(project, &tokens::distinct(words), 9).unwrap())
         };
         assert_eq!(find(app, "colour"), ["src/login/form.ts"]);
+        let [of_words, of_path] = ["colour", "login"].map(|word| {
+            let terms = tokens::distinct(word);
+            known.store.search_files(app, &terms, 9).unwrap().remove(0).fields
+        });
+        assert!(of_words[0].abs() < 1e-9 && of_words[2] > 0.0, "{of_words:?}");
+        assert!(of_path[0] > 0.0 && of_path[2].abs() < 1e-9, "{of_path:?}");
         assert_eq!(find(app, "login").len(), 2);
         assert_eq!(find(web, "login"), [""; 0]);
         let symbol =

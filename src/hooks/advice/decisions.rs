@@ -4,8 +4,9 @@
 use super::Question;
 use super::wording;
 use crate::hooks::context::Item;
+use crate::model::key::Key;
 use crate::model::pattern::{Kind, Pattern};
-use crate::model::{rank, subject, tokens};
+use crate::model::{rank, subject};
 use crate::storage::{Corpus, StorageError};
 
 /// Standing rules that a brief names.
@@ -34,33 +35,36 @@ pub(super) fn on_subject(
 ) -> Result<Vec<Item>, StorageError> {
     let project = question.scope.project;
     let hits = question.recall.search(project, Corpus::Decisions, terms, PROPOSED)?;
-    let (asked, documents) = question.recall.frequencies(project, terms.to_vec())?;
-    let telling = |term: &&String| {
-        asked.iter().any(|(known, df)| known == *term && rank::is_telling(*df, documents))
-    };
-    let mut items = Vec::new();
+    if hits.is_empty() {
+        return Ok(Vec::new());
+    }
+    let documents = question.recall.patterns(project)?;
+    let mut asked = question.recall.frequencies(project, terms)?;
+    asked.sort_unstable();
+    let telling: Vec<Key> = asked
+        .iter()
+        .filter(|(_, df)| rank::is_telling(*df, documents))
+        .map(|(term, _)| *term)
+        .collect();
+    let asked: Vec<Key> = asked.into_iter().map(|(term, _)| term).collect();
     let known: Vec<Pattern> = hits.into_iter().map(|hit| hit.pattern).collect();
-    for pattern in in_force(&known) {
-        let about = tokens::distinct(&pattern.text);
+    let mut items = Vec::new();
+    for pattern in &known {
+        let about = question.recall.decision_terms(project, pattern)?;
         // Two of them in common are the least that counts.
-        if about.iter().filter(telling).nth(1).is_none() {
+        let shared = about.iter().filter(|(term, _)| telling.binary_search(term).is_ok());
+        if shared.take(2).count() < 2 {
             continue;
         }
-        let (about, documents) = question.recall.frequencies(project, about)?;
-        let overlap = rank::weighted_overlap(terms, &about, documents);
+        let overlap = rank::weighted_overlap(&asked, &about, documents);
         let confidence = rank::decision(pattern, overlap);
-        if confidence >= rank::DECISION_THRESHOLD {
+        if confidence >= rank::DECISION_THRESHOLD && !is_replaced(pattern, &known) {
             items.push(item(question, pattern, confidence));
         }
     }
     items.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     items.truncate(ON_SUBJECT);
     Ok(items)
-}
-
-/// The decisions that no later one replaces.
-fn in_force(decisions: &[Pattern]) -> impl Iterator<Item = &Pattern> {
-    decisions.iter().filter(|decision| !is_replaced(decision, decisions))
 }
 
 /// Whether one of `decisions` is later and on the same subject.

@@ -104,7 +104,7 @@ fn near(
     found: &mut Found,
 ) -> Result<(), StorageError> {
     let text = format!("{} {}", command.exact(), signature.headline);
-    let terms: Vec<String> = tokens::distinct(&text).into_iter().take(TERMS).collect();
+    let terms = tokens::first_distinct(&text, TERMS);
     let hits =
         question.recall.search(question.scope.project, Corpus::Failures, &terms, PROPOSED)?;
     for hit in hits {

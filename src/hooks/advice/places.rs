@@ -41,7 +41,7 @@ pub(super) fn suggest(
     by_mention(question, prompt, &mut candidates)?;
     by_company(question, &touched, &mut candidates)?;
     let shown: Vec<&str> = question.journal.shown().map(|(id, _)| id).collect();
-    let is_new = |c: &Candidate| !shown.contains(&c.uid.to_string().as_str());
+    let is_new = |c: &Candidate| shown.is_empty() || !shown.contains(&c.uid.to_string().as_str());
     let mut ranked: Vec<(f64, Candidate)> = candidates
         .into_iter()
         // The agent has these in its context already.

@@ -19,7 +19,7 @@ pub(super) fn advise(question: &Question<'_>, prompt: &str) -> Result<Advice, St
     if prompt.len() < TELLING {
         return Ok(Advice::default());
     }
-    let terms: Vec<String> = tokens::distinct(prompt).into_iter().take(TERMS).collect();
+    let terms = tokens::first_distinct(prompt, TERMS);
     let mut items = decisions::on_subject(question, &terms)?;
     items.extend(places::suggest(question, prompt, &terms)?);
     Ok(Advice { header: "", items })

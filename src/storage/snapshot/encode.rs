@@ -66,12 +66,19 @@ impl<'a> Reading<'a> {
         bytes.get(at..).map(Self).ok_or(Damage)
     }
 
+    /// Whether nothing is left.
+    pub(super) fn is_done(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    #[inline]
     fn array<const SIZE: usize>(&mut self) -> Result<&'a [u8; SIZE], Damage> {
         let (array, rest) = self.0.split_first_chunk().ok_or(Damage)?;
         self.0 = rest;
         Ok(array)
     }
 
+    #[inline]
     pub(super) fn number(&mut self) -> Result<u64, Damage> {
         let (mut number, mut shift) = (0_u64, 0);
         loop {
@@ -97,8 +104,14 @@ impl<'a> Reading<'a> {
     }
 
     fn texts(&mut self) -> Result<Vec<String>, Damage> {
-        // Not reserved: the number may be anything.
-        (0..self.number()?).map(|_| self.text().map(str::to_owned)).collect()
+        let count = self.number()?;
+        // The number may be anything, and a text takes a byte at least.
+        let count = usize::try_from(count).ok().filter(|n| *n <= self.0.len()).ok_or(Damage)?;
+        let mut texts = Vec::with_capacity(count.min(64));
+        for _ in 0..count {
+            texts.push(self.text()?.to_owned());
+        }
+        Ok(texts)
     }
 
     fn small(&mut self) -> Result<u32, Damage> {
@@ -115,17 +128,15 @@ impl<'a> Reading<'a> {
         let (successes, failures, sessions) = (self.small()?, self.small()?, self.small()?);
         let (first, last) =
             (i64::from_le_bytes(*self.array()?), i64::from_le_bytes(*self.array()?));
-        let [tool, category, trigger, text] =
-            [self.text()?, self.text()?, self.text()?, self.text()?].map(str::to_owned);
         Ok(Pattern {
             row,
             id,
             kind,
             project: (!flag(0)).then_some(project),
-            tool,
-            category,
-            trigger,
-            text,
+            tool: self.text()?.to_owned(),
+            category: self.text()?.to_owned(),
+            trigger: self.text()?.to_owned(),
+            text: self.text()?.to_owned(),
             payload: Payload {
                 files: self.texts()?,
                 commands: self.texts()?,

@@ -28,14 +28,19 @@ pub(super) enum Section {
     Facts,
     /// Patterns by row: row (4 bytes), place in the heap (8).
     Patterns,
+    /// Decisions by row: row, and a range of `DecisionTermCounts` (4 bytes each).
+    DecisionRanges,
+    /// Keys of terms (8 bytes), each with the number of patterns that hold it (4).
+    DecisionTermCounts,
     /// Slots from a key to a range of `KeyPatterns`.
     Keys,
     /// Rows of patterns (4 bytes each).
     KeyPatterns,
     /// Slots from a command's key to its runs and failures.
     Rates,
-    /// Rows of the active recipes, fixes, pitfalls and decisions, most evidence first: four
-    /// lists, each of its count and [`super::super::recall::ACTIVE_MOST`] rows (4 bytes each).
+    /// The active recipes, fixes, pitfalls and decisions, most evidence first: how many bytes
+    /// each of the four lists has (4 bytes each), then the lists of encoded patterns. A brief
+    /// reads them from one end to the other, so they do not lie where the heap has them.
     Active,
     /// Files by row: see [`super::files`].
     Files,

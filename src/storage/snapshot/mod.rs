@@ -203,6 +203,14 @@ impl Recall for Snapshots {
         self.of(project, |snapshot| Ok(snapshot.term_list(corpus, term)?.map(Cow::Borrowed)))
     }
 
+    fn decision_terms(
+        &self,
+        project: i64,
+        decision: &Pattern,
+    ) -> Result<Vec<(Key, u32)>, StorageError> {
+        self.of(project, |snapshot| snapshot.decision_terms(small(decision.row)?))
+    }
+
     fn pattern_in(&self, project: i64, row: i64) -> Result<Option<Pattern>, StorageError> {
         self.of(project, |snapshot| snapshot.pattern(small(row)?))
     }

@@ -13,7 +13,7 @@ use crate::model::ids::PatternId;
 use crate::model::key::Key;
 use crate::model::pattern::{Kind, Pattern};
 use crate::storage::postings::{Corpus, Directory};
-use crate::storage::recall::{ACTIVE_MOST, Companion, KnownFile, TermCounts};
+use crate::storage::recall::{Companion, KnownFile, TermCounts};
 
 /// Bytes of the single values: a flag and the time of the last activity, then for each corpus the
 /// number of its documents and of the project's patterns.
@@ -25,9 +25,6 @@ pub(super) const PATTERN: usize = 12;
 /// Bytes of a record of `Files`: row, edits, reads (4 bytes each), last (8), identity (16), path in
 /// the heap (8).
 pub(super) const FILE: usize = 44;
-
-/// Bytes of a list of `Active`.
-pub(super) const ACTIVE: usize = 4 + ACTIVE_MOST * 4;
 
 /// The kinds of `Active`, in the order of its lists.
 pub(super) const ACTIVE_KINDS: [Kind; 4] = [Kind::Recipe, Kind::Fix, Kind::Pitfall, Kind::Decision];
@@ -90,10 +87,20 @@ impl ProjectSnapshot {
 
     pub(super) fn active(&self, kind: Kind) -> Result<Vec<Pattern>, Damage> {
         let place = ACTIVE_KINDS.iter().position(|known| *known == kind).ok_or(Damage)?;
-        let list = records::<ACTIVE>(self.section(Section::Active)).get(place).ok_or(Damage)?;
-        let count = u32_at(list, 0)? as usize;
-        let rows = records::<4>(&list[4..]);
-        self.patterns(rows.iter().take(count).map(|row| u32::from_le_bytes(*row)))
+        let (lengths, lists) =
+            self.section(Section::Active).split_first_chunk::<16>().ok_or(Damage)?;
+        let mut start = 0_usize;
+        for before in 0..place {
+            start = start.saturating_add(u32_at(lengths, before * 4)? as usize);
+        }
+        let list = lists.get(start..).ok_or(Damage)?;
+        let mut reading =
+            Reading::at(list.get(..u32_at(lengths, place * 4)? as usize).ok_or(Damage)?, 0)?;
+        let mut patterns = Vec::new();
+        while !reading.is_done() {
+            patterns.push(reading.pattern(self.project)?);
+        }
+        Ok(patterns)
     }
 
     fn patterns(&self, rows: impl Iterator<Item = u32>) -> Result<Vec<Pattern>, Damage> {
@@ -104,6 +111,16 @@ impl ProjectSnapshot {
         let patterns = records::<PATTERN>(self.section(Section::Patterns));
         let Some(place) = place_of(patterns, row) else { return Ok(None) };
         self.heap(u64_at(&patterns[place], 4)?)?.pattern(self.project).map(Some)
+    }
+
+    pub(super) fn decision_terms(&self, row: u32) -> Result<Vec<(Key, u32)>, Damage> {
+        let decisions = records::<12>(self.section(Section::DecisionRanges));
+        let place = place_of(decisions, row).ok_or(Damage)?;
+        let (start, count) = (u32_at(&decisions[place], 4)?, u32_at(&decisions[place], 8)?);
+        let end = start.checked_add(count).ok_or(Damage)? as usize;
+        let terms = records::<12>(self.section(Section::DecisionTermCounts));
+        let terms = terms.get(start as usize..end).ok_or(Damage)?;
+        terms.iter().map(|term| Ok((Key::from_bits(u64_at(term, 0)?), u32_at(term, 8)?))).collect()
     }
 
     pub(super) fn command_rate(&self, key: Key) -> Result<(u32, u32), Damage> {

@@ -137,7 +137,11 @@ fn everything(recall: &dyn Recall, project: i64) -> Result<String, StorageError>
     }
     tell(&recall.search_files(project, &terms, 40)?);
     tell(&recall.search_symbols(project, &["loginform".into()], 40)?);
-    tell(&recall.frequencies(project, terms)?);
+    tell(&recall.frequencies(project, &terms)?);
+    tell(&recall.patterns(project)?);
+    for decision in recall.active(project, Kind::Decision)? {
+        tell(&recall.decision_terms(project, &decision)?);
+    }
     tell(&recall.pattern_in(project, 1_000_000)?);
     tell(&recall.file_in(project, 1_000_000)?);
     Ok(told)

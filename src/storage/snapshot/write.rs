@@ -12,15 +12,16 @@ use rusqlite::{Row, params};
 
 use super::encode::{put_number, put_pattern, put_text};
 use super::layout::{HEADER, Hash, SECTIONS, Section, header};
-use super::project::{ACTIVE, ACTIVE_KINDS, FACTS, FILE, PATTERN, sections_of};
+use super::project::{ACTIVE_KINDS, FACTS, FILE, PATTERN, sections_of};
 use super::slots::table;
+use crate::model::key::Key;
 use crate::model::pattern::Kind;
 use crate::storage::error::{Attempt, StorageError};
 use crate::storage::file;
 use crate::storage::open::{Reader, Rest};
 use crate::storage::patterns::{COLUMNS, pattern_from};
 use crate::storage::postings::Corpus;
-use crate::storage::recall::{ACTIVE_MOST, KEYED_MOST, NAMED_MOST, Recall};
+use crate::storage::recall::{KEYED_MOST, NAMED_MOST, Recall};
 
 const ATTEMPT: &str = "read what a snapshot holds";
 
@@ -88,6 +89,7 @@ pub(super) fn write_project(
         let patterns = put_patterns(reader, project, &mut sheet)?;
         let files = put_files(reader, project, &mut sheet)?;
         patterns.put(&mut sheet)?;
+        put_active(reader, project, &mut sheet)?;
         put_keys(reader, project, &patterns, &mut sheet)?;
         put_rates(reader, project, &mut sheet)?;
         files.put(&mut sheet)?;
@@ -104,15 +106,16 @@ pub(super) fn write_project(
 struct Known {
     row: u32,
     at: u64,
-    kind: Kind,
-    /// Not a global one.
-    own: bool,
     sessions: u32,
     last: i64,
 }
 
 /// The patterns of a snapshot, by row.
-struct Patterns(Vec<Known>);
+struct Patterns {
+    known: Vec<Known>,
+    /// Decisions with their terms, and how many patterns hold each.
+    decisions: Vec<(u32, Vec<(Key, u32)>)>,
+}
 
 /// The active patterns of the project into the heap.
 fn put_patterns(
@@ -127,51 +130,65 @@ fn put_patterns(
     let mut query = reader.conn.prepare_cached(&sql).attempt(ATTEMPT)?;
     let mut rows = query.query([project]).attempt(ATTEMPT)?;
     let (mut known, mut bytes) = (Vec::new(), Vec::new());
+    let mut decisions = Vec::new();
     while let Some(row) = rows.next().attempt(ATTEMPT)? {
         let pattern = pattern_from(row).attempt(ATTEMPT)?;
         let Ok(row) = u32::try_from(pattern.row) else { continue };
+        if pattern.kind == Kind::Decision {
+            decisions.push((row, reader.decision_terms(project, &pattern)?));
+        }
         bytes.clear();
         put_pattern(&mut bytes, &pattern);
         known.push(Known {
             row,
             at: sheet.put(Section::Heap, &bytes)?,
-            kind: pattern.kind,
-            own: pattern.project.is_some(),
             sessions: pattern.tally.sessions,
             last: pattern.tally.last,
         });
     }
-    Ok(Patterns(known))
+    Ok(Patterns { known, decisions })
 }
 
 impl Patterns {
     fn put(&self, sheet: &mut Sheet<'_>) -> Result<(), StorageError> {
-        for known in &self.0 {
+        for known in &self.known {
             let mut record = [0; PATTERN];
             record[..4].copy_from_slice(&known.row.to_le_bytes());
             record[4..].copy_from_slice(&known.at.to_le_bytes());
             sheet.put(Section::Patterns, &record)?;
         }
-        for kind in ACTIVE_KINDS {
-            let mut active: Vec<&Known> =
-                self.0.iter().filter(|known| known.kind == kind && known.own).collect();
-            active
-                .sort_by_key(|known| (std::cmp::Reverse((known.sessions, known.last)), known.row));
-            active.truncate(ACTIVE_MOST);
-            let mut list = [0; ACTIVE];
-            list[..4].copy_from_slice(&(active.len() as u32).to_le_bytes());
-            for (place, known) in list[4..].as_chunks_mut().0.iter_mut().zip(active) {
-                *place = known.row.to_le_bytes();
-            }
-            sheet.put(Section::Active, &list)?;
+        let mut written = 0_u32;
+        for (row, terms) in &self.decisions {
+            let count = terms.len() as u32;
+            let range = [*row, written, count].map(u32::to_le_bytes);
+            sheet.put(Section::DecisionRanges, range.as_flattened())?;
+            written += count;
+        }
+        for (term, patterns) in self.decisions.iter().flat_map(|(_, terms)| terms) {
+            sheet.put(Section::DecisionTermCounts, &term.to_i64().to_le_bytes())?;
+            sheet.put(Section::DecisionTermCounts, &patterns.to_le_bytes())?;
         }
         Ok(())
     }
 
     fn of(&self, row: u32) -> Option<&Known> {
-        let place = self.0.binary_search_by_key(&row, |known| known.row).ok()?;
-        self.0.get(place)
+        let place = self.known.binary_search_by_key(&row, |known| known.row).ok()?;
+        self.known.get(place)
     }
+}
+
+/// What a brief chooses from.
+fn put_active(reader: &Reader, project: i64, sheet: &mut Sheet<'_>) -> Result<(), StorageError> {
+    let (mut lengths, mut lists) = (Vec::new(), Vec::new());
+    for kind in ACTIVE_KINDS {
+        let start = lists.len();
+        for pattern in reader.active(project, kind)? {
+            put_pattern(&mut lists, &pattern);
+        }
+        lengths.extend(((lists.len() - start) as u32).to_le_bytes());
+    }
+    sheet.put(Section::Active, &lengths)?;
+    sheet.put(Section::Active, &lists).map(drop)
 }
 
 /// The keys of the patterns, each with its patterns in the order in which they are handed out.
