@@ -8,10 +8,11 @@ use super::event::{HookEvent, Moment};
 use super::scope;
 use crate::model::paths;
 use crate::model::trajectory::is_on_file;
+use crate::model::vector::Encode;
 use crate::storage::{Journal, Recall, Record, StorageError, recall};
 
 /// What a run needs to know beside the event.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Surroundings<'a> {
     /// MANA's home.
     pub(crate) home: &'a Path,
@@ -19,6 +20,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) project_dir: Option<&'a str>,
     /// Milliseconds since the Unix epoch.
     pub(crate) now: i64,
+    /// Makes the vector of a prompt; `None` to go by words alone.
+    pub(crate) encoder: Option<&'a dyn Encode>,
     /// Share of matching items that is held back to compare with, from 0 to 1.
     pub(crate) holdout: f64,
 }
@@ -56,6 +59,7 @@ fn answer(
     let question = Question {
         recall,
         scope: &scope,
+        encoder: around.encoder,
         event,
         journal: &journal,
         now: around.now,

@@ -8,6 +8,7 @@ use crate::learning::extract::extract;
 use crate::learning::extract::testing::{ROOT, steps_of};
 use crate::model::pattern::Draft;
 use crate::model::trajectory::TrajectoryKey;
+use crate::model::vector::testing::Words;
 use crate::storage::{
     Extract, Journal, Reader, Store, StoredRoot, StoredTrajectory, answered_from_snapshots,
 };
@@ -29,7 +30,8 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let store = Store::open(home.path(), true).unwrap();
+        let mut store = Store::open(home.path(), true).unwrap();
+        store.encode_with(Some(Box::new(Words)));
         let mut desk = Self { home, store, project: 0 };
         desk.project = desk.add_project("name:app", ROOT, "transcripts:-home-dev-app");
         desk
@@ -87,7 +89,13 @@ impl Desk {
 
     /// What MANA says to an event, a share of it held back.
     pub(super) fn ask_with(&self, event: &HookEvent, holdout: f64) -> Vec<String> {
-        let around = Surroundings { home: self.home.path(), project_dir: None, now: NOW, holdout };
+        let around = Surroundings {
+            home: self.home.path(),
+            project_dir: None,
+            now: NOW,
+            encoder: Some(&Words),
+            holdout,
+        };
         // The database says what the snapshots say, and the session is told once.
         let journal = Journal::path(self.home.path(), &event.session, &event.agent);
         let before = std::fs::read(&journal).ok();

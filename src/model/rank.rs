@@ -33,6 +33,9 @@ pub(crate) const RECIPE_THRESHOLD: f64 = 0.5;
 /// Expected failures to save from which on a mistake stands in the brief.
 pub(crate) const COSTLY: f64 = 0.2;
 
+/// Cosine up to which two texts of a project are no more alike than any two.
+const SAME_PROJECT: f64 = 0.6;
+
 const DAY: f64 = 86_400_000.0;
 
 /// Days since `then`, never negative.
@@ -144,6 +147,12 @@ pub(crate) fn weighted_overlap(asked: &[Key], subject: &[(Key, u32)], documents:
     if rare < 2 || all <= 0.0 { 0.0 } else { shared / all }
 }
 
+/// How surely two texts are about the same, by the cosine of their vectors: 0 up to what texts of
+/// the same project have in common anyway, 1 for the same text.
+pub(crate) fn same_subject(cosine: f64) -> f64 {
+    ((cosine - SAME_PROJECT) / (1.0 - SAME_PROJECT)).clamp(0.0, 1.0)
+}
+
 /// Share of the smaller of two term sets that lies in the other.
 pub(crate) fn overlap(a: &[String], b: &[String]) -> f64 {
     let smaller = a.len().min(b.len());
@@ -179,6 +188,8 @@ pub(crate) struct Place {
     pub(crate) age_days: f64,
     /// Share of the changes of a file of this session in which it changed too.
     pub(crate) company: f64,
+    /// How alike the prompt is that is most like one that led to it, by [`same_subject`].
+    pub(crate) alike: f64,
 }
 
 /// What is known of a prompt.
@@ -211,6 +222,7 @@ pub(crate) fn place(place: &Place, asked: &Asked) -> f64 {
         + 0.59 * decay(place.age_days, 2.0)
         + 0.46 * decay(place.age_days, 10.0)
         + 1.45 * place.company
+        + 0.8 * place.alike
         - 0.79 * (asked.terms as f64).ln_1p()
         - 1.34 * flag(asked.midway);
     1.0 / (1.0 + (-z).exp())

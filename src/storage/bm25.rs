@@ -4,6 +4,8 @@
 //! of memory, however large the project is: memory that was never touched costs more than the
 //! arithmetic.
 
+use std::borrow::Cow;
+
 use super::error::StorageError;
 use super::postings::{Corpus, Directory, Entries, FIELDS, counts_of, weighted_counts};
 use super::recall::Recall;
@@ -26,53 +28,100 @@ const BLOCK: u32 = 8_192;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Weights(pub(super) [f32; FIELDS]);
 
-/// A document that holds some of the terms.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Scored {
-    /// Row of the pattern or file.
-    pub(super) row: i64,
-    /// BM25 over all fields with their weights; larger is better.
-    pub(super) score: f64,
-    /// BM25 over each field alone, of files.
-    pub(super) fields: [f64; FIELDS],
+/// A list with how much its term tells.
+type Told<'a> = (f32, Cow<'a, [u8]>);
+
+/// A search for the documents of a corpus that hold any of some terms.
+pub(super) struct Search<'a> {
+    directory: Directory<'a>,
+    lists: Vec<Told<'a>>,
+    weights: Weights,
 }
 
-/// A list with how much its term tells.
-type Told<'a> = (f32, std::borrow::Cow<'a, [u8]>);
+impl<'a> Search<'a> {
+    /// Looks `terms` up; `None` when the project has no such documents.
+    pub(super) fn of<R: Recall + ?Sized>(
+        recall: &'a R,
+        project: i64,
+        corpus: Corpus,
+        terms: &[String],
+        weights: Weights,
+    ) -> Result<Option<Self>, StorageError> {
+        let Some(directory) = recall.directory(project, corpus)? else { return Ok(None) };
+        let telling = telling(recall, project, corpus, terms)?;
+        let mut lists: Vec<Told<'_>> = Vec::with_capacity(telling.len());
+        for (term, entries) in telling {
+            let list = recall.term_list(project, corpus, term)?;
+            lists.extend(list.map(|list| (idf(directory.documents(), entries), list)));
+        }
+        Ok(Some(Self { directory, lists, weights }))
+    }
 
-/// The project's documents of `corpus` that hold any of `terms`; the best `limit`, best first.
-pub(super) fn best<R: Recall + ?Sized>(
-    recall: &R,
-    project: i64,
-    corpus: Corpus,
-    terms: &[String],
-    weights: Weights,
-    limit: usize,
-) -> Result<Vec<Scored>, StorageError> {
-    let telling = telling(recall, project, corpus, terms)?;
-    if telling.is_empty() {
-        return Ok(Vec::new());
+    /// Row of the pattern or file that a document is.
+    pub(super) fn row(&self, document: u32) -> i64 {
+        self.directory.row(document).into()
     }
-    let Some(directory) = recall.directory(project, corpus)? else { return Ok(Vec::new()) };
-    let mut lists: Vec<Told<'_>> = Vec::with_capacity(telling.len());
-    for (term, entries) in telling {
-        let list = recall.term_list(project, corpus, term)?;
-        lists.extend(list.map(|list| (idf(directory.documents(), entries), list)));
+
+    /// The best `limit` documents with their scores above 0, highest first; of two with the same
+    /// score the earlier one.
+    pub(super) fn highest(&self, limit: usize) -> Vec<(u32, f32)> {
+        if self.lists.is_empty() {
+            return Vec::new();
+        }
+        let table = weighted_counts(self.weights.0);
+        let documents = self.directory.documents();
+        let mut best = Best { limit, found: Vec::with_capacity(limit.min(64) + 1) };
+        let mut cursors: Vec<(f32, Entries<'_>)> =
+            self.lists.iter().map(|(idf, list)| (*idf, Entries::new(list))).collect();
+        let mut sums = vec![0.0_f32; documents.min(BLOCK) as usize];
+        let mut start = 0;
+        while start < documents {
+            let end = start.saturating_add(BLOCK).min(documents);
+            let sums = &mut sums[..(end - start) as usize];
+            let lengths = &self.directory.lengths()[start as usize..end as usize];
+            let mut touched = false;
+            for (idf, entries) in &mut cursors {
+                entries.take_before(end, |document, counts| {
+                    let at = (document - start) as usize;
+                    if let (Some(sum), Some(length)) = (sums.get_mut(at), lengths.get(at)) {
+                        let count = table[usize::from(counts)];
+                        *sum += part(*idf, count, self.directory.norm(*length));
+                        touched = true;
+                    }
+                });
+            }
+            if touched {
+                best.take(start, sums);
+            }
+            start = end;
+        }
+        best.found
     }
-    let found = highest(&directory, &lists, weights, limit);
-    let mut scored: Vec<Scored> = found
-        .iter()
-        .map(|(document, score)| Scored {
-            row: directory.row(*document).into(),
-            score: (*score).into(),
-            fields: [0.0; FIELDS],
-        })
-        .collect();
-    // Nobody asks for the fields of patterns.
-    if corpus == Corpus::Files {
-        add_fields(&directory, &lists, &found, &mut scored);
+
+    /// The scores of some documents, and those over each field alone, in the order of `documents`.
+    pub(super) fn scores(&self, documents: &[u32]) -> Vec<(f32, [f64; FIELDS])> {
+        let table = weighted_counts(self.weights.0);
+        let mut scores = vec![(0.0, [0.0; FIELDS]); documents.len()];
+        let mut order: Vec<(u32, usize)> =
+            documents.iter().enumerate().map(|(place, document)| (*document, place)).collect();
+        order.sort_unstable();
+        for (idf, list) in &self.lists {
+            let mut entries = Entries::new(list);
+            for (document, place) in &order {
+                let Some(counts) = entries.of(*document) else { continue };
+                let Some(length) = self.directory.lengths().get(*document as usize) else {
+                    continue;
+                };
+                let norm = self.directory.norm(*length);
+                let (score, fields) = &mut scores[*place];
+                *score += part(*idf, table[usize::from(counts)], norm);
+                for (field, count) in fields.iter_mut().zip(counts_of(counts)) {
+                    *field += f64::from(part(*idf, count, norm));
+                }
+            }
+        }
+        scores
     }
-    Ok(scored)
 }
 
 /// The terms that are worth reading, with the length of their lists, rarest first.
@@ -113,43 +162,6 @@ fn part(idf: f32, count: f32, norm: f32) -> f32 {
     idf * count * (K1 + 1.0) / (count + norm)
 }
 
-/// The best `limit` documents with their scores above 0, highest first; of two with the same
-/// score the earlier one.
-fn highest(
-    directory: &Directory<'_>,
-    lists: &[Told<'_>],
-    weights: Weights,
-    limit: usize,
-) -> Vec<(u32, f32)> {
-    let table = weighted_counts(weights.0);
-    let mut best = Best { limit, found: Vec::with_capacity(limit.min(64) + 1) };
-    let mut cursors: Vec<(f32, Entries<'_>)> =
-        lists.iter().map(|(idf, list)| (*idf, Entries::new(list))).collect();
-    let mut sums = vec![0.0_f32; directory.documents().min(BLOCK) as usize];
-    let mut start = 0;
-    while start < directory.documents() {
-        let end = start.saturating_add(BLOCK).min(directory.documents());
-        let sums = &mut sums[..(end - start) as usize];
-        let lengths = &directory.lengths()[start as usize..end as usize];
-        let mut touched = false;
-        for (idf, entries) in &mut cursors {
-            entries.take_before(end, |document, counts| {
-                let at = (document - start) as usize;
-                if let (Some(sum), Some(length)) = (sums.get_mut(at), lengths.get(at)) {
-                    let count = table[usize::from(counts)];
-                    *sum += part(*idf, count, directory.norm(*length));
-                    touched = true;
-                }
-            });
-        }
-        if touched {
-            best.take(start, sums);
-        }
-        start = end;
-    }
-    best.found
-}
-
 /// The highest scores so far.
 struct Best {
     limit: usize,
@@ -182,29 +194,6 @@ impl Best {
     }
 }
 
-/// Adds up the scores of each field alone of the `found` documents.
-fn add_fields(
-    directory: &Directory<'_>,
-    lists: &[Told<'_>],
-    found: &[(u32, f32)],
-    scored: &mut [Scored],
-) {
-    let mut order: Vec<(u32, usize)> =
-        found.iter().enumerate().map(|(place, (document, _))| (*document, place)).collect();
-    order.sort_unstable();
-    for (idf, list) in lists {
-        let mut entries = Entries::new(list);
-        for (document, place) in &order {
-            let Some(counts) = entries.of(*document) else { continue };
-            let Some(length) = directory.lengths().get(*document as usize) else { continue };
-            let norm = directory.norm(*length);
-            for (field, count) in scored[*place].fields.iter_mut().zip(counts_of(counts)) {
-                *field += f64::from(part(*idf, count, norm));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rusqlite::params;
@@ -232,13 +221,22 @@ mod tests {
         (home, store, project)
     }
 
-    fn asked(store: &Store, project: i64, terms: &[&str], limit: usize) -> Vec<Scored> {
+    /// Rows and scores.
+    fn asked(store: &Store, project: i64, terms: &[&str], limit: usize) -> Vec<(i64, f32)> {
         let terms: Vec<String> = terms.iter().map(|term| (*term).to_string()).collect();
-        best(&**store, project, Corpus::Decisions, &terms, Weights([1.0, 0.3, 0.0]), limit).unwrap()
+        let weights = Weights([1.0, 0.3, 0.0]);
+        let search = Search::of(&**store, project, Corpus::Decisions, &terms, weights).unwrap();
+        let Some(search) = search else { return Vec::new() };
+        let found = search.highest(limit);
+        let documents: Vec<u32> = found.iter().map(|(document, _)| *document).collect();
+        for ((_, score), (again, _)) in found.iter().zip(search.scores(&documents)) {
+            assert!((score - again).abs() < 1e-4, "{score} {again}");
+        }
+        found.into_iter().map(|(document, score)| (search.row(document), score)).collect()
     }
 
-    fn rows(found: &[Scored]) -> Vec<i64> {
-        found.iter().map(|scored| scored.row).collect()
+    fn rows(found: &[(i64, f32)]) -> Vec<i64> {
+        found.iter().map(|(row, _)| *row).collect()
     }
 
     #[test]
@@ -264,7 +262,7 @@ mod tests {
         // One of three documents; twice among three terms; the mean length is two.
         let (idf, norm) = (f64::ln(2.5 / 1.5), 1.2 * (0.25 + 0.75 * 1.5));
         let expected = idf * 2.0 * 2.2 / (2.0 + norm);
-        assert!((found[0].score - expected).abs() < 1e-5, "{found:?} {expected}");
+        assert!((f64::from(found[0].1) - expected).abs() < 1e-5, "{found:?} {expected}");
     }
 
     #[test]
@@ -316,8 +314,8 @@ mod tests {
         let (_home, store, project) = store(&texts.iter().map(String::as_str).collect::<Vec<_>>());
         let found = asked(&store, project, &["alpha", "beta"], 400);
         assert_eq!(found.len(), last / 50 + 2);
-        assert!(found.is_sorted_by(|a, b| (b.score, a.row) <= (a.score, b.row)));
-        assert!(found.iter().any(|scored| scored.row == last as i64 + 1));
+        assert!(found.is_sorted_by(|a, b| (b.1, a.0) <= (a.1, b.0)));
+        assert!(found.iter().any(|(row, _)| *row == last as i64 + 1));
         assert_eq!(asked(&store, project, &["alpha", "beta"], 5), found[..5]);
         assert_eq!(asked(&store, project, &["alpha"], 0), []);
     }

@@ -34,7 +34,8 @@ impl Reader {
         );
         let mut query = self.conn.prepare_cached(&sql).attempt("search the patterns")?;
         let rows = query.query_map(params![expression, limit], |row| {
-            Ok(Hit { pattern: pattern_from(row)?, bm25: -row.get::<_, f64>(COLUMN_COUNT)? })
+            let bm25 = -row.get::<_, f64>(COLUMN_COUNT)?;
+            Ok(Hit { pattern: pattern_from(row)?, bm25, cosine: None, score: bm25 })
         });
         rows.and_then(Iterator::collect).attempt("search the patterns")
     }

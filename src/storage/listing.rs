@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rusqlite::{OptionalExtension, params};
 
+use super::dense;
 use super::error::{Attempt, StorageError};
 use super::open::Store;
 use super::postings::{Corpus, List, directory};
@@ -126,9 +127,11 @@ impl Store {
     /// Writes the project's term lists, inside a transaction.
     fn list_project(&mut self, project: i64) -> Result<(), StorageError> {
         const ATTEMPT: &str = "write the term lists";
-        self.conn()
-            .execute("DELETE FROM postings WHERE project = ?1", [project])
-            .attempt(ATTEMPT)?;
+        for sql in
+            ["DELETE FROM postings WHERE project = ?1", "DELETE FROM meanings WHERE project = ?1"]
+        {
+            self.conn().execute(sql, [project]).attempt(ATTEMPT)?;
+        }
         let files: u32 = self
             .conn()
             .query_row("SELECT count(*) FROM files WHERE project = ?1", [project], |row| row.get(0))
@@ -136,6 +139,10 @@ impl Store {
         let known = self.patterns_by_term(project)?;
         self.list_corpus(project, Corpus::Failures, &known, false)?;
         self.list_corpus(project, Corpus::Decisions, &known, false)?;
+        self.list_corpus(project, Corpus::Episodes, &known, false)?;
+        for corpus in Corpus::ALL.into_iter().filter(|corpus| corpus.has_meaning()) {
+            self.list_meanings(project, corpus)?;
+        }
         drop(known);
         self.list_corpus(project, Corpus::Files, &Known::default(), files > MANY)?;
         self.conn()
@@ -179,6 +186,38 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Writes the vectors of the project's documents of `corpus`.
+    fn list_meanings(&mut self, project: i64, corpus: Corpus) -> Result<(), StorageError> {
+        const ATTEMPT: &str = "write the vectors";
+        let Some(encoder) = &self.encoder else { return Ok(()) };
+        let space = encoder.space();
+        let vectors = {
+            let mut query = self.reader.conn.prepare_cached(corpus.documents()).attempt(ATTEMPT)?;
+            let mut rows = query.query([project]).attempt(ATTEMPT)?;
+            let mut vectors = Vec::new();
+            while let Some(row) = rows.next().attempt(ATTEMPT)? {
+                // The same rows as in the directory, whose numbers these are.
+                if u32::try_from(row.get::<_, i64>(0).attempt(ATTEMPT)?).is_err() {
+                    continue;
+                }
+                let column = corpus.meaningful();
+                let text = row.get_ref(column).attempt(ATTEMPT)?.as_str().unwrap_or("");
+                vectors.push(encoder.encode(text));
+            }
+            vectors
+        };
+        if vectors.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        self.conn()
+            .prepare_cached("INSERT INTO meanings (project, corpus, vectors) VALUES (?1, ?2, ?3)")
+            .and_then(|mut insert| {
+                insert.execute(params![project, corpus as u8, dense::build(space, &vectors)])
+            })
+            .map(drop)
+            .attempt(ATTEMPT)
     }
 
     /// How many patterns the project has, and how many of them hold each term.

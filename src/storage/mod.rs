@@ -13,6 +13,7 @@ mod bm25;
 mod browse;
 mod clock;
 mod damage;
+mod dense;
 mod documents;
 mod drafts;
 pub(crate) mod error;
@@ -45,7 +46,7 @@ pub(crate) use open::{Reader, Store, create_home};
 pub(crate) use patterns::EvidenceRow;
 pub(crate) use postings::Corpus;
 pub(crate) use projects::{StoredRoot, transcript_folder};
-pub(crate) use recall::{KnownFile, Recall};
+pub(crate) use recall::{KnownFile, Meaning, Query, Recall};
 #[cfg(test)]
 pub(crate) use snapshot::answered_from_snapshots;
 pub(crate) use snapshot::recall;

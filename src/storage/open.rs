@@ -11,6 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::error::{Attempt, StorageError};
 use super::lock::WriteLock;
 use super::{DATABASE, schema};
+use crate::model::vector::Encode;
 
 /// How long a reader waits when it meets one of the two short moments in which WAL mode locks
 /// readers out: another process replays a log that a crash left, or the last one closes.
@@ -184,6 +185,8 @@ pub(crate) struct Store {
     pub(super) published: bool,
     /// Projects that changed since their snapshots were written.
     pub(super) unpublished: BTreeSet<i64>,
+    /// Makes the vectors by which documents are also found.
+    pub(super) encoder: Option<Box<dyn Encode>>,
     /// The damaged database that this one replaces.
     pub(super) set_aside: Option<PathBuf>,
     _lock: WriteLock,
@@ -238,6 +241,11 @@ impl Store {
         self.begin(fresh)
     }
 
+    /// Sets what makes the vectors of what is learned from now on.
+    pub(crate) fn encode_with(&mut self, encoder: Option<Box<dyn Encode>>) {
+        self.encoder = encoder;
+    }
+
     /// Where the damaged database was put that this one replaces.
     pub(crate) fn set_aside(&self) -> Option<&Path> {
         self.set_aside.as_deref()
@@ -255,6 +263,7 @@ impl Store {
             forgets: false,
             published: false,
             unpublished: BTreeSet::new(),
+            encoder: None,
             set_aside: None,
             _lock: lock,
         };

@@ -27,11 +27,25 @@ pub(crate) enum Corpus {
     Decisions = 2,
     /// Files; fields: path, symbols, words of prompts that changed them.
     Files = 3,
+    /// Episodes; fields: the prompt, what it led to.
+    Episodes = 4,
 }
 
 impl Corpus {
     /// All of them, in the order of their numbers.
-    pub(super) const ALL: [Self; 3] = [Self::Failures, Self::Decisions, Self::Files];
+    pub(super) const ALL: [Self; 4] =
+        [Self::Failures, Self::Decisions, Self::Files, Self::Episodes];
+
+    /// Whether its documents are also found by what they mean. Errors and commands are not: their
+    /// words tell, and a second opinion made the answers worse.
+    pub(super) fn has_meaning(self) -> bool {
+        matches!(self, Self::Decisions | Self::Episodes)
+    }
+
+    /// The column of [`Corpus::documents`] that says what a document means: what the user said.
+    pub(super) fn meaningful(self) -> usize {
+        if self == Self::Episodes { 1 } else { 2 }
+    }
 
     /// The documents of a project, as (row, two fields), in the order of their rows.
     pub(super) fn documents(self) -> &'static str {
@@ -44,6 +58,11 @@ impl Corpus {
             Self::Decisions => {
                 "SELECT row, trigger, text FROM patterns
                  WHERE (project = ?1 OR project IS NULL) AND kind = 5 AND state = 1
+                 ORDER BY row"
+            }
+            Self::Episodes => {
+                "SELECT row, trigger, text FROM patterns
+                 WHERE (project = ?1 OR project IS NULL) AND kind = 6 AND state = 1
                  ORDER BY row"
             }
             Self::Files => "SELECT id, path, '' FROM files WHERE project = ?1 ORDER BY id",
@@ -94,7 +113,8 @@ impl<'a> Directory<'a> {
 
     /// The lengths of all documents, in terms.
     pub(super) fn lengths(&self) -> &[Length] {
-        self.bytes[self.documents as usize * 4..].as_chunks().0
+        let documents = self.documents as usize;
+        self.bytes[documents * 4..documents * 6].as_chunks().0
     }
 
     /// What BM25 adds to a term's count below the line, in a document of this length.

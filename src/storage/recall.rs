@@ -7,13 +7,15 @@
 
 use std::borrow::Cow;
 
-use super::bm25::{self, Weights};
+use super::bm25::{Search, Weights};
+use super::dense::Dense;
 use super::error::StorageError;
 use super::postings::{Corpus, Directory};
 use crate::model::ids::PatternId;
 use crate::model::key::{Key, Space};
 use crate::model::pattern::{Kind, Pattern};
 use crate::model::tokens;
+use crate::model::vector::Quantised;
 
 /// The most patterns that [`Recall::active`] hands out.
 pub(crate) const ACTIVE_MOST: usize = 48;
@@ -24,13 +26,44 @@ pub(super) const NAMED_MOST: usize = 8;
 /// The most patterns that [`Recall::by_key`] looks at, newest first, and hands out.
 pub(super) const KEYED_MOST: [usize; 2] = [256, 32];
 
-/// A pattern found by its words.
+/// What a search is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Query<'a> {
+    /// Index terms, as the tokeniser makes them.
+    pub(crate) terms: &'a [String],
+    /// What the words mean, where that is to count.
+    pub(crate) meaning: Option<Meaning<'a>>,
+}
+
+impl<'a> Query<'a> {
+    /// A search for words alone.
+    pub(crate) fn words(terms: &'a [String]) -> Self {
+        Self { terms, meaning: None }
+    }
+}
+
+/// The vector of a query.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Meaning<'a> {
+    /// The vector.
+    pub(crate) vector: &'a Quantised,
+    /// Names its space; documents of another one are searched by their words alone.
+    pub(crate) space: u64,
+    /// How much a cosine of 1 counts beside the best match by words, which counts 1.
+    pub(crate) weight: f64,
+}
+
+/// A pattern found by its words or by what they mean.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Hit {
     /// The pattern.
     pub(crate) pattern: Pattern,
     /// BM25 score; larger is better.
     pub(crate) bm25: f64,
+    /// Cosine of the vectors; `None` where one of them is missing.
+    pub(crate) cosine: Option<f64>,
+    /// Both together: BM25 as a share of the best one, and the cosine with its weight.
+    pub(crate) score: f64,
 }
 
 /// A file of a project.
@@ -66,6 +99,14 @@ pub(crate) struct Companion {
     pub(crate) file: KnownFile,
     /// How many episodes changed both.
     pub(crate) together: u32,
+}
+
+/// A document that words or meaning propose.
+struct Fused {
+    document: u32,
+    bm25: f32,
+    cosine: Option<f32>,
+    score: f64,
 }
 
 /// How many documents of a project hold a term.
@@ -104,6 +145,9 @@ pub(crate) trait Recall {
     /// Files with this name (last component), most used first.
     fn files_named(&self, project: i64, name: &str) -> Result<Vec<KnownFile>, StorageError>;
 
+    /// The file at `path`.
+    fn file_at(&self, project: i64, path: &str) -> Result<Option<KnownFile>, StorageError>;
+
     /// The number of episodes that changed the file at `path`, and the files that were changed in
     /// the same ones, most often first; `limit` of them at most.
     fn changed_with(
@@ -136,26 +180,63 @@ pub(crate) trait Recall {
         term: &str,
     ) -> Result<Option<Cow<'_, [u8]>>, StorageError>;
 
+    /// The vectors of the documents of a corpus; `None` when there are none.
+    fn dense(&self, project: i64, corpus: Corpus) -> Result<Option<Dense<'_>>, StorageError>;
+
     /// The active pattern in a row.
     fn pattern_in(&self, project: i64, row: i64) -> Result<Option<Pattern>, StorageError>;
 
     /// The file in a row.
     fn file_in(&self, project: i64, row: i64) -> Result<Option<KnownFile>, StorageError>;
 
-    /// Active patterns of the project, or global ones, by BM25 over any of `terms` (index terms,
-    /// as the tokeniser makes them); best first.
+    /// Active patterns of the project, or global ones, by words and meaning; best first.
+    ///
+    /// Both scores are added up over everything that either of the two proposes, each in full: a
+    /// document that only one of them likes has its score of the other as well.
     fn search(
         &self,
         project: i64,
         corpus: Corpus,
-        terms: &[String],
+        query: &Query<'_>,
         limit: usize,
     ) -> Result<Vec<Hit>, StorageError> {
-        let found = bm25::best(self, project, corpus, terms, Weights([1.0, 0.3, 0.0]), limit)?;
-        let mut hits = Vec::with_capacity(found.len());
-        for scored in found {
-            let pattern = self.pattern_in(project, scored.row)?;
-            hits.extend(pattern.map(|pattern| Hit { pattern, bm25: scored.score }));
+        let weights = Weights([1.0, 0.3, 0.0]);
+        let Some(search) = Search::of(self, project, corpus, query.terms, weights)? else {
+            return Ok(Vec::new());
+        };
+        let mut found = search.highest(limit);
+        let best = found.first().map_or(0.0, |(_, score)| *score);
+        let dense = match query.meaning {
+            Some(meaning) => self.dense(project, corpus)?.filter(|d| d.space() == meaning.space),
+            None => None,
+        };
+        if let (Some(dense), Some(meaning)) = (&dense, &query.meaning) {
+            let mut others: Vec<u32> =
+                dense.nearest(meaning.vector, limit).into_iter().map(|(near, _)| near).collect();
+            others.retain(|near| found.iter().all(|(known, _)| known != near));
+            let scores = search.scores(&others);
+            found.extend(others.into_iter().zip(scores).map(|(other, (score, _))| (other, score)));
+        }
+        let mut fused: Vec<Fused> = found
+            .into_iter()
+            .map(|(document, bm25)| {
+                let cosine = match (&dense, &query.meaning) {
+                    (Some(dense), Some(meaning)) => dense.cosine(meaning.vector, document),
+                    _ => None,
+                };
+                let words = if best > 0.0 { f64::from(bm25 / best) } else { 0.0 };
+                let weight = query.meaning.map_or(0.0, |meaning| meaning.weight);
+                let score = words + weight * f64::from(cosine.unwrap_or(0.0).max(0.0));
+                Fused { document, bm25, cosine, score }
+            })
+            .collect();
+        fused.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.document.cmp(&b.document)));
+        fused.truncate(limit);
+        let mut hits = Vec::with_capacity(fused.len());
+        for Fused { document, bm25, cosine, score } in fused {
+            let (bm25, cosine) = (bm25.into(), cosine.map(f64::from));
+            let pattern = self.pattern_in(project, search.row(document))?;
+            hits.extend(pattern.map(|pattern| Hit { pattern, bm25, cosine, score }));
         }
         Ok(hits)
     }
@@ -213,11 +294,16 @@ fn files_by_terms<R: Recall + ?Sized>(
     weights: Weights,
     limit: usize,
 ) -> Result<Vec<FileHit>, StorageError> {
-    let found = bm25::best(recall, project, Corpus::Files, terms, weights, limit)?;
+    let Some(search) = Search::of(recall, project, Corpus::Files, terms, weights)? else {
+        return Ok(Vec::new());
+    };
+    let found = search.highest(limit);
+    let documents: Vec<u32> = found.iter().map(|(document, _)| *document).collect();
+    let fields = search.scores(&documents).into_iter().map(|(_, fields)| fields);
     let mut hits = Vec::with_capacity(found.len());
-    for scored in found {
-        let file = recall.file_in(project, scored.row)?;
-        hits.extend(file.map(|file| FileHit { file, score: scored.score, fields: scored.fields }));
+    for ((document, score), fields) in found.into_iter().zip(fields) {
+        let file = recall.file_in(project, search.row(document))?;
+        hits.extend(file.map(|file| FileHit { file, score: score.into(), fields }));
     }
     Ok(hits)
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::Reader;
+use super::dense::Dense;
 use super::error::{Attempt, StorageError};
 use super::patterns::{COLUMNS, pattern_from};
 use super::postings::{Corpus, Directory};
@@ -68,7 +69,7 @@ impl Recall for Reader {
             "SELECT {COLUMNS} FROM
                  (SELECT q.row AS row FROM pattern_keys k
                   CROSS JOIN patterns q ON q.row = k.pattern
-                  WHERE k.key = ?1 AND q.state = 1 AND q.kind < 6 AND (q.project = ?2 OR q.project IS NULL)
+                  WHERE k.key = ?1 AND q.state = 1 AND q.kind < 7 AND (q.project = ?2 OR q.project IS NULL)
                   ORDER BY k.pattern DESC LIMIT {newest}) k
                  CROSS JOIN patterns p ON p.row = k.row
              ORDER BY p.sessions DESC, p.last DESC, p.row DESC LIMIT {most}"
@@ -112,6 +113,15 @@ impl Recall for Reader {
         let key = Key::new(Space::FileName, name).to_i64();
         let rows = query.query_map(params![project, key], file_from);
         rows.and_then(Iterator::collect).attempt("look up a file's name")
+    }
+
+    fn file_at(&self, project: i64, path: &str) -> Result<Option<KnownFile>, StorageError> {
+        let sql =
+            format!("SELECT {FILE_COLUMNS} FROM files f WHERE f.project = ?1 AND f.path = ?2");
+        self.conn
+            .prepare_cached(&sql)
+            .and_then(|mut query| query.query_row(params![project, path], file_from).optional())
+            .attempt("look up a file")
     }
 
     fn changed_with(
@@ -199,6 +209,17 @@ impl Recall for Reader {
                     .optional()
             })
             .attempt("read the term lists")
+    }
+
+    fn dense(&self, project: i64, corpus: Corpus) -> Result<Option<Dense<'_>>, StorageError> {
+        let vectors: Option<Vec<u8>> = self
+            .conn
+            .prepare_cached("SELECT vectors FROM meanings WHERE project = ?1 AND corpus = ?2")
+            .and_then(|mut query| {
+                query.query_row(params![project, corpus as u8], |row| row.get(0)).optional()
+            })
+            .attempt("read the vectors")?;
+        Ok(vectors.and_then(|vectors| Dense::new(vectors.into())))
     }
 
     fn pattern_in(&self, _project: i64, row: i64) -> Result<Option<Pattern>, StorageError> {

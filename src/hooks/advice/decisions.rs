@@ -7,7 +7,7 @@ use crate::hooks::context::Item;
 use crate::model::key::Key;
 use crate::model::pattern::{Kind, Pattern};
 use crate::model::{rank, subject};
-use crate::storage::{Corpus, StorageError};
+use crate::storage::{Corpus, Query, StorageError};
 
 /// Standing rules that a brief names.
 const STANDING: usize = 3;
@@ -28,18 +28,18 @@ pub(super) fn standing(question: &Question<'_>) -> Result<Vec<Item>, StorageErro
     Ok(rules.map(|rule| item(question, rule, rank::decision(rule, 1.0))).collect())
 }
 
-/// What was said on the subject of a prompt with these terms.
+/// What was said on the subject of a prompt.
 pub(super) fn on_subject(
     question: &Question<'_>,
-    terms: &[String],
+    query: &Query<'_>,
 ) -> Result<Vec<Item>, StorageError> {
     let project = question.scope.project;
-    let hits = question.recall.search(project, Corpus::Decisions, terms, PROPOSED)?;
+    let hits = question.recall.search(project, Corpus::Decisions, query, PROPOSED)?;
     if hits.is_empty() {
         return Ok(Vec::new());
     }
     let documents = question.recall.patterns(project)?;
-    let mut asked = question.recall.frequencies(project, terms)?;
+    let mut asked = question.recall.frequencies(project, query.terms)?;
     asked.sort_unstable();
     let telling: Vec<Key> = asked
         .iter()
@@ -47,16 +47,19 @@ pub(super) fn on_subject(
         .map(|(term, _)| *term)
         .collect();
     let asked: Vec<Key> = asked.into_iter().map(|(term, _)| term).collect();
-    let known: Vec<Pattern> = hits.into_iter().map(|hit| hit.pattern).collect();
+    let (known, cosines): (Vec<Pattern>, Vec<Option<f64>>) =
+        hits.into_iter().map(|hit| (hit.pattern, hit.cosine)).unzip();
     let mut items = Vec::new();
-    for pattern in &known {
+    for (pattern, cosine) in known.iter().zip(cosines) {
         let about = question.recall.decision_terms(project, pattern)?;
         // Two of them in common are the least that counts.
         let shared = about.iter().filter(|(term, _)| telling.binary_search(term).is_ok());
-        if shared.take(2).count() < 2 {
-            continue;
-        }
-        let overlap = rank::weighted_overlap(&asked, &about, documents);
+        let overlap = match shared.take(2).count() {
+            2.. => rank::weighted_overlap(&asked, &about, documents),
+            _ => 0.0,
+        };
+        // Other words for the same may add a decision; they take nothing from a match by words.
+        let overlap = overlap.max(cosine.map_or(0.0, rank::same_subject));
         let confidence = rank::decision(pattern, overlap);
         if confidence >= rank::DECISION_THRESHOLD && !is_replaced(pattern, &known) {
             items.push(item(question, pattern, confidence));

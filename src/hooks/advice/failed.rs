@@ -11,7 +11,7 @@ use crate::model::rank;
 use crate::model::shell::{Normal, normalise};
 use crate::model::signature::{ErrorClass, Signature, error_class, signature};
 use crate::model::tokens;
-use crate::storage::{Corpus, StorageError};
+use crate::storage::{Corpus, Query, StorageError};
 
 /// Fixes that are told at most.
 const MOST: usize = 2;
@@ -105,8 +105,12 @@ fn near(
 ) -> Result<(), StorageError> {
     let text = format!("{} {}", command.exact(), signature.headline);
     let terms = tokens::first_distinct(&text, TERMS);
-    let hits =
-        question.recall.search(question.scope.project, Corpus::Failures, &terms, PROPOSED)?;
+    let hits = question.recall.search(
+        question.scope.project,
+        Corpus::Failures,
+        &Query::words(&terms),
+        PROPOSED,
+    )?;
     for hit in hits {
         let same_program = command.parts.iter().any(|part| {
             hit.pattern

@@ -13,6 +13,7 @@ mod wording;
 use super::context::Item;
 use super::event::{HookEvent, Moment};
 use super::scope::Scope;
+use crate::model::vector::Encode;
 use crate::storage::{Journal, Recall, StorageError};
 
 /// An event with everything that is needed to answer it.
@@ -22,6 +23,8 @@ pub(crate) struct Question<'a> {
     pub(crate) recall: &'a dyn Recall,
     /// The project.
     pub(crate) scope: &'a Scope,
+    /// Makes the vector of what is asked; `None` to go by words alone.
+    pub(crate) encoder: Option<&'a dyn Encode>,
     /// The event.
     pub(crate) event: &'a HookEvent,
     /// What was noted of the session.

@@ -7,7 +7,7 @@ use crate::model::ids::PatternId;
 use crate::model::paths;
 use crate::model::rank::{self, Asked, Place};
 use crate::model::trajectory::path_of;
-use crate::storage::{KnownFile, StorageError};
+use crate::storage::{Corpus, KnownFile, Query, StorageError};
 
 /// Files that are named at most.
 const MOST: usize = 3;
@@ -17,6 +17,9 @@ const PROPOSED: usize = 40;
 
 /// Identifiers of a prompt that are looked up.
 const SYMBOLS: usize = 16;
+
+/// Episodes whose files are proposed.
+const EPISODES: usize = 8;
 
 /// Files of this session whose company is looked up.
 const COMPANY: usize = 4;
@@ -31,12 +34,13 @@ struct Candidate {
 pub(super) fn suggest(
     question: &Question<'_>,
     prompt: &str,
-    terms: &[String],
+    query: &Query<'_>,
 ) -> Result<Vec<Item>, StorageError> {
     let touched = question.journal.touched();
-    let asked = Asked { terms: terms.len(), midway: !touched.is_empty() };
+    let asked = Asked { terms: query.terms.len(), midway: !touched.is_empty() };
     let mut candidates = Vec::new();
-    by_text(question, terms, &mut candidates)?;
+    by_text(question, query.terms, &mut candidates)?;
+    by_episode(question, query, &mut candidates)?;
     by_symbol(question, prompt, &mut candidates)?;
     by_mention(question, prompt, &mut candidates)?;
     by_company(question, &touched, &mut candidates)?;
@@ -95,6 +99,33 @@ fn by_text(
         [place.path, _, place.words] = hit.fields;
         place.reads = hit.file.reads;
         place.edits = hit.file.edits;
+    }
+    Ok(())
+}
+
+/// Files that prompts led to which meant the like.
+fn by_episode(
+    question: &Question<'_>,
+    query: &Query<'_>,
+    candidates: &mut Vec<Candidate>,
+) -> Result<(), StorageError> {
+    if query.meaning.is_none() {
+        return Ok(());
+    }
+    let project = question.scope.project;
+    for hit in question.recall.search(project, Corpus::Episodes, query, EPISODES)? {
+        let alike = hit.cosine.map_or(0.0, rank::same_subject);
+        if alike <= 0.0 {
+            continue;
+        }
+        for path in &hit.pattern.payload.files {
+            if let Some(file) = question.recall.file_at(project, path)? {
+                let place = entry(candidates, &file, question);
+                place.alike = place.alike.max(alike);
+                place.edits = file.edits;
+                place.reads = file.reads;
+            }
+        }
     }
     Ok(())
 }

@@ -72,6 +72,14 @@ pub(super) enum Section {
     DecisionTerms,
     /// See `FailureTerms`.
     FileTerms,
+    /// See `FailureDocuments`.
+    EpisodeDocuments,
+    /// See `FailureTerms`.
+    EpisodeTerms,
+    /// Vectors of the documents, as [`super::super::dense`] has them.
+    DecisionVectors,
+    /// See `DecisionVectors`.
+    EpisodeVectors,
     /// Catalogue: slots from a folder's hash to its project.
     Roots,
     /// Catalogue: slots from a project's key to its row.

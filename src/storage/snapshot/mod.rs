@@ -26,6 +26,7 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use super::DATABASE;
+use super::dense::Dense;
 use super::error::StorageError;
 use super::open::{Reader, Rest};
 use super::postings::{Corpus, Directory};
@@ -166,6 +167,10 @@ impl Recall for Snapshots {
         self.of(project, |snapshot| snapshot.files_named(key))
     }
 
+    fn file_at(&self, project: i64, path: &str) -> Result<Option<KnownFile>, StorageError> {
+        self.of(project, |snapshot| snapshot.file_at(path))
+    }
+
     fn changed_with(
         &self,
         project: i64,
@@ -201,6 +206,10 @@ impl Recall for Snapshots {
         term: &str,
     ) -> Result<Option<Cow<'_, [u8]>>, StorageError> {
         self.of(project, |snapshot| Ok(snapshot.term_list(corpus, term)?.map(Cow::Borrowed)))
+    }
+
+    fn dense(&self, project: i64, corpus: Corpus) -> Result<Option<Dense<'_>>, StorageError> {
+        self.of(project, |snapshot| Ok(snapshot.dense(corpus)))
     }
 
     fn decision_terms(

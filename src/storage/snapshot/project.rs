@@ -12,12 +12,13 @@ use super::slots::Slots;
 use crate::model::ids::PatternId;
 use crate::model::key::Key;
 use crate::model::pattern::{Kind, Pattern};
+use crate::storage::dense::Dense;
 use crate::storage::postings::{Corpus, Directory};
 use crate::storage::recall::{Companion, KnownFile, TermCounts};
 
 /// Bytes of the single values: a flag and the time of the last activity, then for each corpus the
 /// number of its documents and of the project's patterns.
-pub(super) const FACTS: usize = 9 + 3 * 8;
+pub(super) const FACTS: usize = 9 + Corpus::ALL.len() * 8;
 
 /// Bytes of a record of `Patterns`.
 pub(super) const PATTERN: usize = 12;
@@ -35,6 +36,16 @@ pub(super) fn sections_of(corpus: Corpus) -> (Section, Section) {
         Corpus::Failures => (Section::FailureDocuments, Section::FailureTerms),
         Corpus::Decisions => (Section::DecisionDocuments, Section::DecisionTerms),
         Corpus::Files => (Section::FileDocuments, Section::FileTerms),
+        Corpus::Episodes => (Section::EpisodeDocuments, Section::EpisodeTerms),
+    }
+}
+
+/// The section of the vectors of a corpus.
+pub(super) fn vectors_of(corpus: Corpus) -> Option<Section> {
+    match corpus {
+        Corpus::Decisions => Some(Section::DecisionVectors),
+        Corpus::Episodes => Some(Section::EpisodeVectors),
+        Corpus::Failures | Corpus::Files => None,
     }
 }
 
@@ -158,20 +169,29 @@ impl ProjectSnapshot {
         rows.iter().map(|row| self.file(u32::from_le_bytes(*row))?.ok_or(Damage)).collect()
     }
 
+    /// Place of the file at `path`.
+    fn place_at(&self, path: &str) -> Result<Option<usize>, Damage> {
+        let files = self.files();
+        for row in self.slots::<4>(Section::Paths).of(Hash::of(path)) {
+            let place = place_of(files, u32::from_le_bytes(*row?)).ok_or(Damage)?;
+            if self.heap(u64_at(&files[place], 36)?)?.text()? == path {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn file_at(&self, path: &str) -> Result<Option<KnownFile>, Damage> {
+        self.place_at(path)?.map(|place| self.file_of(&self.files()[place])).transpose()
+    }
+
     pub(super) fn changed_with(
         &self,
         path: &str,
         limit: usize,
     ) -> Result<(u32, Vec<Companion>), Damage> {
         let files = self.files();
-        let mut own = None;
-        for row in self.slots::<4>(Section::Paths).of(Hash::of(path)) {
-            let place = place_of(files, u32::from_le_bytes(*row?)).ok_or(Damage)?;
-            if self.heap(u64_at(&files[place], 36)?)?.text()? == path {
-                own = Some(place);
-            }
-        }
-        let Some(own) = own else { return Ok((0, Vec::new())) };
+        let Some(own) = self.place_at(path)? else { return Ok((0, Vec::new())) };
         let edits = u32_at(&files[own], 4)?;
         if edits == 0 {
             return Ok((0, Vec::new()));
@@ -205,6 +225,10 @@ impl ProjectSnapshot {
 
     pub(super) fn directory(&self, corpus: Corpus) -> Directory<'_> {
         Directory::new(self.section(sections_of(corpus).0).into())
+    }
+
+    pub(super) fn dense(&self, corpus: Corpus) -> Option<Dense<'_>> {
+        Dense::new(self.section(vectors_of(corpus)?).into())
     }
 
     pub(super) fn term_counts(&self, corpus: Corpus, term: &str) -> Result<TermCounts, Damage> {

@@ -16,6 +16,9 @@ use crate::model::ids::{PatternId, StepId};
 use crate::model::pattern::{Draft, Evidence, Payload, Role};
 use crate::model::tokens;
 use crate::model::trajectory::TrajectoryKey;
+use crate::model::vector::Encode;
+use crate::model::vector::testing::Words;
+use crate::storage::recall::{Meaning, Query};
 use crate::storage::{CommandRun, Extract, Forget, Store, StoredRoot, StoredTrajectory, Touch};
 
 const NOW: i64 = 1_767_323_045_000;
@@ -81,6 +84,7 @@ fn publish(store: &mut Store) {
 fn home() -> (tempfile::TempDir, Store, [i64; 2]) {
     let home = tempfile::tempdir().unwrap();
     let mut store = Store::open(home.path(), true).unwrap();
+    store.encode_with(Some(Box::new(Words)));
     let projects = ["app", "web"].map(|name| {
         let project = store.ensure_project(name, name).unwrap();
         let path = format!("~/{name}");
@@ -124,6 +128,7 @@ fn everything(recall: &dyn Recall, project: i64) -> Result<String, StorageError>
     for name in ["form.ts", "user.ts", "none"] {
         tell(&recall.files_named(project, name)?);
         for folder in 0..3 {
+            tell(&recall.file_at(project, &format!("src/{folder}/{name}"))?);
             for limit in [0, 1, 9] {
                 tell(&recall.changed_with(project, &format!("src/{folder}/{name}"), limit)?);
             }
@@ -132,7 +137,15 @@ fn everything(recall: &dyn Recall, project: i64) -> Result<String, StorageError>
     let terms = tokens::distinct("deploy the decision with token 1 2 login form refused nothing");
     for corpus in [Corpus::Failures, Corpus::Decisions] {
         for limit in [1, 40] {
-            tell(&recall.search(project, corpus, &terms, limit)?);
+            tell(&recall.search(project, corpus, &Query::words(&terms), limit)?);
+        }
+    }
+    for text in ["deploy decision token 1", "fix", "nothing of it"] {
+        let vector = Words.encode(text).unwrap();
+        let meaning = Some(Meaning { vector: &vector, space: Words.space(), weight: 2.0 });
+        let terms = tokens::distinct(text);
+        for corpus in [Corpus::Decisions, Corpus::Episodes, Corpus::Failures] {
+            tell(&recall.search(project, corpus, &Query { terms: &terms, meaning }, 9)?);
         }
     }
     tell(&recall.search_files(project, &terms, 40)?);

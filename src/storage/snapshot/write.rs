@@ -12,7 +12,7 @@ use rusqlite::{Row, params};
 
 use super::encode::{put_number, put_pattern, put_text};
 use super::layout::{HEADER, Hash, SECTIONS, Section, header};
-use super::project::{ACTIVE_KINDS, FACTS, FILE, PATTERN, sections_of};
+use super::project::{ACTIVE_KINDS, FACTS, FILE, PATTERN, sections_of, vectors_of};
 use super::slots::table;
 use crate::model::key::Key;
 use crate::model::pattern::Kind;
@@ -125,7 +125,7 @@ fn put_patterns(
 ) -> Result<Patterns, StorageError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM patterns p
-         WHERE (p.project = ?1 OR p.project IS NULL) AND p.state = 1 AND p.kind < 6 ORDER BY p.row"
+         WHERE (p.project = ?1 OR p.project IS NULL) AND p.state = 1 AND p.kind < 7 ORDER BY p.row"
     );
     let mut query = reader.conn.prepare_cached(&sql).attempt(ATTEMPT)?;
     let mut rows = query.query([project]).attempt(ATTEMPT)?;
@@ -201,7 +201,7 @@ fn put_keys(
     let mut keys: Vec<(i64, u32)> = list(
         reader,
         "SELECT k.key, k.pattern FROM patterns p JOIN pattern_keys k ON k.pattern = p.row
-         WHERE (p.project = ?1 OR p.project IS NULL) AND p.state = 1 AND p.kind < 6",
+         WHERE (p.project = ?1 OR p.project IS NULL) AND p.state = 1 AND p.kind < 7",
         project,
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
@@ -380,9 +380,15 @@ fn put_terms(reader: &Reader, project: i64, sheet: &mut Sheet<'_>) -> Result<(),
     for (n, corpus) in Corpus::ALL.into_iter().enumerate() {
         let listed = put_lists(reader, project, corpus, sheet)?;
         facts[9 + n * 8..][..8].copy_from_slice(&listed.counts);
-        corpora.push((sections_of(corpus), listed));
+        corpora.push((corpus, listed));
     }
-    for ((documents, terms), listed) in corpora {
+    for (corpus, listed) in corpora {
+        if let Some(section) = vectors_of(corpus)
+            && let Some(dense) = reader.dense(project, corpus)?
+        {
+            sheet.put(section, dense.bytes())?;
+        }
+        let (documents, terms) = sections_of(corpus);
         sheet.put(documents, &listed.directory)?;
         sheet.put(terms, &table(&listed.terms))?;
     }
