@@ -9,10 +9,15 @@
 
 mod cli;
 mod config;
-#[allow(dead_code, unused_imports, reason = "the commands that use it come next")]
+#[cfg_attr(
+    not(feature = "encoder"),
+    expect(dead_code, reason = "without the full encoder, nothing makes vectors")
+)]
 mod embeddings;
 mod hooks;
 mod learning;
+#[cfg(feature = "encoder")]
+mod library;
 mod model;
 mod redact;
 mod storage;
