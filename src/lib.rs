@@ -1,15 +1,23 @@
 //! MANA: memory for coding agents.
 //!
 //! Reading order: [`model`] holds the plain types and the pure rules; `learning` turns
-//! transcripts into patterns; `storage` keeps them; `hooks` answers Claude Code's hook events
-//! from them; `cli` is the glue. Arrows point down only; see `docs/architecture.md`.
+//! transcripts into patterns; `storage` keeps them; `embeddings` makes vectors of texts; `hooks`
+//! answers Claude Code's hook events; `cli` is the glue. Arrows point down only; see
+//! `docs/architecture.md`.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 mod cli;
 mod config;
+#[cfg_attr(
+    not(feature = "encoder"),
+    expect(dead_code, reason = "without the full encoder, nothing makes vectors")
+)]
+mod embeddings;
 mod hooks;
 mod learning;
+#[cfg(feature = "encoder")]
+mod library;
 mod model;
 mod redact;
 mod storage;

@@ -41,6 +41,9 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Forget an item, a project or a session
     Forget(ForgetArgs),
+    /// Manage the sentence encoders that find what is meant, whatever the words
+    #[command(subcommand, arg_required_else_help = true)]
+    Model(ModelCommand),
     /// Show the whole loop on bundled sample transcripts, without touching anything of yours
     Demo,
 }
@@ -139,4 +142,37 @@ pub(crate) struct ForgetArgs {
     /// Everything learned from the session with this id
     #[arg(long, value_name = "ID")]
     pub(crate) session: Option<String>,
+}
+
+/// What `mana model` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// Install an encoder: by name over HTTPS, or from a folder
+    Install(ModelInstallArgs),
+    /// List the installed encoders
+    List,
+    /// Choose the encoder that is used
+    Use(ModelNameArgs),
+    /// Remove an encoder
+    Remove(ModelNameArgs),
+}
+
+/// Arguments of `mana model install`.
+#[derive(Debug, Args)]
+pub(crate) struct ModelInstallArgs {
+    /// `gte-small`, a folder, or OWNER/NAME@COMMIT on Hugging Face together with --sums
+    pub(crate) model: String,
+    /// Install it under this name
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Checksums of the files as `sha256sum` prints them, for a model that MANA has none for
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sums: Option<PathBuf>,
+}
+
+/// An installed encoder.
+#[derive(Debug, Args)]
+pub(crate) struct ModelNameArgs {
+    /// The name it is installed under
+    pub(crate) name: String,
 }

@@ -3,7 +3,13 @@
 use std::error::Error;
 
 use crate::config::ConfigError;
+#[cfg(feature = "encoder")]
+use crate::embeddings::EmbeddingError;
 use crate::hooks::install::InstallError;
+#[cfg(feature = "download")]
+use crate::library::FetchError;
+#[cfg(feature = "encoder")]
+use crate::library::LibraryError;
 use crate::storage::StorageError;
 
 /// What kind of failure decides the exit code; `docs/cli.md` lists them.
@@ -102,4 +108,66 @@ impl From<InstallError> for CliError {
         let hints = error.hint().map(String::from).into_iter().collect();
         Self { kind: Kind::Configuration, source: error.into(), hints }
     }
+}
+
+#[cfg(feature = "encoder")]
+impl From<LibraryError> for CliError {
+    fn from(error: LibraryError) -> Self {
+        let (kind, hint) = match &error {
+            LibraryError::NotInstalled { .. } => {
+                (Kind::Nothing, Some("`mana model list` says what is installed."))
+            }
+            LibraryError::Exists { .. } => (
+                Kind::Failed,
+                Some("Take another name with --name, or run `mana model remove` first."),
+            ),
+            LibraryError::Busy { .. } => (Kind::Failed, Some("Try again when it has finished.")),
+            LibraryError::File(error) if is_full(&error.source) => {
+                (Kind::Failed, Some("Make room and try again; nothing is half installed."))
+            }
+            LibraryError::Model(error) => (Kind::Failed, Some(mend(error))),
+            #[cfg(feature = "download")]
+            LibraryError::Fetch(error) => (Kind::Failed, fetch_hint(error)),
+            _ => (Kind::Failed, None),
+        };
+        Self { kind, source: error.into(), hints: hint.map(String::from).into_iter().collect() }
+    }
+}
+
+/// What to do about a model that cannot be used.
+#[cfg(feature = "encoder")]
+fn mend(error: &EmbeddingError) -> &'static str {
+    match error {
+        EmbeddingError::Missing { .. } => {
+            "A model folder holds config.json, tokenizer.json and model.safetensors."
+        }
+        EmbeddingError::Unsupported { .. } => {
+            "Take a BERT-shaped sentence encoder, such as gte-small or all-MiniLM-L6-v2."
+        }
+        _ => "Get the model anew: `mana model remove NAME`, then `mana model install`.",
+    }
+}
+
+#[cfg(feature = "download")]
+fn fetch_hint(error: &FetchError) -> Option<&'static str> {
+    Some(match error {
+        FetchError::Cut { .. } => "Run the same command again: it goes on where it stopped.",
+        FetchError::File(error) if is_full(&error.source) => {
+            "Make room and run the same command again: it goes on where it stopped."
+        }
+        FetchError::Reach { .. } | FetchError::Setup { .. } => {
+            "Without a network, copy the model's folder here and run `mana model install FOLDER`."
+        }
+        FetchError::Checksum { .. } | FetchError::TooLong { .. } => {
+            "It was thrown away. The server, or something on the way to it, changed the file."
+        }
+        _ => return None,
+    })
+}
+
+/// Whether a write failed because nothing more may be written.
+#[cfg(feature = "encoder")]
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }

@@ -7,6 +7,7 @@ mod forget;
 mod hook;
 mod init;
 mod learn;
+mod model;
 mod output;
 #[cfg(test)]
 mod reference;
@@ -66,6 +67,7 @@ fn dispatch(command: Command, output: &mut Output) -> Result<(), CliError> {
         Command::Search(args) => search::run(&args, output),
         Command::Show(args) => show::run(&args, output),
         Command::Forget(args) => forget::run(&args, output),
+        Command::Model(command) => model::run(&command, output),
         Command::Demo => demo::run(output),
     }
 }

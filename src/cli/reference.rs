@@ -81,8 +81,8 @@ const NOTES: &[(&str, &[&str])] = &[
     ),
     (
         "status",
-        &["Prints the home, whether the hooks stand in the user's settings, what was read, the \
-             patterns by kind, the projects, and how many ended turns wait to be learned."],
+        &["Prints the home, whether the hooks stand in the user's settings, the encoder in use, \
+             what was read, the patterns by kind, the projects, and how many ended turns wait to be learned."],
     ),
     (
         "search",
@@ -108,6 +108,21 @@ const NOTES: &[(&str, &[&str])] = &[
             "With `--project` or `--session`, the steps are emptied as well, and lines that were \
              read do not teach anything again; what these sessions write later is learned.",
             "The transcripts themselves are the client's and are not touched.",
+        ],
+    ),
+    (
+        "model",
+        &[
+            "MANA works without an encoder; with one, it also finds what is said in other words.",
+            "`gte-small` is fetched over HTTPS from Hugging Face, at one commit, and every file is \
+             compared with the SHA-256 that the program holds; other models need `--sums` with a checksum for each file of theirs, `1_Pooling/config.json` \
+             included where they have it.",
+            "A download that was cut goes on where it stopped; a model appears whole or not at all.",
+            "A folder holds `config.json`, `tokenizer.json` and `model.safetensors` of a BERT-shaped \
+             sentence encoder; the files are copied, and one text is tried.",
+            "The first one that is installed is put to use; `models/active` in the home says which \
+             one that is ([storage.md](storage.md)).",
+            "Nothing is fetched but by `install`, and nothing is ever sent.",
         ],
     ),
     (
@@ -139,6 +154,15 @@ fn meaning(kind: Kind) -> &'static str {
 /// The environment that is read.
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("MANA_HOME", "the home; it wins over a project's own home and over `~/.mana`"),
+    (
+        "MANA_MODEL_SOURCE",
+        "address of a mirror that `mana model install` fetches from; `https://huggingface.co` when unset",
+    ),
+    (
+        "SSL_CERT_FILE",
+        "certificates of the authorities that `mana model install` trusts; the system's when unset",
+    ),
+    ("HTTPS_PROXY", "proxy that `mana model install` goes through"),
     ("MANA_HOLDOUT", "overrides `inject.holdout`; 0 turns it off"),
     (
         "CLAUDE_CONFIG_DIR",
@@ -151,7 +175,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 
 /// Variables that a library reads and not `config`.
-const READ_ELSEWHERE: &[&str] = &["TMPDIR"];
+const READ_ELSEWHERE: &[&str] = &["HTTPS_PROXY", "SSL_CERT_FILE", "TMPDIR"];
 
 /// The keys of `config.toml`: section and name, type, meaning. The defaults are the code's own.
 const KEYS: &[(&str, &str, &str)] = &[
@@ -222,13 +246,33 @@ fn render() -> String {
 fn render_verb(out: &mut String, verb: &Command) {
     line(out, &format!("\n## mana {}\n", verb.get_name()));
     line(out, &format!("{}.\n", about(verb)));
-    let usage = verb.clone().render_usage().to_string();
-    line(out, &format!("```text\n{}\n```", usage.trim_start_matches("Usage: ").trim()));
+    render_usage(out, verb);
     let aliases: Vec<String> =
         verb.get_all_aliases().map(|alias| format!("`mana {alias}`")).collect();
     if !aliases.is_empty() {
         line(out, &format!("\nAlso: {}.", aliases.join(", ")));
     }
+    render_arguments(out, verb);
+    for sub in verbs(verb) {
+        line(out, &format!("\n### mana {} {}\n", verb.get_name(), sub.get_name()));
+        line(out, &format!("{}.\n", about(sub)));
+        render_usage(out, sub);
+        render_arguments(out, sub);
+    }
+    let notes = NOTES.iter().find(|(name, _)| *name == verb.get_name());
+    let notes = notes.unwrap_or_else(|| panic!("NOTES says nothing of {}", verb.get_name())).1;
+    out.push('\n');
+    for note in notes {
+        line(out, note);
+    }
+}
+
+fn render_usage(out: &mut String, verb: &Command) {
+    let usage = verb.clone().render_usage().to_string();
+    line(out, &format!("```text\n{}\n```", usage.trim_start_matches("Usage: ").trim()));
+}
+
+fn render_arguments(out: &mut String, verb: &Command) {
     let own = |arg: &&Arg| {
         !arg.is_hide_set() && !matches!(arg.get_id().as_str(), "help" | "version" | "json")
     };
@@ -238,12 +282,6 @@ fn render_verb(out: &mut String, verb: &Command) {
         for arg in args {
             line(out, &format!("| `{}` | {} |", spelling(arg), cell(&arg_help(arg))));
         }
-    }
-    let notes = NOTES.iter().find(|(name, _)| *name == verb.get_name());
-    let notes = notes.unwrap_or_else(|| panic!("NOTES says nothing of {}", verb.get_name())).1;
-    out.push('\n');
-    for note in notes {
-        line(out, note);
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::error::CliError;
 use super::output::Output;
-use super::{init, scope, time};
+use super::{init, model, scope, time};
 use crate::config::{self, Settings};
 use crate::hooks::install::{HookEntries, SettingsFile, project_settings, user_settings};
 use crate::hooks::session_end::Pending;
@@ -26,6 +26,7 @@ struct Status {
     projects: Vec<Project>,
     project: Option<String>,
     pending: u32,
+    encoder: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -58,6 +59,7 @@ pub(crate) fn run(output: &mut Output) -> Result<(), CliError> {
         projects: Vec::new(),
         project: None,
         pending: Pending::read(&settings.home).ended,
+        encoder: model::active(&settings.home)?,
     };
     match Reader::open(&settings.home) {
         Err(error) if error.is_missing() => {}
@@ -116,6 +118,13 @@ fn tell(status: &Status, output: &mut Output) {
     output.line(match status.hooks.as_slice() {
         [] => "Hooks: not installed, or not for this binary (run `mana init`)".into(),
         files => format!("Hooks: installed in {}", files.join(" and ")),
+    });
+    output.line(match &status.encoder {
+        Some(encoder) => format!("Encoder: {encoder}"),
+        None if cfg!(feature = "encoder") => "Encoder: none, search goes by words alone; \
+            `mana model install gte-small` fetches one"
+            .into(),
+        None => "Encoder: not part of this build, search goes by words alone".into(),
     });
     let Some(totals) = &status.totals else {
         output.line("Nothing has been learned yet.");

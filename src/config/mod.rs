@@ -156,6 +156,12 @@ pub(crate) fn command_folders() -> Vec<PathBuf> {
     std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }
 
+/// The address below which models lie, where it is not the usual one.
+#[cfg(feature = "download")]
+pub(crate) fn model_source() -> Option<String> {
+    variable("MANA_MODEL_SOURCE").filter(|source| !source.is_empty())
+}
+
 /// The file of this very program.
 #[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
 pub(crate) fn own_binary() -> std::io::Result<PathBuf> {

@@ -92,6 +92,26 @@ pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), PathError> {
     sync_folder(folder).context("sync the folder", folder)
 }
 
+/// Copies the regular file at `from` to the new file `to`, which only this user can read, and makes
+/// missing folders. On an error, what `to` holds is undefined: it belongs into a folder that is
+/// thrown away then.
+#[cfg(feature = "encoder")]
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), PathError> {
+    let folder = folder_of(to);
+    create_folder(folder).context("create the folder", folder)?;
+    // Asked first, because opening a pipe could wait for ever.
+    existing(from)
+        .and_then(|found| found.ok_or_else(|| io::ErrorKind::NotFound.into()))
+        .context("read", from)?;
+    let mut source = File::open(from).context("read", from)?;
+    let mut options = fs::OpenOptions::new();
+    options.create_new(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut target = options.open(to).context("create", to)?;
+    io::copy(&mut source, &mut target).and_then(|_| target.sync_all()).context("write", to)
+}
+
 /// Adds `bytes` to the end of the file at `path`, which only this user can read; when this
 /// returns, they survive a power cut. A crash can leave a part of them.
 pub(crate) fn append(path: &Path, bytes: &[u8]) -> Result<(), PathError> {
@@ -152,7 +172,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Creates `folder` and its missing parents, for this user only.
-fn create_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -17,6 +17,7 @@ const VERBS: &[&str] = &[
     "search",
     "show",
     "forget",
+    "model",
     "demo",
 ];
 

@@ -17,5 +17,6 @@ mod damage;
 mod dump;
 mod hook_contract;
 mod layout;
+mod models;
 mod tidy;
 mod together;

@@ -3,11 +3,13 @@
 /// Who may use whom, from top to bottom: a module uses only what stands in its list, and every
 /// list names modules further down. `lib.rs` and `main.rs` are above all of them.
 pub(super) const ARROWS: &[(&str, &[&str])] = &[
-    ("cli", &["config", "hooks", "learning", "storage", "model"]),
+    ("cli", &["config", "hooks", "learning", "library", "storage", "embeddings", "model"]),
     ("config", &[]),
     ("hooks", &["storage", "workspace", "model"]),
-    ("learning", &["storage", "workspace", "redact", "model"]),
+    ("learning", &["library", "storage", "embeddings", "workspace", "redact", "model"]),
+    ("library", &["storage", "embeddings"]),
     ("storage", &["model"]),
+    ("embeddings", &["model"]),
     ("workspace", &["model"]),
     ("redact", &[]),
     ("model", &[]),
@@ -105,6 +107,18 @@ pub(super) const WORDS: &[WordRule] = &[
         within: &[],
         except: &["src/storage/snapshot/"],
         reason: "what is mapped must never change: only snapshots keep that promise",
+    },
+    WordRule {
+        words: &["candle_core", "candle_nn", "candle_transformers", "tokenizers", "safetensors"],
+        within: &[],
+        except: &["src/embeddings/bert.rs"],
+        reason: "only the full encoder runs a model",
+    },
+    WordRule {
+        words: &["reqwest", "rustls"],
+        within: &[],
+        except: &["src/library/fetch.rs"],
+        reason: "one place opens network connections",
     },
     WordRule {
         words: &["clap"],
