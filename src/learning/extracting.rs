@@ -8,6 +8,10 @@ use super::workers::{Found, Workers};
 use crate::model::trajectory::{Body, Step};
 use crate::storage::{Extract, Reader, Span, StorageError, StoredTrajectory};
 
+/// How many trajectories may be extracted before what the first of them says is stored: about as
+/// many as are stored together, since extraction goes on meanwhile.
+const AHEAD: usize = 64;
+
 /// What one trajectory says; its steps are not needed any more.
 #[derive(Debug)]
 pub(super) struct Extracted<'a> {
@@ -56,6 +60,7 @@ pub(super) fn extract_each<'a, T>(
     };
     workers.in_order(
         due,
+        AHEAD,
         connect,
         |reader, trajectory: &'a StoredTrajectory, parts| {
             let steps = load(reader, trajectory);

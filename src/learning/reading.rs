@@ -5,12 +5,15 @@
 use std::sync::mpsc::SyncSender;
 
 use super::intake::Due;
-use super::transcript::{self, Chunk, Options, Reading, Summary};
+use super::transcript::{self, Buffer, Chunk, Options, Reading, Summary};
 use super::workers::{Found, Workers};
 use super::{contained, describe};
 
 /// A larger file is handed over chunk by chunk.
 const LARGE: u64 = 4 << 20;
+
+/// How many files may be read before the first of them is stored.
+const AHEAD: usize = 16;
 
 /// What was read of a file: steps, and one of the others at the end.
 #[derive(Debug)]
@@ -30,21 +33,27 @@ pub(super) fn read_all<T>(
     workers: &Workers,
     store: impl FnOnce(&Found<Part>) -> T,
 ) -> T {
-    workers.in_order(due, || (), |(), due, parts| read(due, parts), store)
+    workers.in_order(
+        due,
+        AHEAD,
+        Buffer::default,
+        |buffer, due, parts| read(due, buffer, parts),
+        store,
+    )
 }
 
-fn read(due: &Due, parts: &SyncSender<Part>) {
+fn read(due: &Due, buffer: &mut Buffer, parts: &SyncSender<Part>) {
     // Nobody listens any more when storing has failed, and it says so itself.
     let send = |part| drop(parts.send(part));
     let path = &due.file.path;
     let (from, options) = (due.cursor(), Options::default());
     let read = contained(&path.to_string_lossy(), || {
         if due.file.size > LARGE {
-            transcript::read_with(path, from.as_ref(), options, &mut |chunk| {
+            transcript::read_with(path, from.as_ref(), options, buffer, &mut |chunk| {
                 send(Part::Steps(chunk));
             })
         } else {
-            let whole = transcript::read(path, from.as_ref(), options);
+            let whole = transcript::read(path, from.as_ref(), options, buffer);
             whole.map(|Reading { steps, updates, summary }| {
                 send(Part::Steps(Chunk { steps, updates }));
                 summary

@@ -9,9 +9,6 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 /// the lines it reads, and all of them together have to stay small.
 const MOST: usize = 4;
 
-/// How many items may be begun before what was found in the first of them is taken.
-const AHEAD: usize = 8;
-
 /// How many parts of one item may wait to be taken.
 const PARTS: usize = 2;
 
@@ -39,15 +36,17 @@ impl Workers {
     /// in the order of `items`, on the calling thread. Returns its result; when it returns early,
     /// the items that were not begun are left.
     ///
-    /// Memory stays flat: a thread that is ahead waits.
+    /// Memory stays flat: when what was found in `ahead` items waits to be taken, the threads wait
+    /// too.
     pub(super) fn in_order<'i, I: Sync, W, P: Send, T>(
         &self,
         items: &'i [I],
+        ahead: usize,
         prepare: impl Fn() -> W + Sync,
         work: impl Fn(&mut W, &'i I, &SyncSender<P>) + Sync,
         take: impl FnOnce(&Found<P>) -> T,
     ) -> T {
-        let (queue, found) = sync_channel(AHEAD);
+        let (queue, found) = sync_channel(ahead);
         // Gone with the last of the threads, which tells `take` that nothing follows.
         let line = Arc::new(Mutex::new(Line { items: items.iter(), queue }));
         let (prepare, work) = (&prepare, &work);
@@ -102,6 +101,7 @@ mod tests {
         };
         let taken: Vec<Vec<(u64, u64)>> = Workers::start().in_order(
             &items,
+            8,
             || (),
             work,
             |found| found.iter().map(|parts| parts.iter().collect()).collect(),
@@ -118,6 +118,7 @@ mod tests {
         };
         let first = Workers::start().in_order(
             &items,
+            8,
             || (),
             work,
             |found| found.recv().map(|parts| parts.recv()),
@@ -134,6 +135,7 @@ mod tests {
         };
         Workers::start().in_order(
             &[1, 2, 3],
+            8,
             || (),
             work,
             |found| {
