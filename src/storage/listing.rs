@@ -3,8 +3,9 @@
 //! All lists of a project are written anew when anything in it changed: that takes well under a
 //! second for ten thousand patterns, in a process that nobody waits for.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 
+use foldhash::{HashMap, HashSet};
 use rusqlite::{OptionalExtension, params};
 
 use super::dense;
@@ -62,6 +63,14 @@ impl Lists {
         match self.by_term.get_mut(term) {
             Some(list) => list.count(document, field),
             None => self.by_term.entry(term.into()).or_default().count(document, field),
+        }
+    }
+
+    /// Counts the terms of a text of the current document.
+    fn add_all(&mut self, text: &str, field: usize, range: Range) {
+        let mut terms = tokens::terms(text);
+        while let Some(term) = terms.next_term() {
+            self.add(term, field, range);
         }
     }
 
@@ -258,7 +267,7 @@ impl Store {
             let (id, first, second): (i64, String, String) =
                 (|| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))().attempt(ATTEMPT)?;
             let Ok(id) = u32::try_from(id) else { continue };
-            tokens::terms(&first).for_each(|term| lists.add(&term, 0, range));
+            lists.add_all(&first, 0, range);
             if corpus == Corpus::Files {
                 let (words, symbols) = reader.file_document(id.into())?;
                 for symbol in distinct(&symbols) {
@@ -272,7 +281,7 @@ impl Store {
                     lists.add(word, 2, range);
                 }
             } else {
-                tokens::terms(&second).for_each(|term| lists.add(&term, 1, range));
+                lists.add_all(&second, 1, range);
             }
             lists.close(id);
         }

@@ -20,6 +20,10 @@ const READER_PATIENCE: Duration = Duration::from_millis(200);
 /// How long the writer waits for readers when it empties the log.
 const WRITER_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Pages of the write-ahead log from which on it is emptied while a learning run goes on (32 MB).
+/// The writer waits for the disk meanwhile, and much of the log is the same few pages again.
+const LOG_PAGES: i64 = 8_192;
+
 /// Read access; never waits for the writer and never writes.
 #[derive(Debug)]
 pub(crate) struct Reader {
@@ -352,13 +356,16 @@ fn configure(conn: &Connection) -> Result<(), rusqlite::Error> {
     // The log and its index stay when the last connection closes: removing them takes a lock
     // that shuts readers out, and the next reader would have to make them again.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // Without it, every statement is planned a second time once its parameters are known.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.pragma_update(None, "journal_mode", "WAL")?;
     // With WAL, NORMAL keeps the database consistent through a power cut; what it may lose is
     // the last transactions, and those are read again from the transcripts.
     conn.pragma_update(None, "synchronous", "NORMAL")?;
+    conn.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "secure_delete", true)?;
-    conn.pragma_update(None, "cache_size", -4_000)?;
+    conn.pragma_update(None, "cache_size", -8_000)?;
     conn.set_prepared_statement_cache_capacity(64);
     Ok(())
 }
