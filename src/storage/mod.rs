@@ -31,6 +31,8 @@ mod schema;
 mod steps;
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(feature = "encoder")]
+mod texts;
 mod transcripts;
 
 pub(crate) use error::StorageError;
