@@ -155,6 +155,8 @@ pub(crate) enum ModelCommand {
     Use(ModelNameArgs),
     /// Remove an encoder
     Remove(ModelNameArgs),
+    /// Fit the built-in encoder of hooks to a full one, on what was learned
+    Distill(ModelDistillArgs),
 }
 
 /// Arguments of `mana model install`.
@@ -175,4 +177,21 @@ pub(crate) struct ModelInstallArgs {
 pub(crate) struct ModelNameArgs {
     /// The name it is installed under
     pub(crate) name: String,
+}
+
+/// Arguments of `mana model distill`.
+#[derive(Debug, Args)]
+pub(crate) struct ModelDistillArgs {
+    /// The encoder to learn from: an installed one or a folder [default: the one in use]
+    #[arg(long, value_name = "NAME|FOLDER")]
+    pub(crate) teacher: Option<String>,
+    /// Files with further texts, one a line
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) texts: Vec<PathBuf>,
+    /// Write the table there instead of using it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Begin with what the encoder says about each token instead of with the built-in table
+    #[arg(long)]
+    pub(crate) afresh: bool,
 }

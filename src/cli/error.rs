@@ -5,6 +5,8 @@ use std::error::Error;
 use crate::config::ConfigError;
 #[cfg(feature = "encoder")]
 use crate::embeddings::EmbeddingError;
+#[cfg(feature = "encoder")]
+use crate::embeddings::distill::DistillError;
 use crate::hooks::install::InstallError;
 #[cfg(feature = "download")]
 use crate::library::FetchError;
@@ -170,4 +172,17 @@ fn fetch_hint(error: &FetchError) -> Option<&'static str> {
 fn is_full(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+#[cfg(feature = "encoder")]
+impl From<DistillError> for CliError {
+    fn from(error: DistillError) -> Self {
+        let hint = match &error {
+            DistillError::TooFew { .. } => {
+                "Run `mana learn` first, or name files with texts by --texts."
+            }
+            DistillError::Teacher(error) => mend(error),
+        };
+        Self { kind: Kind::Failed, source: error.into(), hints: vec![hint.into()] }
+    }
 }

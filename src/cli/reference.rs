@@ -123,6 +123,12 @@ const NOTES: &[(&str, &[&str])] = &[
             "The first one that is installed is put to use; `models/active` in the home says which \
              one that is ([storage.md](storage.md)).",
             "Nothing is fetched but by `install`, and nothing is ever sent.",
+            "`distill` fits the table by which hooks compare texts to what the encoder says about \
+             yours ([embeddings.md](embeddings.md)): it takes a second of processor time for about \
+             a hundred texts, at most the newest 65,000 of them count, and it is safe to kill.",
+            "The new table is written to `models/static.table` in the home, or to `--out`, only if a \
+             self-test on texts that were held out finds it better; otherwise everything stays as it \
+             is, which is a success too.",
         ],
     ),
     (

@@ -27,6 +27,7 @@ struct Status {
     project: Option<String>,
     pending: u32,
     encoder: Option<String>,
+    static_table: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -60,6 +61,7 @@ pub(crate) fn run(output: &mut Output) -> Result<(), CliError> {
         project: None,
         pending: Pending::read(&settings.home).ended,
         encoder: model::active(&settings.home)?,
+        static_table: model::static_table(&settings.home),
     };
     match Reader::open(&settings.home) {
         Err(error) if error.is_missing() => {}
@@ -126,6 +128,7 @@ fn tell(status: &Status, output: &mut Output) {
             .into(),
         None => "Encoder: not part of this build, search goes by words alone".into(),
     });
+    output.line(format!("Static table: {}", status.static_table));
     let Some(totals) = &status.totals else {
         output.line("Nothing has been learned yet.");
         return;

@@ -6,17 +6,26 @@
 //!
 //! [`Bert`] runs a full encoder from a model folder. It takes milliseconds a text and some hundred
 //! megabytes, so it never runs in a hook, and it can be built without (feature `encoder`).
+//!
+//! [`StaticEncoder`] looks up rows of a table that [`distill`] has fitted to a full encoder. It
+//! takes microseconds and is part of the program, so hooks have it too.
 
 #[cfg(feature = "encoder")]
 mod bert;
+#[cfg(any(test, feature = "encoder"))]
+pub(crate) mod distill;
 mod error;
+pub(crate) mod shipped;
+pub(crate) mod static_table;
 #[cfg(test)]
 #[cfg_attr(not(feature = "encoder"), expect(dead_code, reason = "only the encoder's tests use it"))]
 pub(crate) mod testing;
+pub(crate) mod wordpiece;
 
 #[cfg(feature = "encoder")]
 pub(crate) use bert::Bert;
 pub(crate) use error::EmbeddingError;
+pub(crate) use static_table::StaticEncoder;
 
 /// A sentence encoder.
 pub(crate) trait Embedder {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! models/active             the name of the encoder in use
+//! models/static.table       a table fitted to one of them; not this module's
 //! models/NAME/              config.json, tokenizer.json, model.safetensors, SHA256SUMS
 //! models/.partial-NAME/     what a download has brought so far
 //! models/.new-…/            a folder in the making; left by a crash, removed by the next install
@@ -93,9 +94,25 @@ impl Library {
         }
     }
 
+    /// The encoder that is installed as `name`.
+    pub(crate) fn find(&self, name: &str) -> Result<Installed, LibraryError> {
+        self.expect_installed(name)?;
+        self.installed(name.to_owned(), self.chosen()?.as_deref() == Some(name))
+    }
+
     /// Loads an installed encoder, which takes about a tenth of a second.
     pub(crate) fn open(&self, model: &Installed) -> Result<Bert, LibraryError> {
         Ok(Bert::load(&model.space, &self.place(&model.name))?)
+    }
+
+    /// Loads the encoder in `folder`, which need not be installed. It is named as it would be after
+    /// an installation under the folder's name.
+    pub(crate) fn open_folder(folder: &Path) -> Result<Bert, LibraryError> {
+        // A folder such as `.` has no name of its own before its real path is known.
+        let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let name = real.file_name().map(|name| name.to_string_lossy().into_owned());
+        let sum = sums::sha256(&folder.join(WEIGHTS))?;
+        Ok(Bert::load(&space(&name.unwrap_or_default(), &sum), folder)?)
     }
 
     /// Makes the installed encoder `name` the one in use and returns it, loaded.
@@ -192,7 +209,7 @@ impl Library {
         }
         let sums = Sums::read(&place)?;
         let space = match sums.of_file(WEIGHTS) {
-            Some(sum) => format!("{name}@{}", &sum[..12]),
+            Some(sum) => space(&name, sum),
             None => name.clone(),
         };
         Ok(Installed { name, space, bytes, active })
@@ -242,6 +259,11 @@ impl Library {
         }
         Ok(())
     }
+}
+
+/// The name of the space of the vectors that `name` makes with weights of this checksum.
+fn space(name: &str, sum: &str) -> String {
+    format!("{name}@{}", &sum[..12])
 }
 
 /// The files of the model in `folder`: every model's, and those that it need not have.

@@ -36,6 +36,8 @@ mod sql;
 mod steps;
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(feature = "encoder")]
+mod texts;
 mod transcripts;
 
 pub(crate) use error::StorageError;

@@ -14,6 +14,7 @@ mod transcript;
 mod cli;
 mod crash;
 mod damage;
+mod distill;
 mod dump;
 mod hook_contract;
 mod layout;

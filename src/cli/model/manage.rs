@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::distill;
 use crate::cli::args::{ModelCommand, ModelInstallArgs};
 use crate::cli::error::{CliError, Kind};
 use crate::cli::output::Output;
@@ -31,6 +32,7 @@ pub(super) fn run(command: &ModelCommand, output: &mut Output) -> Result<(), Cli
     let settings = Settings::load(config::current_dir().as_deref())?;
     let library = Library::of(&settings.home);
     match command {
+        ModelCommand::Distill(args) => distill::run(&settings, &library, args, output),
         ModelCommand::Install(args) => install(&library, args, output),
         ModelCommand::List => list(&library, output),
         ModelCommand::Use(args) => {

@@ -20,6 +20,9 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
 pub(super) const HOT: &[&str] = &[
     "src/cli/hook.rs",
     "src/config/",
+    "src/embeddings/shipped.rs",
+    "src/embeddings/static_table/",
+    "src/embeddings/wordpiece/",
     "src/hooks/advice/",
     "src/hooks/context.rs",
     "src/hooks/event.rs",
