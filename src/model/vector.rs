@@ -22,7 +22,7 @@ impl Vector {
     }
 
     /// The numbers.
-    #[cfg(any(test, feature = "encoder"))]
+    #[cfg(test)]
     pub(crate) fn values(&self) -> &[f32; DIMENSIONS] {
         &self.0
     }

@@ -69,7 +69,9 @@ mod tests {
             call(5, "Bash", "make", ""),
         ];
         let place = StepPlace { trajectory, transcript };
-        steps.iter().for_each(|step| store.put_step(place, step).unwrap());
+        for step in &steps {
+            store.put_step(place, step).unwrap();
+        }
         drop(store);
         let reader = Reader::open(home.path()).unwrap();
         assert_eq!(

@@ -5,11 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::sandbox::Sandbox;
-
-/// The same tiny model as in the unit tests.
-#[allow(dead_code, reason = "this side uses a part of it")]
-#[path = "../../src/embeddings/testing.rs"]
-mod tiny;
+use crate::tiny;
 
 /// A folder with a sound model in the sandbox, and a file with enough texts.
 fn prepared(sandbox: &Sandbox) -> (PathBuf, PathBuf) {

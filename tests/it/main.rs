@@ -11,6 +11,11 @@ mod process;
 mod sandbox;
 mod transcript;
 
+/// The same tiny model as in the unit tests.
+#[allow(dead_code, reason = "this side uses a part of it")]
+#[path = "../../src/embeddings/testing.rs"]
+mod tiny;
+
 mod cli;
 mod crash;
 mod damage;

@@ -10,12 +10,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::sandbox::{Mana, Sandbox};
+use crate::tiny;
 use server::{Behaviour, Server};
-
-/// The same tiny model as in the unit tests.
-#[allow(dead_code, reason = "this side uses a part of it")]
-#[path = "../../src/embeddings/testing.rs"]
-mod tiny;
 
 /// An address on Hugging Face in form; the server below answers for it.
 const ADDRESS: &str = "owner/tiny-model@0123456789abcdef0123456789abcdef01234567";

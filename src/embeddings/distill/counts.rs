@@ -72,11 +72,6 @@ impl Counts {
         Self { tokens, by_text, by_token }
     }
 
-    /// How many texts there are.
-    pub(super) fn texts(&self) -> usize {
-        self.by_text.starts.len() - 1
-    }
-
     /// The rows of the tokens that occur, out of those of the whole vocabulary.
     pub(super) fn select(&self, rows: &[f32]) -> Vec<Row> {
         let (rows, _) = rows.as_chunks::<DIMENSIONS>();

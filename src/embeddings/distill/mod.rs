@@ -262,7 +262,9 @@ fn fit(
         own += dot(said, said);
     }
     let scale = if own > 0.0 && both > 0.0 { (both / own) as f32 } else { 1.0 };
-    rows.iter_mut().for_each(|value| *value *= scale);
+    for value in &mut rows {
+        *value *= scale;
+    }
 
     let missing: Vec<Row> = said
         .iter()

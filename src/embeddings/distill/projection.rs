@@ -128,7 +128,9 @@ fn free_of(row: &mut [f64], done: &[Vec<f64>], least: f64) -> bool {
         if length <= least.max(1e-12) {
             return false;
         }
-        row.iter_mut().for_each(|value| *value /= length);
+        for value in row.iter_mut() {
+            *value /= length;
+        }
     }
     true
 }

@@ -70,7 +70,7 @@ impl Embedder for Planted {
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbeddingError> {
         let sum = |text: &&str| {
-            let mut sum = vec![1e-6; TEACHER];
+            let mut sum = [1e-6; TEACHER];
             for word in text.split_whitespace() {
                 for (sum, value) in sum.iter_mut().zip(self.word(word)) {
                     *sum += value;
