@@ -71,8 +71,7 @@ fn the_built_in_table_is_what_an_improvement_is_measured_by() {
     let (folder, texts) = prepared(&sandbox);
     let out = sandbox.root().join("out.table");
     drop(sandbox.mana(["model", "install", folder.to_str().unwrap()]).run().success());
-    let arguments =
-        ["model", "distill", "--json", "--texts", texts.to_str().unwrap(), "--out"];
+    let arguments = ["model", "distill", "--json", "--texts", texts.to_str().unwrap(), "--out"];
     let mana = sandbox.mana(arguments.iter().copied().chain([out.to_str().unwrap()]));
     let report = mana.run().success().json();
     let score = |which: &str, what: &str| report[which][what].as_f64().unwrap();

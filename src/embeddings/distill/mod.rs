@@ -175,9 +175,12 @@ struct Texts<'a> {
 
 impl<'a> Texts<'a> {
     fn new(texts: &'a [String]) -> Result<Self, DistillError> {
-        let mut hashed: Vec<(u64, &str)> =
-            texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty())
-                .map(|text| (hash(text), text)).collect();
+        let mut hashed: Vec<(u64, &str)> = texts
+            .iter()
+            .map(|text| text.trim())
+            .filter(|text| !text.is_empty())
+            .map(|text| (hash(text), text))
+            .collect();
         hashed.sort_unstable();
         hashed.dedup();
         if hashed.len() < LEAST_TEXTS {
@@ -244,7 +247,12 @@ fn first_rows(counts: &Counts, tokens: &[Row]) -> Vec<f32> {
 }
 
 /// The rows after the fit; those of tokens that no text has are as they were.
-fn fit(counts: &Counts, targets: &[Row], mut rows: Vec<f32>, progress: &dyn Fn(Progress)) -> Vec<f32> {
+fn fit(
+    counts: &Counts,
+    targets: &[Row],
+    mut rows: Vec<f32>,
+    progress: &dyn Fn(Progress),
+) -> Vec<f32> {
     progress(Progress::Fitting(ridge::ROUNDS));
     // Only directions count when a table is used; for the fit, lengths have to be right as well.
     let said = counts.pool(&counts.select(&rows));
@@ -288,5 +296,3 @@ fn encoder<'a>(vocabulary: Vocabulary<'a>, bytes: &'a [u8]) -> StaticEncoder<'a>
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tmp;

@@ -19,9 +19,8 @@ type Directions = Vec<Vec<f64>>;
 pub(super) fn principal(vectors: &[Vec<f32>], dimensions: usize) -> Vec<f32> {
     let moments = moments(vectors, dimensions);
     // Any beginning does, as long as it is not at right angles to what is looked for.
-    let mut directions: Directions = (0..DIMENSIONS)
-        .map(|row| (0..dimensions).map(|n| start(row, n)).collect())
-        .collect();
+    let mut directions: Directions =
+        (0..DIMENSIONS).map(|row| (0..dimensions).map(|n| start(row, n)).collect()).collect();
     orthonormalise(&mut directions);
     for _ in 0..ROUNDS {
         directions = directions

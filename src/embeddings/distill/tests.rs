@@ -137,9 +137,8 @@ fn what_no_text_speaks_of_stays() {
     let new = StaticTable::from_bytes(&new).unwrap();
     let cosine = |row: usize| {
         let (a, b) = (old.to_rows(), new.to_rows());
-        let row = |rows: &[f32]| -> Row {
-            rows[row * DIMENSIONS..][..DIMENSIONS].try_into().unwrap()
-        };
+        let row =
+            |rows: &[f32]| -> Row { rows[row * DIMENSIONS..][..DIMENSIONS].try_into().unwrap() };
         let (a, b) = (row(&a), row(&b));
         dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt()
     };

@@ -107,7 +107,8 @@ fn pieces_of_code_in_any_order_are_cut_as_by_tokenizers() {
     let texts: Vec<String> = (0..100_000)
         .map(|_| {
             let count = numbers.below(12);
-            let glue = |numbers: &mut Numbers| numbers.of(&[" ", " ", "", "-", "/", "_", "\t", "."]);
+            let glue =
+                |numbers: &mut Numbers| numbers.of(&[" ", " ", "", "-", "/", "_", "\t", "."]);
             (0..count).map(|_| numbers.of(&words).to_owned() + glue(&mut numbers)).collect()
         })
         .collect();
