@@ -203,6 +203,7 @@ fn work(verb: Verb, trace: &Trace) -> Result<Option<String>, String> {
         home: &settings.home,
         project_dir: settings.project_dir.as_deref(),
         now,
+        encoder: None,
         holdout: settings.inject.holdout,
     };
     inject(&event, &around).map_err(|error| format!("{}: {}", event.name, chain(&error)))

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &SearchArgs, output: &mut Output) -> Result<(), CliError
         scope::of_folder(&reader, &settings, cwd.as_deref())?.map(|scope| scope.project)
     };
     let terms = tokens::distinct(&args.text.join(" "));
-    let hits = reader.search(project, &pattern::Kind::ALL, &terms, args.limit)?;
+    let hits = reader.full_text(project, &pattern::Kind::ALL, &terms, args.limit)?;
     let found: Vec<Found> = hits
         .into_iter()
         .map(|hit| Found {

@@ -8,7 +8,7 @@ use super::output::{Output, count};
 use super::time;
 use crate::config::{self, Settings};
 use crate::model::pattern::Pattern;
-use crate::storage::{EvidenceRow, FileHit, Reader};
+use crate::storage::{EvidenceRow, KnownFile, Reader};
 
 /// An item, as `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -119,7 +119,7 @@ fn tell(shown: &Shown, output: &mut Output) {
 }
 
 /// A file that prompts led to: the prompts are its evidence.
-fn show_file(reader: &Reader, file: &FileHit, output: &mut Output) -> Result<(), CliError> {
+fn show_file(reader: &Reader, file: &KnownFile, output: &mut Output) -> Result<(), CliError> {
     let episodes = reader.episodes_of_file(&file.uid)?;
     let texts: Vec<&str> = episodes.iter().map(|p| p.text.as_str()).collect();
     output.object(&serde_json::json!({

@@ -8,10 +8,11 @@ use super::event::{HookEvent, Moment};
 use super::scope;
 use crate::model::paths;
 use crate::model::trajectory::is_on_file;
-use crate::storage::{Journal, Reader, Record, StorageError};
+use crate::model::vector::Encode;
+use crate::storage::{Journal, Recall, Record, StorageError, recall};
 
 /// What a run needs to know beside the event.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Surroundings<'a> {
     /// MANA's home.
     pub(crate) home: &'a Path,
@@ -19,6 +20,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) project_dir: Option<&'a str>,
     /// Milliseconds since the Unix epoch.
     pub(crate) now: i64,
+    /// Makes the vector of a prompt; `None` to go by words alone.
+    pub(crate) encoder: Option<&'a dyn Encode>,
     /// Share of matching items that is held back to compare with, from 0 to 1.
     pub(crate) holdout: f64,
 }
@@ -33,7 +36,7 @@ pub(crate) fn inject(
         return Ok(None);
     }
     let journal_path = Journal::path(around.home, &event.session, &event.agent);
-    let answered = Reader::with(around.home, |reader| answer(reader, event, around, &journal_path));
+    let answered = recall(around.home, |recall| answer(recall, event, around, &journal_path));
     let (records, context) = match answered {
         Err(error) if error.is_missing() => return Ok(None),
         other => other?,
@@ -44,22 +47,23 @@ pub(crate) fn inject(
 
 /// What to note and what to say.
 fn answer(
-    reader: &Reader,
+    recall: &dyn Recall,
     event: &HookEvent,
     around: &Surroundings<'_>,
     journal: &Path,
 ) -> Result<(Vec<Record>, Option<String>), StorageError> {
-    let Some(scope) = scope::of_event(reader, event, around.project_dir)? else {
+    let Some(scope) = scope::of_event(recall, event, around.project_dir)? else {
         return Ok((Vec::new(), None));
     };
     let journal = Journal::read(journal);
     let question = Question {
-        reader,
+        recall,
         scope: &scope,
+        encoder: around.encoder,
         event,
         journal: &journal,
         now: around.now,
-        reference: reader.last_activity(scope.project)?.map_or(around.now, |at| at.min(around.now)),
+        reference: recall.last_activity(scope.project)?.map_or(around.now, |at| at.min(around.now)),
     };
     let mut records = notes(&question);
     let advice = advice::advise(&question)?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::event::HookEvent;
 use crate::model::paths;
-use crate::storage::{Reader, StorageError, transcript_folder};
+use crate::storage::{Recall, StorageError, transcript_folder};
 use crate::workspace;
 
 /// The project of an event.
@@ -20,25 +20,25 @@ pub(crate) struct Scope {
 /// by the folder of its transcript, by its repository, at last by the folder's name. `None` when
 /// nothing was learned there.
 pub(crate) fn of_event(
-    reader: &Reader,
+    recall: &dyn Recall,
     event: &HookEvent,
     project_dir: Option<&str>,
 ) -> Result<Option<Scope>, StorageError> {
     let folders: Vec<String> =
         project_dir.into_iter().chain([event.cwd.as_str()]).map(paths::tilde).collect();
     let above: Vec<&str> = folders.iter().flat_map(|folder| paths::ancestors(folder)).collect();
-    if let Some((project, root)) = reader.project_of_roots(&above)? {
+    if let Some((project, root)) = recall.project_of_roots(&above)? {
         return Ok(Some(Scope { project, root }));
     }
     let folder = project_dir.unwrap_or(&event.cwd);
     let root = paths::tilde(folder);
     if let Some(name) = transcript_folder(&event.transcript)
-        && let Some((project, _)) = reader.project_of_roots(&[name])?
+        && let Some((project, _)) = recall.project_of_roots(&[&name])?
     {
         return Ok(Some(Scope { project, root }));
     }
     for project in [workspace::identify(Path::new(folder)), workspace::by_name(folder)] {
-        if let Some(project) = reader.project_by_key(&project.key)? {
+        if let Some(project) = recall.project_by_key(&project.key)? {
             return Ok(Some(Scope { project, root }));
         }
     }

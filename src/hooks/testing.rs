@@ -8,7 +8,10 @@ use crate::learning::extract::extract;
 use crate::learning::extract::testing::{ROOT, steps_of};
 use crate::model::pattern::Draft;
 use crate::model::trajectory::TrajectoryKey;
-use crate::storage::{Extract, Journal, Reader, Store, StoredRoot, StoredTrajectory};
+use crate::model::vector::testing::Words;
+use crate::storage::{
+    Extract, Journal, Reader, Store, StoredRoot, StoredTrajectory, answered_from_snapshots,
+};
 
 pub(super) use crate::learning::extract::testing::NOW;
 
@@ -27,7 +30,8 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let store = Store::open(home.path(), true).unwrap();
+        let mut store = Store::open(home.path(), true).unwrap();
+        store.encode_with(Some(Box::new(Words)));
         let mut desk = Self { home, store, project: 0 };
         desk.project = desk.add_project("name:app", ROOT, "transcripts:-home-dev-app");
         desk
@@ -49,6 +53,8 @@ impl Desk {
             };
             self.store.note_root(&root).unwrap();
         }
+        self.store.refresh_postings().unwrap();
+        self.publish();
         project
     }
 
@@ -73,12 +79,40 @@ impl Desk {
             .atomically(|store| store.replace_extracts(&[(&trajectory, extract)], NOW))
             .unwrap();
         self.store.refresh_postings().unwrap();
+        self.publish();
+    }
+
+    fn publish(&mut self) {
+        assert!(self.store.checkpoint().unwrap());
+        self.store.publish().unwrap();
     }
 
     /// What MANA says to an event, a share of it held back.
     pub(super) fn ask_with(&self, event: &HookEvent, holdout: f64) -> Vec<String> {
-        let around = Surroundings { home: self.home.path(), project_dir: None, now: NOW, holdout };
-        let Some(answer) = inject(event, &around).unwrap() else { return Vec::new() };
+        let around = Surroundings {
+            home: self.home.path(),
+            project_dir: None,
+            now: NOW,
+            encoder: Some(&Words),
+            holdout,
+        };
+        // The database says what the snapshots say, and the session is told once.
+        let journal = Journal::path(self.home.path(), &event.session, &event.agent);
+        let before = std::fs::read(&journal).ok();
+        let [snapshots, away] = ["snapshots", "away"].map(|name| self.home.path().join(name));
+        std::fs::rename(&snapshots, &away).unwrap();
+        let of_database = inject(event, &around).unwrap();
+        std::fs::rename(&away, &snapshots).unwrap();
+        let noted = std::fs::read(&journal).ok();
+        match before {
+            Some(bytes) => std::fs::write(&journal, bytes).unwrap(),
+            None => drop(std::fs::remove_file(&journal)),
+        }
+        let answer = inject(event, &around).unwrap();
+        assert_eq!(answer, of_database, "{event:?}");
+        assert_eq!(std::fs::read(&journal).ok(), noted, "{event:?}");
+        assert!(answered_from_snapshots(self.home.path()));
+        let Some(answer) = answer else { return Vec::new() };
         let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
         let output = &answer["hookSpecificOutput"];
         assert_eq!(output["hookEventName"], event.name.as_str());

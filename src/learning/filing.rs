@@ -1,12 +1,14 @@
 //! What the readers hand over, into the store.
 
-use std::sync::mpsc::Receiver;
+use std::iter::Zip;
+use std::slice;
+use std::sync::mpsc::{self, Receiver};
 
 use super::intake::{Due, Intake};
 use super::learn::{Progress, Report};
 use super::project::Projects;
 use super::reading::Part;
-use super::transcript::{Chunk, Reading, Summary};
+use super::workers::Found;
 use crate::storage::{Account, StorageError, Store};
 
 /// Steps after which a transaction ends. Every file is stored as a whole; several of them share
@@ -16,21 +18,25 @@ const TOGETHER: usize = 4_096;
 /// Damaged lines that a report names.
 const DAMAGED_NAMED: usize = 20;
 
-/// Stores what comes out of `parts`, until the readers have read all that is `due`, as of `now`,
-/// and tells it to `report` and `progress`.
+/// The files with what is read of each.
+type Files<'a> = Zip<slice::Iter<'a, Due>, mpsc::Iter<'a, Receiver<Part>>>;
+
+/// Stores what is `found` in the files that are `due`, as of `now`, and tells it to `report` and
+/// `progress`.
 pub(super) fn file_all(
     store: &mut Store,
     due: &[Due],
-    parts: &Receiver<Part>,
+    found: &Found<Part>,
     now: i64,
     report: &mut Report,
     progress: &dyn Fn(Progress),
 ) -> Result<(), StorageError> {
     let mut projects = Projects::default();
+    let mut files: Files<'_> = due.iter().zip(found.iter());
     loop {
         let more = store.atomically(|store| {
             let (projects, report) = (&mut projects, &mut *report);
-            Filing { store, due, projects, now, report, progress }.some(parts)
+            Filing { store, projects, now, report, progress }.some(&mut files)
         })?;
         if !more {
             return Ok(());
@@ -41,7 +47,6 @@ pub(super) fn file_all(
 /// Files being stored in one transaction.
 struct Filing<'a> {
     store: &'a mut Store,
-    due: &'a [Due],
     projects: &'a mut Projects,
     now: i64,
     report: &'a mut Report,
@@ -50,26 +55,12 @@ struct Filing<'a> {
 
 impl Filing<'_> {
     /// Stores the next few files; returns whether there may be more.
-    fn some(&mut self, parts: &Receiver<Part>) -> Result<bool, StorageError> {
+    fn some(&mut self, files: &mut Files<'_>) -> Result<bool, StorageError> {
         let mut steps = 0;
         while steps < TOGETHER {
-            let Ok(part) = parts.recv() else { return Ok(false) };
-            let due = self.due;
-            let (due, stored) = match part {
-                Part::Whole(number, reading) => {
-                    let due = &due[number];
-                    (due, reading.map(|reading| self.whole(due, reading, &mut steps)))
-                }
-                Part::Large(number) => {
-                    let due = &due[number];
-                    (due, self.large(due, parts, &mut steps))
-                }
-                Part::Steps(_) | Part::End(_) => {
-                    unreachable!("the parts of a large file are taken where it begins")
-                }
-            };
-            match stored {
-                Ok(stored) => self.account(due, stored?),
+            let Some((due, parts)) = files.next() else { return Ok(false) };
+            match self.file(due, &parts, &mut steps)? {
+                Ok(stored) => self.account(due, stored),
                 Err(problem) => self.report.unreadable.push(problem),
             }
             (self.progress)(Progress::Read(due.new_bytes()));
@@ -77,44 +68,34 @@ impl Filing<'_> {
         Ok(true)
     }
 
-    fn whole(
-        &mut self,
-        due: &Due,
-        Reading { steps, updates, summary }: Reading,
-        count: &mut usize,
-    ) -> Result<(Account, u64), StorageError> {
-        *count += steps.len();
-        let mut file = Intake::begin(self.store, self.projects, due)?;
-        file.put(&Chunk { steps, updates })?;
-        file.finish(&summary, self.now)
-    }
-
-    /// Stores a file that is too large to hold all its steps: its pages are written as they fill
-    /// up, and a crash in between leaves nothing of it. If it could not be read to its end, what
-    /// was read is kept, and read again next time.
-    fn large(
+    /// Stores a file and adds its steps to `count`; returns the account of this reading and its
+    /// bytes, or why the file could not be read.
+    ///
+    /// The pages of a file that is too large to hold all its steps are written as they fill up, and
+    /// a crash in between leaves nothing of it. If it could not be read to its end, what was read
+    /// is kept, and read again next time.
+    fn file(
         &mut self,
         due: &Due,
         parts: &Receiver<Part>,
         count: &mut usize,
-    ) -> Result<Result<(Account, u64), StorageError>, String> {
-        let mut stored = Intake::begin(self.store, self.projects, due);
-        let summary: Summary = loop {
-            match parts.recv() {
-                Ok(Part::Steps(chunk)) => {
+    ) -> Result<Result<(Account, u64), String>, StorageError> {
+        let mut parts = parts.iter().peekable();
+        if let Some(Part::Failed(problem)) = parts.next_if(|part| matches!(part, Part::Failed(_))) {
+            return Ok(Err(problem));
+        }
+        let mut file = Intake::begin(self.store, self.projects, due)?;
+        for part in parts {
+            match part {
+                Part::Steps(chunk) => {
                     *count += chunk.steps.len();
-                    stored = stored.and_then(|mut file| file.put(&chunk).map(|()| file));
+                    file.put(&chunk)?;
                 }
-                Ok(Part::End(summary)) => break (*summary)?,
-                Ok(Part::Whole(..) | Part::Large(_)) | Err(_) => {
-                    unreachable!("a large file has an end, and nothing comes before it")
-                }
+                Part::End(summary) => return file.finish(&summary, self.now).map(Ok),
+                Part::Failed(problem) => return Ok(Err(problem)),
             }
-            if let Err(error) = stored {
-                return Ok(Err(error));
-            }
-        };
-        Ok(stored.and_then(|file| file.finish(&summary, self.now)))
+        }
+        Ok(Err(format!("{}: reading it was broken off", due.file.path.display())))
     }
 
     fn account(&mut self, due: &Due, (account, bytes): (Account, u64)) {

@@ -6,22 +6,22 @@
 
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
 use serde::Serialize;
 
+use super::describe;
 use super::discover::{Root, discover};
-use super::extract::{self, REVISION};
+use super::extract::REVISION;
+use super::extracting::{Delivery, Extracted, extract_each};
 use super::filing::file_all;
 use super::intake::{Due, changed};
 use super::project;
 use super::reading::read_all;
 use super::workers::Workers;
-use super::{contained, describe};
-use crate::model::trajectory::{Body, Step};
-use crate::storage::{Account, Extract, Forget, Span, StorageError, Store, StoredTrajectory};
+use crate::storage::{Account, Forget, StorageError, Store};
 
-/// Steps that are extracted side by side.
-const BATCH_STEPS: u64 = 4_096;
+/// Steps of the trajectories whose patterns are stored in one transaction: the more there are, the
+/// fewer patterns are brought up to date more than once.
+const BATCH_STEPS: usize = 4_096;
 
 /// Where learning stands, for a progress bar.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,6 +91,7 @@ pub(crate) fn forget(store: &mut Store, what: &Forget, now: i64) -> Result<u64, 
         Run::new(store, now, &|_| {}).extract_all(&Workers::start())?;
     }
     store.purge()?;
+    store.publish()?;
     Ok(forgotten)
 }
 
@@ -119,6 +120,10 @@ fn learn_once(
     run.extract_all(&workers)?;
     // A process that reads now keeps the log from being emptied; the next run does it.
     let _emptied = run.store.checkpoint()?;
+    // Without snapshots hooks ask the database, which takes longer and says the same.
+    if let Err(error) = run.store.publish() {
+        run.report.unreadable.push(describe(&error));
+    }
     Ok(run.report)
 }
 
@@ -146,53 +151,38 @@ impl<'a> Run<'a> {
     fn extract_all(&mut self, workers: &Workers) -> Result<(), StorageError> {
         let due = self.store.trajectories_to_do(REVISION)?;
         (self.progress)(Progress::Extracting(due.len() as u64));
-        let mut rest = due.as_slice();
-        while !rest.is_empty() {
-            let (batch, after) = rest.split_at(self.batch(rest)?);
-            self.extract(batch, workers)?;
-            self.report.trajectories += batch.len() as u64;
-            (self.progress)(Progress::Extracted(batch.len() as u64));
-            rest = after;
-        }
+        let home = self.store.home().to_path_buf();
+        extract_each(&home, &due, workers, |found| {
+            let mut batch = Vec::new();
+            let mut steps = 0;
+            for done in found.iter().flatten() {
+                (self.progress)(Progress::Extracted(1));
+                let done = match done? {
+                    Ok(done) => done,
+                    Err(problem) => {
+                        self.report.unreadable.push(problem);
+                        continue;
+                    }
+                };
+                if steps + done.steps > BATCH_STEPS {
+                    self.store_extracts(&std::mem::take(&mut batch))?;
+                    steps = 0;
+                }
+                steps += done.steps;
+                batch.push(done);
+            }
+            self.store_extracts(&batch)
+        })?;
         self.store.drop_empty_projects()?;
         self.store.refresh_postings()
     }
 
-    /// How many of the trajectories are loaded at once.
-    fn batch(&self, trajectories: &[StoredTrajectory]) -> Result<usize, StorageError> {
-        let mut steps = 0;
-        for (n, trajectory) in trajectories.iter().enumerate() {
-            steps += self.store.step_count(trajectory.id)?;
-            if steps > BATCH_STEPS {
-                return Ok(n.max(1));
-            }
-        }
-        Ok(trajectories.len())
-    }
-
-    fn extract(
-        &mut self,
-        batch: &[StoredTrajectory],
-        workers: &Workers,
-    ) -> Result<(), StorageError> {
-        let loaded: Vec<(&StoredTrajectory, Vec<Step>)> = batch
-            .iter()
-            .map(|trajectory| Ok((trajectory, self.store.steps(trajectory.id)?)))
-            .collect::<Result<_, StorageError>>()?;
-        let results: Vec<Result<Extracted<'_>, String>> =
-            workers.run(|| loaded.into_par_iter().map(Extracted::of).collect());
-        let mut extracted = Vec::with_capacity(results.len());
-        for result in results {
-            match result {
-                Ok(done) => extracted.push(done),
-                Err(problem) => self.report.unreadable.push(problem),
-            }
-        }
-        let pairs: Vec<_> = extracted.iter().map(|done| (done.trajectory, &done.extract)).collect();
+    fn store_extracts(&mut self, extracts: &[Extracted<'_>]) -> Result<(), StorageError> {
+        let pairs: Vec<_> = extracts.iter().map(|done| (done.trajectory, &done.extract)).collect();
         let now = self.now;
         self.store.atomically(|store| {
             store.replace_extracts(&pairs, now)?;
-            for done in &extracted {
+            for done in extracts {
                 for Delivery { event, tool_use, pattern } in &done.deliveries {
                     let session = &done.trajectory.key.session;
                     store.confirm_delivery(session, event, tool_use, pattern)?;
@@ -200,43 +190,10 @@ impl<'a> Run<'a> {
                 store.mark_extracted(done.trajectory.id, REVISION, done.span)?;
             }
             Ok(())
-        })
-    }
-}
-
-/// What one trajectory says; its steps are not needed any more.
-#[derive(Debug)]
-struct Extracted<'a> {
-    trajectory: &'a StoredTrajectory,
-    extract: Extract,
-    deliveries: Vec<Delivery>,
-    span: Option<Span>,
-}
-
-/// A pattern that a hook delivered.
-#[derive(Debug)]
-struct Delivery {
-    event: String,
-    tool_use: String,
-    pattern: String,
-}
-
-impl<'a> Extracted<'a> {
-    /// Extracts a trajectory, or says that it lays a defect bare.
-    fn of((trajectory, steps): (&'a StoredTrajectory, Vec<Step>)) -> Result<Self, String> {
-        let extract = contained(&format!("session {}", trajectory.key.session), || {
-            extract::extract(&steps, &trajectory.root, trajectory.key.agent.is_empty())
         })?;
-        let span = Span::of(&steps);
-        let deliveries = steps.into_iter().flat_map(deliveries).collect();
-        Ok(Self { trajectory, extract, deliveries, span })
+        self.report.trajectories += extracts.len() as u64;
+        Ok(())
     }
-}
-
-fn deliveries(step: Step) -> Vec<Delivery> {
-    let Body::Injection { event, tool_use, patterns } = step.body else { return Vec::new() };
-    let delivery = |pattern| Delivery { event: event.clone(), tool_use: tool_use.clone(), pattern };
-    patterns.into_iter().map(delivery).collect()
 }
 
 #[cfg(test)]

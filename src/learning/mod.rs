@@ -6,6 +6,7 @@
 
 pub(crate) mod discover;
 pub(crate) mod extract;
+mod extracting;
 mod filing;
 mod intake;
 pub(crate) mod learn;

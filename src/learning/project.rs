@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::model::paths;
-use crate::storage::{StorageError, Store, StoredRoot};
+use crate::storage::{Recall, StorageError, Store, StoredRoot};
 use crate::workspace::{self, Project};
 
 /// A trajectory's project.

@@ -25,6 +25,8 @@ pub(crate) enum Space {
     Head = 6,
     /// A session with a pattern, for the holdout.
     Holdout = 7,
+    /// A term of the index.
+    Term = 8,
 }
 
 impl Key {
@@ -35,6 +37,11 @@ impl Key {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
         Self(hash)
+    }
+
+    /// The key with this value, as [`Key::to_i64`] gives it.
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Self(bits)
     }
 
     /// The key as SQLite stores it.

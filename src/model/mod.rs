@@ -12,3 +12,4 @@ pub(crate) mod subject;
 pub(crate) mod text;
 pub(crate) mod tokens;
 pub(crate) mod trajectory;
+pub(crate) mod vector;

@@ -4,6 +4,7 @@
 //! posterior with a uniform prior (Laplace's rule of succession), never as a raw ratio, so that
 //! one lucky run does not count as certainty.
 
+use super::key::Key;
 use super::pattern::{Pattern, Tally};
 use super::signature::ErrorClass;
 use super::tokens;
@@ -31,6 +32,9 @@ pub(crate) const PLACE_AGAIN: f64 = 0.08;
 pub(crate) const RECIPE_THRESHOLD: f64 = 0.5;
 /// Expected failures to save from which on a mistake stands in the brief.
 pub(crate) const COSTLY: f64 = 0.2;
+
+/// Cosine up to which two texts of a project are no more alike than any two.
+const SAME_PROJECT: f64 = 0.6;
 
 const DAY: f64 = 86_400_000.0;
 
@@ -126,21 +130,27 @@ pub(crate) fn is_telling(df: u32, documents: u32) -> bool {
     df <= documents / 20 + 1
 }
 
-/// Share of the weight of `subject`'s terms that `asked` has, where a term weighs by its rarity
+/// Share of the weight of `subject`'s terms that `asked`, which is sorted, has, where a term weighs by its rarity
 /// (Robertson and Spärck Jones' inverse document frequency) among `documents`; 0 unless at least
 /// two of them are shared and rare enough to mean something.
-pub(crate) fn weighted_overlap(asked: &[String], subject: &[(String, u32)], documents: u32) -> f64 {
+pub(crate) fn weighted_overlap(asked: &[Key], subject: &[(Key, u32)], documents: u32) -> f64 {
     let weight =
         |df: u32| ((f64::from(documents.max(1)) + 1.0) / (f64::from(df) + 0.5)).ln().max(0.0);
     let (mut shared, mut all, mut rare) = (0.0, 0.0, 0);
     for (term, df) in subject {
         all += weight(*df);
-        if asked.contains(term) {
+        if asked.binary_search(term).is_ok() {
             shared += weight(*df);
             rare += usize::from(is_telling(*df, documents));
         }
     }
     if rare < 2 || all <= 0.0 { 0.0 } else { shared / all }
+}
+
+/// How surely two texts are about the same, by the cosine of their vectors: 0 up to what texts of
+/// the same project have in common anyway, 1 for the same text.
+pub(crate) fn same_subject(cosine: f64) -> f64 {
+    ((cosine - SAME_PROJECT) / (1.0 - SAME_PROJECT)).clamp(0.0, 1.0)
 }
 
 /// Share of the smaller of two term sets that lies in the other.
@@ -178,6 +188,8 @@ pub(crate) struct Place {
     pub(crate) age_days: f64,
     /// Share of the changes of a file of this session in which it changed too.
     pub(crate) company: f64,
+    /// How alike the prompt is that is most like one that led to it, by [`same_subject`].
+    pub(crate) alike: f64,
 }
 
 /// What is known of a prompt.
@@ -210,6 +222,7 @@ pub(crate) fn place(place: &Place, asked: &Asked) -> f64 {
         + 0.59 * decay(place.age_days, 2.0)
         + 0.46 * decay(place.age_days, 10.0)
         + 1.45 * place.company
+        + 0.8 * place.alike
         - 0.79 * (asked.terms as f64).ln_1p()
         - 1.34 * flag(asked.midway);
     1.0 / (1.0 + (-z).exp())
@@ -221,6 +234,7 @@ mod tests {
 
     use super::*;
     use crate::model::ids::PatternId;
+    use crate::model::key::Space;
     use crate::model::pattern::{Kind, Payload, State};
 
     #[test]
@@ -327,9 +341,11 @@ mod tests {
 
     #[test]
     fn a_subject_is_met_by_two_of_its_rare_terms() {
-        let asked: Vec<String> = ["csv", "export", "the"].map(String::from).into();
-        let subject = |terms: &[(&str, u32)]| -> Vec<(String, u32)> {
-            terms.iter().map(|(term, df)| (term.to_string(), *df)).collect()
+        let key = |term: &str| Key::new(Space::Term, term);
+        let mut asked = ["csv", "export", "the"].map(key);
+        asked.sort_unstable();
+        let subject = |terms: &[(&str, u32)]| -> Vec<(Key, u32)> {
+            terms.iter().map(|(term, df)| (key(term), *df)).collect()
         };
         let of = |terms: &[(&str, u32)]| weighted_overlap(&asked, &subject(terms), 100);
         assert!((of(&[("csv", 1), ("export", 2)]) - 1.0).abs() < 1e-12);

@@ -66,7 +66,7 @@ pub(crate) fn of_statement(said: &str) -> Vec<String> {
 
 /// The subject of an answer: its question.
 pub(crate) fn of_question(question: &str) -> Vec<String> {
-    let terms: Vec<String> = tokens::distinct(question).into_iter().take(MAX_TERMS).collect();
+    let terms = tokens::first_distinct(question, MAX_TERMS);
     if terms.is_empty() { Vec::new() } else { vec![format!("{QUESTION}{}", terms.join(" "))] }
 }
 

@@ -16,27 +16,37 @@ const MAX_TERM: usize = 64;
 /// The terms of `text`, in order, lower-cased, with repetitions.
 pub(crate) fn terms(text: &str) -> Terms<'_> {
     let text = &text[..text.floor_char_boundary(MAX_TEXT)];
-    Terms { rest: text, pending: Vec::new(), left: MAX_TERMS }
+    Terms { rest: text, run: Run::default(), given: 0, left: MAX_TERMS }
 }
 
 /// The terms of `text`, separated by spaces: the form in which full-text documents are stored.
 pub(crate) fn joined(text: &str) -> String {
     let mut joined = String::with_capacity(text.len());
-    for term in terms(text) {
+    let mut terms = terms(text);
+    while let Some(term) = terms.next_term() {
         if !joined.is_empty() {
             joined.push(' ');
         }
-        joined.push_str(&term);
+        joined.push_str(term);
     }
     joined
 }
 
 /// The different terms of `text`, in order of appearance.
 pub(crate) fn distinct(text: &str) -> Vec<String> {
+    first_distinct(text, MAX_TERMS)
+}
+
+/// The first `most` different terms of `text`, in order of appearance; what comes after them is
+/// not looked at.
+pub(crate) fn first_distinct(text: &str, most: usize) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for term in terms(text) {
-        if !found.contains(&term) {
-            found.push(term);
+    let mut terms = terms(text);
+    while found.len() < most
+        && let Some(term) = terms.next_term()
+    {
+        if found.iter().all(|known| known != term) {
+            found.push(term.to_owned());
         }
     }
     found
@@ -45,66 +55,108 @@ pub(crate) fn distinct(text: &str) -> Vec<String> {
 /// Iterator over the terms of a text.
 pub(crate) struct Terms<'a> {
     rest: &'a str,
-    /// Parts of the last run that were not handed out yet, last first.
-    pending: Vec<String>,
+    /// The run that is being handed out.
+    run: Run,
+    /// How many of its terms were handed out.
+    given: usize,
     left: usize,
+}
+
+impl Terms<'_> {
+    /// The next term, without making a string of it.
+    pub(crate) fn next_term(&mut self) -> Option<&str> {
+        if self.left == 0 {
+            return None;
+        }
+        while self.given == self.run.ends.len() {
+            let start = self.rest.find(is_word)?;
+            let run = &self.rest[start..];
+            let end = run.find(|c| !is_word(c) && !is_joint(c)).unwrap_or(run.len());
+            self.rest = &run[end..];
+            self.run.split(run[..end].trim_end_matches(is_joint));
+            self.given = 0;
+        }
+        self.left -= 1;
+        self.given += 1;
+        Some(self.run.term(self.given - 1))
+    }
 }
 
 impl Iterator for Terms<'_> {
     type Item = String;
 
     fn next(&mut self) -> Option<String> {
-        while self.left > 0 {
-            if let Some(term) = self.pending.pop() {
-                self.left -= 1;
-                return Some(term);
-            }
-            let start = self.rest.find(is_word)?;
-            let run = &self.rest[start..];
-            let end = run.find(|c| !is_word(c) && !is_joint(c)).unwrap_or(run.len());
-            self.rest = &run[end..];
-            self.split(run[..end].trim_end_matches(is_joint));
-        }
-        None
+        self.next_term().map(str::to_owned)
     }
 }
 
-impl Terms<'_> {
-    /// Puts the terms of one run (`a_b.cD`) into `pending`, the whole run first.
+/// The terms of one run (`a_b.cD`), the whole run first.
+#[derive(Default)]
+struct Run {
+    /// The terms, one directly after the other.
+    text: String,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Run {
+    fn term(&self, number: usize) -> &str {
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start..self.ends[number]]
+    }
+
+    /// Becomes the terms of `run`.
     fn split(&mut self, run: &str) {
-        let mut found: Vec<String> = Vec::new();
+        self.text.clear();
+        self.ends.clear();
         let pieces = || run.split(is_joint).filter(|piece| !piece.is_empty());
         let compound = pieces().nth(1).is_some();
         if compound && run.len() <= MAX_TERM {
-            found.push(run.to_lowercase());
+            push_lowercase(&mut self.text, run);
+            self.ends.push(self.text.len());
         }
         for piece in pieces() {
             if piece.len() > MAX_TERM {
                 continue;
             }
-            let humps = humps(piece);
-            push_term(&mut found, piece, !compound && humps.len() == 1);
-            if humps.len() > 1 {
-                for hump in humps {
-                    push_term(&mut found, hump, false);
-                }
+            let mut humps = humps(piece);
+            let first = humps.next().unwrap_or(piece);
+            self.push(piece, !compound && first.len() == piece.len());
+            if first.len() < piece.len() {
+                self.push(first, false);
+                humps.for_each(|hump| self.push(hump, false));
             }
         }
-        found.reverse();
-        self.pending = found;
+    }
+
+    /// Adds one word in its folded form, unless it is too short or too common to tell anything.
+    fn push(&mut self, word: &str, keep_short: bool) {
+        let start = self.text.len();
+        push_lowercase(&mut self.text, word);
+        let lower = &self.text[start..];
+        let shortest = if keep_short && !lower.is_ascii() { 1 } else { 2 };
+        if lower.chars().nth(shortest - 1).is_none() || is_stop_word(lower) {
+            self.text.truncate(start);
+            return;
+        }
+        fold(&mut self.text, start);
+        let last = self.ends.len().checked_sub(1).map(|last| self.term(last));
+        if last == Some(&self.text[start..]) {
+            self.text.truncate(start);
+        } else {
+            self.ends.push(self.text.len());
+        }
     }
 }
 
-/// Adds one word in its folded form, unless it is too short or too common to tell anything.
-fn push_term(found: &mut Vec<String>, word: &str, keep_short: bool) {
-    let lower = word.to_lowercase();
-    let shortest = if keep_short && !lower.is_ascii() { 1 } else { 2 };
-    if lower.chars().nth(shortest - 1).is_none() || is_stop_word(&lower) {
-        return;
-    }
-    let term = fold(lower);
-    if found.last() != Some(&term) {
-        found.push(term);
+/// Appends `word` in lower case.
+fn push_lowercase(text: &mut String, word: &str) {
+    if word.is_ascii() {
+        let start = text.len();
+        text.push_str(word);
+        text[start..].make_ascii_lowercase();
+    } else {
+        text.push_str(&word.to_lowercase());
     }
 }
 
@@ -118,67 +170,72 @@ fn is_joint(character: char) -> bool {
 }
 
 /// The humps of a camel-case word: `parseHTTPHeader2` gives `parse`, `HTTP`, `Header2`.
-fn humps(word: &str) -> Vec<&str> {
-    let mut found = Vec::new();
-    let mut start = 0;
+fn humps(word: &str) -> impl Iterator<Item = &str> {
     let bytes = word.as_bytes();
-    for at in 1..bytes.len() {
+    let begins = move |at: usize| {
         let (before, here) = (bytes[at - 1], bytes[at]);
         let next_lower = bytes.get(at + 1).is_some_and(u8::is_ascii_lowercase);
         let rises =
             (before.is_ascii_lowercase() || before.is_ascii_digit()) && here.is_ascii_uppercase();
         let ends_acronym = before.is_ascii_uppercase() && here.is_ascii_uppercase() && next_lower;
-        if rises || ends_acronym {
-            found.push(&word[start..at]);
-            start = at;
-        }
-    }
-    found.push(&word[start..]);
-    found
+        rises || ends_acronym
+    };
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        (start < word.len()).then_some(())?;
+        let end = (start + 1..bytes.len()).find(|at| begins(*at)).unwrap_or(bytes.len());
+        let hump = &word[start..end];
+        start = end;
+        Some(hump)
+    })
 }
 
-/// Folds the commonest English endings of plain words, so that `tests`, `testing` and `tested`
-/// meet at `test`. Words with digits or other letters stay.
-fn fold(word: String) -> String {
+/// Folds the commonest English endings of the plain word that `text` holds from `start` on, so
+/// that `tests`, `testing` and `tested` meet at `test`. Words with digits or other letters stay.
+fn fold(text: &mut String, start: usize) {
+    let word = &text[start..];
     if word.len() < 4 || !word.bytes().all(|b| b.is_ascii_lowercase()) {
-        return word;
+        return;
     }
-    let word = singular(word);
+    singular(text, start);
     for ending in ["ing", "ed"] {
-        let Some(stem) = word.strip_suffix(ending) else { continue };
+        let Some(stem) = text[start..].strip_suffix(ending) else { continue };
         if stem.len() < 3 || !stem.bytes().any(is_vowel) {
             continue;
         }
         let bytes = stem.as_bytes();
         let (last, before) = (bytes[bytes.len() - 1], bytes[bytes.len() - 2]);
         // `running` and `stopped` doubled the letter, `passing` and `called` did not.
-        if last == before && !matches!(last, b's' | b'l' | b'z' | b'f') && !is_vowel(last) {
-            return stem[..stem.len() - 1].to_owned();
+        let doubled =
+            last == before && !matches!(last, b's' | b'l' | b'z' | b'f') && !is_vowel(last);
+        text.truncate(start + bytes.len() - usize::from(doubled));
+        if doubled {
+            return;
         }
-        return drop_e(stem.to_owned());
+        break;
     }
-    drop_e(word)
+    drop_e(text, start);
 }
 
-fn singular(mut word: String) -> String {
-    let ends = |ending: &str| word.ends_with(ending);
+fn singular(text: &mut String, start: usize) {
+    let word = &text[start..];
+    let (len, ends) = (text.len(), |ending: &str| word.ends_with(ending));
     if ends("ies") && word.len() > 4 {
-        word.truncate(word.len() - 3);
-        word.push('y');
+        text.truncate(len - 3);
+        text.push('y');
     } else if ends("sses") || ends("shes") || ends("ches") || ends("xes") {
-        word.truncate(word.len() - 2);
+        text.truncate(len - 2);
     } else if ends("s") && !ends("ss") && !ends("us") && !ends("is") {
-        word.pop();
+        text.pop();
     }
-    word
 }
 
 /// `caching`, `cached` and `cache` all lose what is left of the silent e.
-fn drop_e(mut word: String) -> String {
+fn drop_e(text: &mut String, start: usize) {
+    let word = &text[start..];
     if word.len() > 4 && word.ends_with('e') && !word.ends_with("ee") {
-        word.pop();
+        text.pop();
     }
-    word
 }
 
 fn is_vowel(byte: u8) -> bool {
@@ -187,8 +244,11 @@ fn is_vowel(byte: u8) -> bool {
 
 /// Words that stand in every text.
 fn is_stop_word(word: &str) -> bool {
-    STOP_WORDS.binary_search(&word).is_ok()
+    word.len() <= LONGEST_STOP_WORD && STOP_WORDS.binary_search(&word).is_ok()
 }
+
+/// Bytes of the longest stop word.
+const LONGEST_STOP_WORD: usize = 7;
 
 /// Sorted.
 const STOP_WORDS: &[&str] = &[
@@ -253,13 +313,16 @@ mod tests {
             assert_eq!(found.len(), 1, "{group}: {found:?}");
         }
         for (a, b) in [("status", "statu"), ("string", "str"), ("need", "ne"), ("class", "clas")] {
-            assert_ne!(fold(a.to_owned()), b, "{a}");
+            let mut folded = a.to_owned();
+            fold(&mut folded, 0);
+            assert_ne!(folded, b, "{a}");
         }
     }
 
     #[test]
     fn stop_words_are_sorted_for_the_search() {
         assert!(STOP_WORDS.is_sorted());
+        assert_eq!(STOP_WORDS.iter().map(|word| word.len()).max(), Some(LONGEST_STOP_WORD));
         assert_eq!(all("what the and it"), Vec::<String>::new());
     }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::file::PathError;
+
 /// A failure of the store. The text names what was attempted; the cause is the source.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -72,6 +74,12 @@ pub(crate) enum StorageError {
         /// The database file.
         path: PathBuf,
     },
+    /// A snapshot does not fit; the database answers instead.
+    #[error("the snapshot {path} cannot be used")]
+    Snapshot {
+        /// The file.
+        path: PathBuf,
+    },
     /// A query failed.
     #[error("cannot {attempt}")]
     Query {
@@ -100,6 +108,12 @@ impl StorageError {
     /// Whether another process holds the write lock.
     pub(crate) fn is_locked(&self) -> bool {
         matches!(self, Self::Locked { .. })
+    }
+}
+
+impl From<PathError> for StorageError {
+    fn from(error: PathError) -> Self {
+        Self::File { attempt: error.attempt, path: error.path, source: error.source }
     }
 }
 

@@ -111,6 +111,8 @@ impl Store {
     ) -> Result<(), StorageError> {
         let (mut patterns, mut files) = (BTreeSet::new(), BTreeSet::new());
         for (trajectory, extract) in extracts {
+            // Its last activity and its commands' rates change even when nothing else does.
+            self.unlist_project(Some(trajectory.project))?;
             self.clear_extract(trajectory.id, &mut patterns, &mut files)?;
             let (project_key, _) = self.project_names(trajectory.project)?;
             for draft in &extract.drafts {

@@ -44,6 +44,14 @@ impl<T> PathContext<T> for io::Result<T> {
 /// left alone: the rename would get around a protection somebody chose. Other hard links to the
 /// old file keep the old content, and extended attributes are not carried over.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), PathError> {
+    replace_with(path, |file| file.write_all(bytes).context("write", path))
+}
+
+/// Makes what `write` writes the content of the file at `path`, as [`replace`] does.
+pub(crate) fn replace_with<E: From<PathError>>(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<(), E> {
     let target = resolve(path).context("follow the link", path)?;
     let folder = folder_of(&target);
     create_folder(folder).context("create the folder", folder)?;
@@ -54,14 +62,13 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), PathError> {
         .suffix(".tmp")
         .tempfile_in(folder)
         .context("create a temporary file in", folder)?;
-    let written = temporary.write_all(bytes).and_then(|()| match &old {
-        Some(old) => take_over(temporary.as_file(), old),
-        None => Ok(()),
-    });
+    write(temporary.as_file_mut())?;
+    let owned = old.as_ref().map_or(Ok(()), |old| take_over(temporary.as_file(), old));
     // Synced by hand, because closing a file in `Drop` would swallow the error of a full disk.
-    written.and_then(|()| temporary.as_file().sync_all()).context("write", &target)?;
+    owned.and_then(|()| temporary.as_file().sync_all()).context("write", &target)?;
     temporary.persist(&target).map_err(|error| error.error).context("replace", &target)?;
-    sync_folder(folder).context("sync the folder", folder)
+    sync_folder(folder).context("sync the folder", folder)?;
+    Ok(())
 }
 
 /// Deletes the file at `path` (the target, where `path` is a link) so that it stays deleted.

@@ -39,7 +39,17 @@ impl Store {
     /// then words can remain in free pages, in the search index and in the log.
     pub(crate) fn forget(&mut self, what: &Forget, now: i64) -> Result<u64, StorageError> {
         self.forgets = true;
-        self.atomically(|store| match what {
+        self.withdraw()?;
+        self.atomically(|store| {
+            // Which of them are of what is forgotten is not worth finding out.
+            store.conn().execute("DELETE FROM encodings", []).attempt("forget the encodings")?;
+            store.forget_rows(what, now)
+        })
+    }
+
+    fn forget_rows(&mut self, what: &Forget, now: i64) -> Result<u64, StorageError> {
+        let store = self;
+        match what {
             Forget::Pattern(row) => store.forget_pattern(*row).map(|()| 1),
             Forget::Project(project) => {
                 let trajectories =
@@ -56,7 +66,7 @@ impl Store {
                 store.forget_trajectories(&trajectories, ids, now)?;
                 Ok(trajectories.len() as u64)
             }
-        })
+        }
     }
 
     /// Wipes what deleting leaves behind: the search index's old segments, free pages, the log,

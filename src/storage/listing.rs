@@ -3,10 +3,12 @@
 //! All lists of a project are written anew when anything in it changed: that takes well under a
 //! second for ten thousand patterns, in a process that nobody waits for.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 
+use foldhash::{HashMap, HashSet};
 use rusqlite::{OptionalExtension, params};
 
+use super::dense;
 use super::error::{Attempt, StorageError};
 use super::open::Store;
 use super::postings::{Corpus, List, directory};
@@ -64,6 +66,14 @@ impl Lists {
         }
     }
 
+    /// Counts the terms of a text of the current document.
+    fn add_all(&mut self, text: &str, field: usize, range: Range) {
+        let mut terms = tokens::terms(text);
+        while let Some(term) = terms.next_term() {
+            self.add(term, field, range);
+        }
+    }
+
     /// Ends the current document, which is the pattern or file in `row`.
     fn close(&mut self, row: u32) {
         self.rows.push(row);
@@ -83,6 +93,7 @@ impl Store {
         };
         for project in changed {
             self.atomically(|store| store.list_project(project))?;
+            self.unpublished.insert(project);
         }
         Ok(())
     }
@@ -94,7 +105,7 @@ impl Store {
         files: &BTreeSet<i64>,
     ) -> Result<(), StorageError> {
         const ATTEMPT: &str = "note a changed project";
-        let mut projects: BTreeSet<i64> = BTreeSet::new();
+        let mut projects: BTreeSet<Option<i64>> = BTreeSet::new();
         for (sql, rows) in [
             ("SELECT project FROM patterns WHERE row = ?1", patterns),
             ("SELECT project FROM files WHERE id = ?1", files),
@@ -103,24 +114,33 @@ impl Store {
             for row in rows {
                 let found: Option<Option<i64>> =
                     query.query_row([row], |row| row.get(0)).optional().attempt(ATTEMPT)?;
-                projects.extend(found.flatten());
+                projects.extend(found);
             }
         }
         for project in projects {
-            self.conn()
-                .prepare_cached("UPDATE projects SET listed = 0 WHERE id = ?1")
-                .and_then(|mut update| update.execute([project]))
-                .attempt(ATTEMPT)?;
+            self.unlist_project(project)?;
         }
         Ok(())
+    }
+
+    /// Notes that the term lists of a project, or of all when something global changed, are out
+    /// of date, and its snapshot with them.
+    pub(super) fn unlist_project(&mut self, project: Option<i64>) -> Result<(), StorageError> {
+        self.conn()
+            .prepare_cached("UPDATE projects SET listed = 0 WHERE ?1 IS NULL OR id = ?1")
+            .and_then(|mut update| update.execute([project]))
+            .map(drop)
+            .attempt("note a changed project")
     }
 
     /// Writes the project's term lists, inside a transaction.
     fn list_project(&mut self, project: i64) -> Result<(), StorageError> {
         const ATTEMPT: &str = "write the term lists";
-        self.conn()
-            .execute("DELETE FROM postings WHERE project = ?1", [project])
-            .attempt(ATTEMPT)?;
+        for sql in
+            ["DELETE FROM postings WHERE project = ?1", "DELETE FROM meanings WHERE project = ?1"]
+        {
+            self.conn().execute(sql, [project]).attempt(ATTEMPT)?;
+        }
         let files: u32 = self
             .conn()
             .query_row("SELECT count(*) FROM files WHERE project = ?1", [project], |row| row.get(0))
@@ -128,6 +148,10 @@ impl Store {
         let known = self.patterns_by_term(project)?;
         self.list_corpus(project, Corpus::Failures, &known, false)?;
         self.list_corpus(project, Corpus::Decisions, &known, false)?;
+        self.list_corpus(project, Corpus::Episodes, &known, false)?;
+        for corpus in Corpus::ALL.into_iter().filter(|corpus| corpus.has_meaning()) {
+            self.list_meanings(project, corpus)?;
+        }
         drop(known);
         self.list_corpus(project, Corpus::Files, &Known::default(), files > MANY)?;
         self.conn()
@@ -173,6 +197,38 @@ impl Store {
         Ok(())
     }
 
+    /// Writes the vectors of the project's documents of `corpus`.
+    fn list_meanings(&mut self, project: i64, corpus: Corpus) -> Result<(), StorageError> {
+        const ATTEMPT: &str = "write the vectors";
+        let Some(encoder) = &self.encoder else { return Ok(()) };
+        let space = encoder.space();
+        let vectors = {
+            let mut query = self.reader.conn.prepare_cached(corpus.documents()).attempt(ATTEMPT)?;
+            let mut rows = query.query([project]).attempt(ATTEMPT)?;
+            let mut vectors = Vec::new();
+            while let Some(row) = rows.next().attempt(ATTEMPT)? {
+                // The same rows as in the directory, whose numbers these are.
+                if u32::try_from(row.get::<_, i64>(0).attempt(ATTEMPT)?).is_err() {
+                    continue;
+                }
+                let column = corpus.meaningful();
+                let text = row.get_ref(column).attempt(ATTEMPT)?.as_str().unwrap_or("");
+                vectors.push(encoder.encode(text));
+            }
+            vectors
+        };
+        if vectors.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        self.conn()
+            .prepare_cached("INSERT INTO meanings (project, corpus, vectors) VALUES (?1, ?2, ?3)")
+            .and_then(|mut insert| {
+                insert.execute(params![project, corpus as u8, dense::build(space, &vectors)])
+            })
+            .map(drop)
+            .attempt(ATTEMPT)
+    }
+
     /// How many patterns the project has, and how many of them hold each term.
     fn patterns_by_term(&mut self, project: i64) -> Result<Known, StorageError> {
         const ATTEMPT: &str = "count the patterns' terms";
@@ -211,7 +267,7 @@ impl Store {
             let (id, first, second): (i64, String, String) =
                 (|| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))().attempt(ATTEMPT)?;
             let Ok(id) = u32::try_from(id) else { continue };
-            tokens::terms(&first).for_each(|term| lists.add(&term, 0, range));
+            lists.add_all(&first, 0, range);
             if corpus == Corpus::Files {
                 let (words, symbols) = reader.file_document(id.into())?;
                 for symbol in distinct(&symbols) {
@@ -225,7 +281,7 @@ impl Store {
                     lists.add(word, 2, range);
                 }
             } else {
-                tokens::terms(&second).for_each(|term| lists.add(&term, 1, range));
+                lists.add_all(&second, 1, range);
             }
             lists.close(id);
         }

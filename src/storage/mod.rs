@@ -9,8 +9,11 @@
 //! of two copies of a step one rule picks the owner ([`steps`]), and a pattern is made anew from
 //! what all trajectories propose ([`drafts`]) whenever one of them changes.
 
+mod bm25;
+mod browse;
 mod clock;
 mod damage;
+mod dense;
 mod documents;
 mod drafts;
 pub(crate) mod error;
@@ -28,6 +31,8 @@ mod postings;
 mod projects;
 mod recall;
 mod schema;
+mod snapshot;
+mod sql;
 mod steps;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -41,8 +46,12 @@ pub(crate) use forget::Forget;
 pub(crate) use journal::{Journal, Record};
 pub(crate) use open::{Reader, Store, create_home};
 pub(crate) use patterns::EvidenceRow;
+pub(crate) use postings::Corpus;
 pub(crate) use projects::{StoredRoot, transcript_folder};
-pub(crate) use recall::FileHit;
+pub(crate) use recall::{KnownFile, Meaning, Query, Recall};
+#[cfg(test)]
+pub(crate) use snapshot::answered_from_snapshots;
+pub(crate) use snapshot::recall;
 pub(crate) use steps::{CallResult, Span, StepPlace, StoredTrajectory};
 pub(crate) use transcripts::{Account, StoredCursor, Totals};
 

@@ -1,5 +1,6 @@
 //! Opening the database: to read it, to write it, and what every connection is set to.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::error::{Attempt, StorageError};
 use super::lock::WriteLock;
 use super::{DATABASE, schema};
+use crate::model::vector::Encode;
 
 /// How long a reader waits when it meets one of the two short moments in which WAL mode locks
 /// readers out: another process replays a log that a crash left, or the last one closes.
@@ -17,6 +19,10 @@ const READER_PATIENCE: Duration = Duration::from_millis(200);
 
 /// How long the writer waits for readers when it empties the log.
 const WRITER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Pages of the write-ahead log from which on it is emptied while a learning run goes on (32 MB).
+/// The writer waits for the disk meanwhile, and much of the log is the same few pages again.
+const LOG_PAGES: i64 = 8_192;
 
 /// Read access; never waits for the writer and never writes.
 #[derive(Debug)]
@@ -107,7 +113,7 @@ impl Reader {
 /// moves to the file only after that; so while there is no journal before and after and the file
 /// is the same, nothing has changed in between.
 #[derive(PartialEq, Eq, Debug)]
-struct Rest {
+pub(super) struct Rest {
     inode: u64,
     size: u64,
     modified: (i64, i64),
@@ -115,7 +121,7 @@ struct Rest {
 
 impl Rest {
     /// The state of the database at `path`; `None` when it is missing or being written to.
-    fn of(path: &Path) -> Option<Self> {
+    pub(super) fn of(path: &Path) -> Option<Self> {
         for suffix in ["-wal", "-journal"] {
             let mut journal = path.as_os_str().to_owned();
             journal.push(suffix);
@@ -128,6 +134,15 @@ impl Rest {
         let file = std::fs::metadata(path).ok()?;
         let modified = (file.mtime(), file.mtime_nsec());
         Some(Self { inode: file.ino(), size: file.len(), modified })
+    }
+
+    /// The state as bytes, to be compared later.
+    pub(super) fn to_bytes(&self) -> [u8; 32] {
+        let Self { inode, size, modified: (seconds, nanoseconds) } = self;
+        let mut bytes = [0; 32];
+        let numbers = [*inode, *size, *seconds as u64, *nanoseconds as u64].map(u64::to_le_bytes);
+        bytes.copy_from_slice(numbers.as_flattened());
+        bytes
     }
 }
 
@@ -170,6 +185,12 @@ pub(crate) struct Store {
     pub(super) home: PathBuf,
     /// Whether the user ever had anything forgotten, so that most stores need not look.
     pub(super) forgets: bool,
+    /// Whether the catalogue was that of this database before anything was written.
+    pub(super) published: bool,
+    /// Projects that changed since their snapshots were written.
+    pub(super) unpublished: BTreeSet<i64>,
+    /// Makes the vectors by which documents are also found.
+    pub(super) encoder: Option<Box<dyn Encode>>,
     /// The damaged database that this one replaces.
     pub(super) set_aside: Option<PathBuf>,
     _lock: WriteLock,
@@ -220,7 +241,13 @@ impl Store {
         self.set_aside = Some(super::damage::set_aside(&self.home, now)?);
         let (conn, fresh) = connect_to_write(&self.home)?;
         self.reader.conn = conn;
+        self.published = false;
         self.begin(fresh)
+    }
+
+    /// Sets what makes the vectors of what is learned from now on.
+    pub(crate) fn encode_with(&mut self, encoder: Option<Box<dyn Encode>>) {
+        self.encoder = encoder;
     }
 
     /// Where the damaged database was put that this one replaces.
@@ -238,9 +265,13 @@ impl Store {
             reader: Reader { conn },
             home: home.into(),
             forgets: false,
+            published: false,
+            unpublished: BTreeSet::new(),
+            encoder: None,
             set_aside: None,
             _lock: lock,
         };
+        store.published = store.is_published();
         store.begin(fresh)?;
         Ok(store)
     }
@@ -325,13 +356,16 @@ fn configure(conn: &Connection) -> Result<(), rusqlite::Error> {
     // The log and its index stay when the last connection closes: removing them takes a lock
     // that shuts readers out, and the next reader would have to make them again.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // Without it, every statement is planned a second time once its parameters are known.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.pragma_update(None, "journal_mode", "WAL")?;
     // With WAL, NORMAL keeps the database consistent through a power cut; what it may lose is
     // the last transactions, and those are read again from the transcripts.
     conn.pragma_update(None, "synchronous", "NORMAL")?;
+    conn.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "secure_delete", true)?;
-    conn.pragma_update(None, "cache_size", -4_000)?;
+    conn.pragma_update(None, "cache_size", -8_000)?;
     conn.set_prepared_statement_cache_capacity(64);
     Ok(())
 }

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::error::{Attempt, StorageError};
 use super::open::{Reader, Store};
+use super::recall::Recall;
 
 /// A folder in which sessions of a project started.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,51 +29,12 @@ pub(crate) fn transcript_folder(transcript: &str) -> Option<String> {
 }
 
 impl Reader {
-    /// The project to which one of `folders` belongs, and that project's folder; the first that
-    /// is known wins.
-    pub(crate) fn project_of_roots<S: AsRef<str>>(
-        &self,
-        folders: &[S],
-    ) -> Result<Option<(i64, String)>, StorageError> {
-        let mut query = self
-            .conn
-            .prepare_cached("SELECT project, base FROM roots WHERE path = ?1")
-            .attempt("look up a project's folder")?;
-        for folder in folders {
-            let found = query
-                .query_row([folder.as_ref()], |row| Ok((row.get(0)?, row.get(1)?)))
-                .optional()
-                .attempt("look up a project's folder")?;
-            if found.is_some() {
-                return Ok(found);
-            }
-        }
-        Ok(None)
-    }
-
-    /// The row of the project with this key.
-    pub(crate) fn project_by_key(&self, key: &str) -> Result<Option<i64>, StorageError> {
-        self.conn
-            .prepare_cached("SELECT id FROM projects WHERE key = ?1")
-            .and_then(|mut query| query.query_row([key], |row| row.get(0)).optional())
-            .attempt("look up a project")
-    }
-
     /// Key and name of the project in this row.
     pub(crate) fn project_names(&self, id: i64) -> Result<(String, String), StorageError> {
         self.conn
             .prepare_cached("SELECT key, name FROM projects WHERE id = ?1")
             .and_then(|mut query| query.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))))
             .attempt("read a project")
-    }
-
-    /// When anything last happened in a project, in milliseconds since the Unix epoch: ages are
-    /// counted from there, so that a project that rested does not forget.
-    pub(crate) fn last_activity(&self, project: i64) -> Result<Option<i64>, StorageError> {
-        self.conn
-            .prepare_cached("SELECT max(ended) FROM trajectories WHERE project = ?1")
-            .and_then(|mut query| query.query_row([project], |row| row.get(0)))
-            .attempt("read a project's last activity")
     }
 
     /// All projects as (row, key, name), in the order in which they were met.
@@ -136,6 +98,14 @@ impl Store {
     /// that is another one are due to be extracted again. Projects that are left without
     /// anything are dropped.
     pub(crate) fn follow_roots(&mut self) -> Result<(), StorageError> {
+        self.conn()
+            .execute(
+                "UPDATE projects SET listed = 0 WHERE id IN
+                     (SELECT t.project FROM trajectories t JOIN roots r ON r.path = t.folder
+                      WHERE r.project <> t.project OR r.base <> t.root)",
+                [],
+            )
+            .attempt("note a changed project")?;
         self.conn()
             .execute(
                 "UPDATE trajectories SET project = r.project, root = r.base, revision = 0

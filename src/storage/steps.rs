@@ -6,13 +6,20 @@
 //! in the order of their texts. Copies have the same times, so that no better rule is at hand
 //! that looks at nothing but the two copies.
 
-use rusqlite::{OptionalExtension, Row, params};
+use std::path::Path;
+use std::time::Duration;
 
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+
+use super::DATABASE;
 use super::error::{Attempt, StorageError};
 use super::open::{Reader, Store};
 use crate::model::ids::StepId;
 use crate::model::paths;
 use crate::model::trajectory::{Author, Body, Call, Outcome, Step, TrajectoryKey};
+
+/// How long a reader of steps waits when another process replays the log or empties it.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Numbers of the step kinds in the table; never reuse or renumber one.
 mod body {
@@ -182,6 +189,20 @@ fn step_from(row: &Row<'_>) -> Result<Step, rusqlite::Error> {
 }
 
 impl Reader {
+    /// Opens the database of the home at `home` for a thread that reads steps beside the store.
+    /// Each step is read once, so it keeps few pages.
+    pub(crate) fn of_steps(home: &Path) -> Result<Self, StorageError> {
+        let path = home.join(DATABASE);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags(&path, flags)
+            .and_then(|conn| {
+                conn.busy_timeout(PATIENCE)?;
+                conn.pragma_update(None, "cache_size", -256)?;
+                Ok(Self { conn })
+            })
+            .map_err(|source| StorageError::Open { path, source })
+    }
+
     /// Trajectories that the extraction of this revision has not seen, oldest first.
     pub(crate) fn trajectories_to_do(
         &self,
@@ -239,15 +260,6 @@ impl Reader {
         rows.and_then(Iterator::collect).attempt("list a trajectory's transcripts")
     }
 
-    /// How many steps a trajectory has.
-    pub(crate) fn step_count(&self, trajectory: i64) -> Result<u64, StorageError> {
-        self.conn
-            .prepare_cached("SELECT count(*) FROM steps WHERE trajectory = ?1")
-            .and_then(|mut query| query.query_row([trajectory], |row| row.get::<_, i64>(0)))
-            .map(|count| count as u64)
-            .attempt("count a trajectory's steps")
-    }
-
     fn stored_step(&self, id: StepId) -> Result<Option<Stored>, StorageError> {
         self.conn
             .prepare_cached(
@@ -292,6 +304,11 @@ impl Reader {
 }
 
 impl Store {
+    /// The home, for those who read its database beside the store.
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
+    }
+
     /// The row of a trajectory, made if it is new. Its extraction becomes due again. It started
     /// in `folder`, as far as is known at `at`; its paths are relative to `root`.
     pub(crate) fn ensure_trajectory(

@@ -1,5 +1,8 @@
 //! The loading code and the calculation, with a tiny model of random weights.
 
+#[cfg(feature = "teacher")]
+mod reference;
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

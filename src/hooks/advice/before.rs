@@ -29,11 +29,11 @@ fn known_failure(question: &Question<'_>, call: &ToolCall) -> Result<Vec<Item>, 
     let command = normalise(&call.subject);
     let key = Key::new(Space::Command, &command.key());
     let project = question.scope.project;
-    let known = question.reader.by_key(project, key, &[Kind::Fix, Kind::Pitfall])?;
+    let known = question.recall.by_key(project, key, &[Kind::Fix, Kind::Pitfall])?;
     if known.is_empty() {
         return Ok(Vec::new());
     }
-    let (runs, failures) = question.reader.command_rate(project, key)?;
+    let (runs, failures) = question.recall.command_rate(project, key)?;
     let mut items: Vec<Item> = known
         .iter()
         .map(|p| (rank::before_command(p, runs, failures), p))
@@ -55,11 +55,11 @@ fn known_path(question: &Question<'_>, path: &str) -> Result<Vec<Item>, StorageE
     let path = paths::relative(path, &question.scope.root, &question.event.cwd);
     let key = Key::new(Space::Path, &path);
     let project = question.scope.project;
-    let known = question.reader.by_key(project, key, &[Kind::Path])?;
+    let known = question.recall.by_key(project, key, &[Kind::Path])?;
     if known.is_empty() {
         return Ok(Vec::new());
     }
-    let named = question.reader.files_named(project, paths::name(&path))?;
+    let named = question.recall.files_named(project, paths::name(&path))?;
     let used = named.iter().find(|file| file.path == path).map_or(0, |file| file.last);
     Ok(known
         .iter()

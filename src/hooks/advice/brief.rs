@@ -13,10 +13,6 @@ use crate::storage::StorageError;
 const PURPOSES: &[(&str, usize)] =
     &[("test", 3), ("lint", 2), ("format", 2), ("build", 2), ("typecheck", 1), ("run", 1)];
 
-/// Patterns of each kind among which the brief chooses, most evidence first. A session's start
-/// may not take longer because the project is old.
-pub(super) const LOOKED_AT: u32 = 48;
-
 /// Mistakes that a brief names.
 const MISTAKES: usize = 3;
 
@@ -30,7 +26,7 @@ pub(super) fn advise(question: &Question<'_>) -> Result<Advice, StorageError> {
 
 /// One line for each purpose: the best command's id stands for the line.
 fn recipes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), StorageError> {
-    let known = question.reader.active(question.scope.project, Kind::Recipe, LOOKED_AT)?;
+    let known = question.recall.active(question.scope.project, Kind::Recipe)?;
     for (purpose, most) in PURPOSES {
         let mut of_purpose: Vec<(f64, &Pattern)> = known
             .iter()
@@ -62,21 +58,22 @@ fn runs(pattern: &Pattern) -> u32 {
 }
 
 fn mistakes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), StorageError> {
-    let mut known = question.reader.active(question.scope.project, Kind::Fix, LOOKED_AT)?;
-    let settled: Vec<String> = known.iter().map(|fix| fix.text.clone()).collect();
-    known.extend(question.reader.active(question.scope.project, Kind::Pitfall, LOOKED_AT)?);
-    let mut scored: Vec<(f64, Pattern)> = known
-        .into_iter()
-        .filter(|p| !names_files(p) && !is_settled(p, &settled))
-        .map(|p| (rank::costliness(&p, question.reference), p))
+    let fixes = question.recall.active(question.scope.project, Kind::Fix)?;
+    let pitfalls = question.recall.active(question.scope.project, Kind::Pitfall)?;
+    let mut scored: Vec<(f64, &Pattern)> = fixes
+        .iter()
+        .chain(&pitfalls)
+        .map(|p| (rank::costliness(p, question.reference), p))
+        // Before what reads their words.
         .filter(|(score, _)| *score >= rank::COSTLY)
+        .filter(|(_, p)| !names_files(p) && !is_settled(p, &fixes))
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.row.cmp(&b.1.row)));
     for (_, pattern) in scored.into_iter().take(MISTAKES) {
         items.push(Item {
             id: pattern.id,
-            text: wording::with_evidence(&pattern, question.now),
-            confidence: rank::fix(&pattern, 1.0),
+            text: wording::with_evidence(pattern, question.now),
+            confidence: rank::fix(pattern, 1.0),
             also: Vec::new(),
         });
     }
@@ -84,8 +81,8 @@ fn mistakes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storag
 }
 
 /// Whether a failure without a fix has one among `fixes`: a fix begins with the failure's words.
-fn is_settled(pattern: &Pattern, fixes: &[String]) -> bool {
-    pattern.kind == Kind::Pitfall && fixes.iter().any(|fix| fix.starts_with(&pattern.text))
+fn is_settled(pattern: &Pattern, fixes: &[Pattern]) -> bool {
+    pattern.kind == Kind::Pitfall && fixes.iter().any(|fix| fix.text.starts_with(&pattern.text))
 }
 
 /// Whether the pattern is about particular files: that is for the moment when they come up.

@@ -2,12 +2,12 @@
 //! decisions on the same subject only the later one is in force.
 
 use super::Question;
-use super::brief::LOOKED_AT;
 use super::wording;
 use crate::hooks::context::Item;
+use crate::model::key::Key;
 use crate::model::pattern::{Kind, Pattern};
-use crate::model::{rank, subject, tokens};
-use crate::storage::StorageError;
+use crate::model::{rank, subject};
+use crate::storage::{Corpus, Query, StorageError};
 
 /// Standing rules that a brief names.
 const STANDING: usize = 3;
@@ -16,11 +16,11 @@ const STANDING: usize = 3;
 const ON_SUBJECT: usize = 2;
 
 /// Decisions that full text proposes: enough for a later one on the same subject to be there.
-const PROPOSED: u32 = 24;
+const PROPOSED: usize = 24;
 
 /// The standing rules, those said in most sessions and latest first.
 pub(super) fn standing(question: &Question<'_>) -> Result<Vec<Item>, StorageError> {
-    let known = question.reader.active(question.scope.project, Kind::Decision, LOOKED_AT)?;
+    let known = question.recall.active(question.scope.project, Kind::Decision)?;
     let mut rules: Vec<&Pattern> = known.iter().filter(|p| p.payload.standing).collect();
     rules.sort_by_key(|p| std::cmp::Reverse((p.tally.sessions, p.tally.last, p.row)));
     // Each is compared with all, so only those that may be named are looked at.
@@ -28,40 +28,46 @@ pub(super) fn standing(question: &Question<'_>) -> Result<Vec<Item>, StorageErro
     Ok(rules.map(|rule| item(question, rule, rank::decision(rule, 1.0))).collect())
 }
 
-/// What was said on the subject of a prompt with these terms.
+/// What was said on the subject of a prompt.
 pub(super) fn on_subject(
     question: &Question<'_>,
-    terms: &[String],
+    query: &Query<'_>,
 ) -> Result<Vec<Item>, StorageError> {
     let project = question.scope.project;
-    let hits = question.reader.search(Some(project), &[Kind::Decision], terms, PROPOSED)?;
-    let (asked, documents) = question.reader.frequencies(project, terms.to_vec())?;
-    let telling = |term: &&String| {
-        asked.iter().any(|(known, df)| known == *term && rank::is_telling(*df, documents))
-    };
+    let hits = question.recall.search(project, Corpus::Decisions, query, PROPOSED)?;
+    if hits.is_empty() {
+        return Ok(Vec::new());
+    }
+    let documents = question.recall.patterns(project)?;
+    let mut asked = question.recall.frequencies(project, query.terms)?;
+    asked.sort_unstable();
+    let telling: Vec<Key> = asked
+        .iter()
+        .filter(|(_, df)| rank::is_telling(*df, documents))
+        .map(|(term, _)| *term)
+        .collect();
+    let asked: Vec<Key> = asked.into_iter().map(|(term, _)| term).collect();
+    let (known, cosines): (Vec<Pattern>, Vec<Option<f64>>) =
+        hits.into_iter().map(|hit| (hit.pattern, hit.cosine)).unzip();
     let mut items = Vec::new();
-    let known: Vec<Pattern> = hits.into_iter().map(|hit| hit.pattern).collect();
-    for pattern in in_force(&known) {
-        let about = tokens::distinct(&pattern.text);
+    for (pattern, cosine) in known.iter().zip(cosines) {
+        let about = question.recall.decision_terms(project, pattern)?;
         // Two of them in common are the least that counts.
-        if about.iter().filter(telling).nth(1).is_none() {
-            continue;
-        }
-        let (about, documents) = question.reader.frequencies(project, about)?;
-        let overlap = rank::weighted_overlap(terms, &about, documents);
+        let shared = about.iter().filter(|(term, _)| telling.binary_search(term).is_ok());
+        let overlap = match shared.take(2).count() {
+            2.. => rank::weighted_overlap(&asked, &about, documents),
+            _ => 0.0,
+        };
+        // Other words for the same may add a decision; they take nothing from a match by words.
+        let overlap = overlap.max(cosine.map_or(0.0, rank::same_subject));
         let confidence = rank::decision(pattern, overlap);
-        if confidence >= rank::DECISION_THRESHOLD {
+        if confidence >= rank::DECISION_THRESHOLD && !is_replaced(pattern, &known) {
             items.push(item(question, pattern, confidence));
         }
     }
     items.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     items.truncate(ON_SUBJECT);
     Ok(items)
-}
-
-/// The decisions that no later one replaces.
-fn in_force(decisions: &[Pattern]) -> impl Iterator<Item = &Pattern> {
-    decisions.iter().filter(|decision| !is_replaced(decision, decisions))
 }
 
 /// Whether one of `decisions` is later and on the same subject.

@@ -11,10 +11,13 @@ use crate::model::rank;
 use crate::model::shell::{Normal, normalise};
 use crate::model::signature::{ErrorClass, Signature, error_class, signature};
 use crate::model::tokens;
-use crate::storage::StorageError;
+use crate::storage::{Corpus, Query, StorageError};
 
 /// Fixes that are told at most.
 const MOST: usize = 2;
+
+/// Failures that their words propose.
+const PROPOSED: usize = 12;
 
 /// Query terms at most: the most telling words of an error stand at its start.
 const TERMS: usize = 40;
@@ -83,7 +86,7 @@ fn exact(
     }
     for (key, quality) in keys {
         for pattern in
-            question.reader.by_key(question.scope.project, key, &[Kind::Fix, Kind::Pitfall])?
+            question.recall.by_key(question.scope.project, key, &[Kind::Fix, Kind::Pitfall])?
         {
             let confidence = rank::fix(&pattern, quality);
             found.add(pattern, confidence);
@@ -101,9 +104,13 @@ fn near(
     found: &mut Found,
 ) -> Result<(), StorageError> {
     let text = format!("{} {}", command.exact(), signature.headline);
-    let terms: Vec<String> = tokens::distinct(&text).into_iter().take(TERMS).collect();
-    let kinds = [Kind::Fix, Kind::Pitfall];
-    let hits = question.reader.search(Some(question.scope.project), &kinds, &terms, 12)?;
+    let terms = tokens::first_distinct(&text, TERMS);
+    let hits = question.recall.search(
+        question.scope.project,
+        Corpus::Failures,
+        &Query::words(&terms),
+        PROPOSED,
+    )?;
     for hit in hits {
         let same_program = command.parts.iter().any(|part| {
             hit.pattern

@@ -13,15 +13,18 @@ mod wording;
 use super::context::Item;
 use super::event::{HookEvent, Moment};
 use super::scope::Scope;
-use crate::storage::{Journal, Reader, StorageError};
+use crate::model::vector::Encode;
+use crate::storage::{Journal, Recall, StorageError};
 
 /// An event with everything that is needed to answer it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Question<'a> {
-    /// The store.
-    pub(crate) reader: &'a Reader,
+    /// What earlier sessions taught.
+    pub(crate) recall: &'a dyn Recall,
     /// The project.
     pub(crate) scope: &'a Scope,
+    /// Makes the vector of what is asked; `None` to go by words alone.
+    pub(crate) encoder: Option<&'a dyn Encode>,
     /// The event.
     pub(crate) event: &'a HookEvent,
     /// What was noted of the session.

@@ -7,16 +7,19 @@ use crate::model::ids::PatternId;
 use crate::model::paths;
 use crate::model::rank::{self, Asked, Place};
 use crate::model::trajectory::path_of;
-use crate::storage::StorageError;
+use crate::storage::{Corpus, KnownFile, Query, StorageError};
 
 /// Files that are named at most.
 const MOST: usize = 3;
 
 /// Files that full text proposes.
-const PROPOSED: u32 = 40;
+const PROPOSED: usize = 40;
 
 /// Identifiers of a prompt that are looked up.
 const SYMBOLS: usize = 16;
+
+/// Episodes whose files are proposed.
+const EPISODES: usize = 8;
 
 /// Files of this session whose company is looked up.
 const COMPANY: usize = 4;
@@ -31,17 +34,18 @@ struct Candidate {
 pub(super) fn suggest(
     question: &Question<'_>,
     prompt: &str,
-    terms: &[String],
+    query: &Query<'_>,
 ) -> Result<Vec<Item>, StorageError> {
     let touched = question.journal.touched();
-    let asked = Asked { terms: terms.len(), midway: !touched.is_empty() };
+    let asked = Asked { terms: query.terms.len(), midway: !touched.is_empty() };
     let mut candidates = Vec::new();
-    by_text(question, terms, &mut candidates)?;
+    by_text(question, query.terms, &mut candidates)?;
+    by_episode(question, query, &mut candidates)?;
     by_symbol(question, prompt, &mut candidates)?;
     by_mention(question, prompt, &mut candidates)?;
     by_company(question, &touched, &mut candidates)?;
     let shown: Vec<&str> = question.journal.shown().map(|(id, _)| id).collect();
-    let is_new = |c: &Candidate| !shown.contains(&c.uid.to_string().as_str());
+    let is_new = |c: &Candidate| shown.is_empty() || !shown.contains(&c.uid.to_string().as_str());
     let mut ranked: Vec<(f64, Candidate)> = candidates
         .into_iter()
         // The agent has these in its context already.
@@ -66,12 +70,19 @@ pub(super) fn suggest(
     }])
 }
 
-fn entry<'a>(candidates: &'a mut Vec<Candidate>, uid: PatternId, path: &str) -> &'a mut Candidate {
-    let at = candidates.iter().position(|c| c.uid == uid).unwrap_or_else(|| {
-        candidates.push(Candidate { uid, path: path.to_string(), place: Place::default() });
+/// What is known of `file` as an answer, whichever way it was found first.
+fn entry<'a>(
+    candidates: &'a mut Vec<Candidate>,
+    file: &KnownFile,
+    question: &Question<'_>,
+) -> &'a mut Place {
+    let at = candidates.iter().position(|c| c.uid == file.uid).unwrap_or_else(|| {
+        let age_days = rank::age_days(file.last, question.reference);
+        let place = Place { age_days, ..Place::default() };
+        candidates.push(Candidate { uid: file.uid, path: file.path.clone(), place });
         candidates.len() - 1
     });
-    &mut candidates[at]
+    &mut candidates[at].place
 }
 
 fn by_text(
@@ -79,16 +90,42 @@ fn by_text(
     terms: &[String],
     candidates: &mut Vec<Candidate>,
 ) -> Result<(), StorageError> {
-    let hits = question.reader.search_files(question.scope.project, terms, PROPOSED)?;
+    let hits = question.recall.search_files(question.scope.project, terms, PROPOSED)?;
     let best = hits.first().map_or(0.0, |hit| hit.score);
     for hit in hits {
-        let place = &mut entry(candidates, hit.uid, &hit.path).place;
+        let place = entry(candidates, &hit.file, question);
         place.relative = if best > 0.0 { hit.score / best } else { 0.0 };
         place.bm25 = hit.score;
         [place.path, _, place.words] = hit.fields;
-        place.reads = hit.reads;
-        place.edits = hit.edits;
-        place.age_days = rank::age_days(hit.last, question.reference);
+        place.reads = hit.file.reads;
+        place.edits = hit.file.edits;
+    }
+    Ok(())
+}
+
+/// Files that prompts led to which meant the like.
+fn by_episode(
+    question: &Question<'_>,
+    query: &Query<'_>,
+    candidates: &mut Vec<Candidate>,
+) -> Result<(), StorageError> {
+    if query.meaning.is_none() {
+        return Ok(());
+    }
+    let project = question.scope.project;
+    for hit in question.recall.search(project, Corpus::Episodes, query, EPISODES)? {
+        let alike = hit.cosine.map_or(0.0, rank::same_subject);
+        if alike <= 0.0 {
+            continue;
+        }
+        for path in &hit.pattern.payload.files {
+            if let Some(file) = question.recall.file_at(project, path)? {
+                let place = entry(candidates, &file, question);
+                place.alike = place.alike.max(alike);
+                place.edits = file.edits;
+                place.reads = file.reads;
+            }
+        }
     }
     Ok(())
 }
@@ -106,15 +143,14 @@ fn by_symbol(
             symbols.push(lower);
         }
     }
-    let hits = question.reader.search_symbols(question.scope.project, &symbols, PROPOSED)?;
+    let hits = question.recall.search_symbols(question.scope.project, &symbols, PROPOSED)?;
     let best = hits.first().map_or(0.0, |hit| hit.score);
     for hit in hits {
-        let place = &mut entry(candidates, hit.uid, &hit.path).place;
+        let place = entry(candidates, &hit.file, question);
         let relative = if best > 0.0 { hit.score / best } else { 0.0 };
         place.symbols = (hit.score, relative);
-        place.edits = hit.edits;
-        place.reads = hit.reads;
-        place.age_days = rank::age_days(hit.last, question.reference);
+        place.edits = hit.file.edits;
+        place.reads = hit.file.reads;
     }
     Ok(())
 }
@@ -141,12 +177,11 @@ fn by_mention(
             continue;
         }
         seen.push(word);
-        for hit in question.reader.files_named(question.scope.project, name)? {
-            let spelled = word.contains('/') && hit.path.ends_with(word.trim_start_matches("./"));
-            let place = &mut entry(candidates, hit.uid, &hit.path).place;
+        for file in question.recall.files_named(question.scope.project, name)? {
+            let spelled = word.contains('/') && file.path.ends_with(word.trim_start_matches("./"));
+            let place = entry(candidates, &file, question);
             place.mentioned = true;
             place.spelled |= spelled;
-            place.age_days = rank::age_days(hit.last, question.reference);
         }
     }
     Ok(())
@@ -159,13 +194,12 @@ fn by_company(
     candidates: &mut Vec<Candidate>,
 ) -> Result<(), StorageError> {
     for path in touched.iter().take(COMPANY) {
-        let (edits, hits) = question.reader.changed_with(question.scope.project, path, 8)?;
+        let (edits, hits) = question.recall.changed_with(question.scope.project, path, 8)?;
         for hit in hits {
-            let share = hit.score / f64::from(edits.max(1) + 1);
-            let place = &mut entry(candidates, hit.uid, &hit.path).place;
+            let share = f64::from(hit.together) / f64::from(edits.max(1) + 1);
+            let place = entry(candidates, &hit.file, question);
             place.company = place.company.max(share);
-            place.edits = hit.edits;
-            place.age_days = rank::age_days(hit.last, question.reference);
+            place.edits = hit.file.edits;
         }
     }
     Ok(())
@@ -183,7 +217,7 @@ pub(super) fn meant(
     };
     let Some(wrong) = wrong else { return Ok(Vec::new()) };
     let wrong = paths::relative(wrong, &question.scope.root, &question.event.cwd);
-    let hits = question.reader.files_named(question.scope.project, paths::name(&wrong))?;
+    let hits = question.recall.files_named(question.scope.project, paths::name(&wrong))?;
     let known: Vec<_> = hits.into_iter().filter(|hit| hit.path != wrong).take(2).collect();
     let Some(first) = known.first() else { return Ok(Vec::new()) };
     let named: Vec<String> = known.iter().map(|hit| format!("`{}`", hit.path)).collect();

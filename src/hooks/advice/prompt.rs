@@ -3,13 +3,17 @@
 use super::{Advice, Question};
 use super::{decisions, places};
 use crate::model::{text, tokens};
-use crate::storage::StorageError;
+use crate::storage::{Meaning, Query, StorageError};
 
 /// Bytes of a prompt that are looked at: its subject stands at its start.
 const PROMPT_BYTES: usize = 2_000;
 
 /// Shortest prompt that says what it is about, in bytes.
 const TELLING: usize = 12;
+
+/// How much the meaning of a prompt counts beside its words. The best single value over questions
+/// of several kinds; `docs/embeddings.md` has the measurements.
+const MEANING: f64 = 2.0;
 
 /// Query terms at most.
 const TERMS: usize = 64;
@@ -19,8 +23,15 @@ pub(super) fn advise(question: &Question<'_>, prompt: &str) -> Result<Advice, St
     if prompt.len() < TELLING {
         return Ok(Advice::default());
     }
-    let terms: Vec<String> = tokens::distinct(prompt).into_iter().take(TERMS).collect();
-    let mut items = decisions::on_subject(question, &terms)?;
-    items.extend(places::suggest(question, prompt, &terms)?);
+    let terms = tokens::first_distinct(prompt, TERMS);
+    let vector = question.encoder.and_then(|encoder| encoder.encode(prompt));
+    let meaning = question.encoder.zip(vector.as_ref()).map(|(encoder, vector)| Meaning {
+        vector,
+        space: encoder.space(),
+        weight: MEANING,
+    });
+    let query = Query { terms: &terms, meaning };
+    let mut items = decisions::on_subject(question, &query)?;
+    items.extend(places::suggest(question, prompt, &query)?);
     Ok(Advice { header: "", items })
 }

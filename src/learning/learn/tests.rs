@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::pattern::Kind;
-use crate::storage::Reader;
 use crate::storage::tests::dump;
+use crate::storage::{Reader, Recall};
 use sessions::{Session, sessions};
 
 const NOW: i64 = 1_767_323_045_000;
@@ -126,12 +126,12 @@ fn the_samples_teach_something() {
 #[test]
 fn a_defect_costs_one_transcript() {
     let read = |path: &&str| {
-        contained(path, || {
+        crate::learning::contained(path, || {
             assert_ne!(*path, "b", "a defect");
             path.len()
         })
     };
-    let results: Vec<_> = ["a", "b", "ccc"].par_iter().map(read).collect();
+    let results: Vec<_> = ["a", "b", "ccc"].iter().map(read).collect();
     assert_eq!((&results[0], &results[2]), (&Ok(1), &Ok(3)));
     assert!(results[1].as_ref().unwrap_err().starts_with("b: "), "{results:?}");
 }

@@ -6,8 +6,9 @@
 //! was tried and abandoned is evidence too.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 use std::path::Path;
+
+use foldhash::{HashMap, HashSet};
 
 use super::account::{Account, Bad, Skip, Verdict};
 use super::outcome::{self, ToolResult};
@@ -93,9 +94,9 @@ impl Assembler {
             file_agent: agent,
             meta,
             chunk: Chunk::default(),
-            seen: HashSet::new(),
-            open: HashMap::new(),
-            early: HashMap::new(),
+            seen: HashSet::default(),
+            open: HashMap::default(),
+            early: HashMap::default(),
             early_bytes: 0,
         }
     }
@@ -242,7 +243,7 @@ impl Assembler {
 
     /// A line in the user's name: tool results, or a text.
     fn user(&mut self, top: &Top, place: &Place, line: &[u8]) -> Verdict {
-        let Some(content) = content_of(top) else { return Verdict::Bad(Bad::Shape) };
+        let Some(content) = &top.message.content else { return Verdict::Bad(Bad::Shape) };
         let mut verdict: Option<Verdict> = None;
         let mut texts = Vec::new();
         for block in content.blocks() {
@@ -325,7 +326,7 @@ impl Assembler {
         let inner = if kind == Kind::Progress { nested(&top).map(|(_, top)| top) } else { None };
         let top = inner.unwrap_or(top);
         let place = self.place(&top, number);
-        for block in content_of(&top).into_iter().flat_map(|content| content.blocks()) {
+        for block in top.message.content.iter().flat_map(Content::blocks) {
             if let Block::Result { id: raw, content, is_error } = block
                 && wire::string(raw).as_deref() == Some(id)
                 && let Some(open) = self.open.remove(id)
@@ -384,11 +385,10 @@ impl Assembler {
 
     /// A line of the agent: its calls.
     fn assistant(&mut self, top: &Top, place: &Place) -> Verdict {
-        let model = top.message.and_then(|message| scan::member(message, "model"));
-        if top.api_error || model == Some(br#""<synthetic>""#) {
+        if top.api_error || top.message.model == Some(br#""<synthetic>""#) {
             return Verdict::Skipped(Skip::ApiError);
         }
-        let Some(content) = content_of(top) else { return Verdict::Bad(Bad::Shape) };
+        let Some(content) = &top.message.content else { return Verdict::Bad(Bad::Shape) };
         let calls = content.blocks().filter_map(|block| match block {
             Block::Use { id, name, input } => Some(self.call(id, name, input, place)),
             _ => None,
@@ -479,11 +479,6 @@ impl Assembler {
         let step = Step { id, at: place.at, cwd: place.cwd.clone(), line: place.line, body };
         self.chunk.steps.push((place.key.clone(), step));
     }
-}
-
-/// The content of a line's message.
-fn content_of<'a>(top: &Top<'a>) -> Option<Content<'a>> {
-    Content::read(scan::member(top.message?, "content")?)
 }
 
 /// A subagent's line inside a progress line, with what only the outer line tells.

@@ -81,7 +81,9 @@ pub(super) fn result_detail(call: &Call, result: &ToolResult) -> Option<String> 
         "Edit" | "Write" | "MultiEdit" => patched_names(result),
         _ => None,
     };
-    let modified = result.flag("userModified") || result.flag("planWasEdited");
+    let structured = result.structured();
+    let modified =
+        [structured.user_modified, structured.plan_edited].into_iter().any(wire::is_true);
     if !modified {
         return found.map(|detail| stored(&detail, Limit::DETAIL));
     }
@@ -91,7 +93,7 @@ pub(super) fn result_detail(call: &Call, result: &ToolResult) -> Option<String> 
 
 /// The names defined in what a Read showed.
 fn shown_definitions(result: &ToolResult) -> String {
-    let file = result.structured("file");
+    let file = result.structured().file;
     if let Some(content) = file.and_then(|file| wire::string_member(file, "content")) {
         return symbols::defined(&content).join(" ");
     }
@@ -108,7 +110,7 @@ fn without_line_number(line: &str) -> &str {
 
 /// The names on the lines that an edit changed, as the client's own patch shows them.
 fn patched_names(result: &ToolResult) -> Option<String> {
-    let hunks = Array::open(result.structured("structuredPatch")?)?;
+    let hunks = Array::open(result.structured().patch?)?;
     let lines: Vec<Cow<str>> = hunks
         .filter_map(|hunk| super::scan::member(hunk, "lines").and_then(Array::open))
         .flatten()
@@ -121,7 +123,7 @@ fn patched_names(result: &ToolResult) -> Option<String> {
 
 /// The files that a search matched, one a line.
 fn matched_files(result: &ToolResult) -> String {
-    if let Some(names) = result.structured("filenames").and_then(Array::open) {
+    if let Some(names) = result.structured().filenames.and_then(Array::open) {
         let names: Vec<Cow<str>> = names.take(MAX_FILES).filter_map(wire::string).collect();
         if !names.is_empty() {
             return names.join("\n");

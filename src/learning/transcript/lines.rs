@@ -7,6 +7,14 @@ use memchr::memchr;
 /// How much is read at once.
 const BLOCK: usize = 256 * 1024;
 
+/// How much of a buffer is kept from one file to the next.
+const KEPT: usize = 4 * BLOCK;
+
+/// Where lines are held while they are looked at. Used for one file after the other, it need not
+/// be made and cleared anew each time.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer(Vec<u8>);
+
 /// One line, without its line feed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Line<'a> {
@@ -16,14 +24,16 @@ pub(super) struct Line<'a> {
     pub(super) bytes: Option<&'a [u8]>,
 }
 
-/// Reads lines from `source` into one buffer.
+/// Reads lines from `source` into a buffer.
 ///
 /// A last line without a line feed is not given out, unless the file is final: the client may
 /// still be writing it. [`Self::offset`] and [`Self::count`] say how far the lines given out reach.
 #[derive(Debug)]
-pub(super) struct Lines<R> {
+pub(super) struct Lines<'b, R> {
     source: R,
-    buffer: Vec<u8>,
+    buffer: &'b mut Vec<u8>,
+    /// End of what was read into `buffer`; what is behind it is left from before.
+    filled: usize,
     /// Start of what is not given out yet in `buffer`.
     start: usize,
     /// Where the search for the next line feed goes on.
@@ -37,13 +47,24 @@ pub(super) struct Lines<R> {
     ended: bool,
 }
 
-impl<R: Read> Lines<R> {
+impl<'b, R: Read> Lines<'b, R> {
     /// Lines of `source`, which stands at byte `offset` after `count` lines. A line of more than
     /// `cap` bytes is passed over; `last_is_final` tells to give out a torn last line too.
-    pub(super) fn new(source: R, offset: u64, count: u64, cap: usize, last_is_final: bool) -> Self {
+    pub(super) fn new(
+        source: R,
+        Buffer(buffer): &'b mut Buffer,
+        (offset, count): (u64, u64),
+        cap: usize,
+        last_is_final: bool,
+    ) -> Self {
+        if buffer.len() > KEPT {
+            buffer.truncate(KEPT);
+            buffer.shrink_to_fit();
+        }
         Self {
             source,
-            buffer: Vec::new(),
+            buffer,
+            filled: 0,
             start: 0,
             searched: 0,
             dropped: 0,
@@ -68,17 +89,17 @@ impl<R: Read> Lines<R> {
     /// The next line, `None` at the end.
     pub(super) fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
         loop {
-            if let Some(found) = memchr(b'\n', &self.buffer[self.searched..]) {
+            if let Some(found) = memchr(b'\n', &self.buffer[self.searched..self.filled]) {
                 let end = self.searched + found;
                 return Ok(Some(self.give(end, 1)));
             }
-            self.searched = self.buffer.len();
+            self.searched = self.filled;
             if self.ended {
-                let pending = self.buffer.len() - self.start;
+                let pending = self.filled - self.start;
                 if !self.last_is_final || (pending == 0 && self.dropped == 0) {
                     return Ok(None);
                 }
-                return Ok(Some(self.give(self.buffer.len(), 0)));
+                return Ok(Some(self.give(self.filled, 0)));
             }
             self.fill()?;
         }
@@ -98,21 +119,23 @@ impl<R: Read> Lines<R> {
 
     /// Reads one more block, after dropping what was given out and what is too long to keep.
     fn fill(&mut self) -> io::Result<()> {
-        if self.buffer.len() - self.start > self.cap {
-            self.dropped += (self.buffer.len() - self.start) as u64;
-            self.start = self.buffer.len();
+        if self.filled - self.start > self.cap {
+            self.dropped += (self.filled - self.start) as u64;
+            self.start = self.filled;
         }
-        self.buffer.drain(..self.start);
+        self.buffer.copy_within(self.start..self.filled, 0);
+        let kept = self.filled - self.start;
         self.start = 0;
-        let kept = self.buffer.len();
-        self.buffer.resize(kept + BLOCK, 0);
+        if self.buffer.len() < kept + BLOCK {
+            self.buffer.resize(kept + BLOCK, 0);
+        }
         let got = loop {
             match self.source.read(&mut self.buffer[kept..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other,
             }
         };
-        self.buffer.truncate(kept + *got.as_ref().unwrap_or(&0));
+        self.filled = kept + *got.as_ref().unwrap_or(&0);
         self.searched = kept;
         self.ended = got? == 0;
         Ok(())
@@ -140,7 +163,8 @@ mod tests {
     type Read1 = (Vec<Option<Vec<u8>>>, u64);
 
     fn all(bytes: &[u8], step: usize, cap: usize, last_is_final: bool) -> Read1 {
-        let mut lines = Lines::new(Slow(bytes, step), 0, 0, cap, last_is_final);
+        let mut buffer = Buffer::default();
+        let mut lines = Lines::new(Slow(bytes, step), &mut buffer, (0, 0), cap, last_is_final);
         let mut found = Vec::new();
         while let Some(line) = lines.next_line().unwrap() {
             assert_eq!(line.number, found.len() as u64 + 1);
@@ -170,7 +194,8 @@ mod tests {
     fn a_line_over_the_cap_is_passed_over_and_not_held() {
         let long = vec![b'x'; 20 << 20];
         let bytes = [&b"a\n"[..], &long, b"\nb\n"].concat();
-        let mut lines = Lines::new(&bytes[..], 0, 0, 1 << 20, false);
+        let mut buffer = Buffer::default();
+        let mut lines = Lines::new(&bytes[..], &mut buffer, (0, 0), 1 << 20, false);
         let mut found = Vec::new();
         while let Some(line) = lines.next_line().unwrap() {
             found.push(line.bytes.map(<[u8]>::len));

@@ -30,6 +30,7 @@ use memchr::memmem;
 
 pub(crate) use account::Account;
 pub(crate) use cursor::{Cursor, Restart};
+pub(crate) use lines::Buffer;
 
 use account::{Bad, Verdict};
 use assemble::Assembler;
@@ -149,10 +150,11 @@ pub(crate) fn read(
     path: &Path,
     from: Option<&Cursor>,
     options: Options,
+    buffer: &mut Buffer,
 ) -> Result<Reading, ReadError> {
     let mut steps = Vec::new();
     let mut updates = Vec::new();
-    let summary = read_with(path, from, options, &mut |chunk| {
+    let summary = read_with(path, from, options, buffer, &mut |chunk| {
         steps.extend(chunk.steps);
         updates.extend(chunk.updates);
     })?;
@@ -185,11 +187,12 @@ pub(crate) fn read_with(
     path: &Path,
     from: Option<&Cursor>,
     options: Options,
+    buffer: &mut Buffer,
     give: &mut dyn FnMut(Chunk),
 ) -> Result<Summary, ReadError> {
     let mut file =
         File::open(path).map_err(|source| ReadError::Open { path: path.to_owned(), source })?;
-    read_file(&mut file, path, from, options, give)
+    read_file(&mut file, path, from, options, buffer, give)
         .map_err(|source| ReadError::Read { path: path.to_owned(), source })
 }
 
@@ -199,6 +202,7 @@ fn read_file(
     path: &Path,
     from: Option<&Cursor>,
     options: Options,
+    buffer: &mut Buffer,
     give: &mut dyn FnMut(Chunk),
 ) -> io::Result<Summary> {
     let restart = from.map(|cursor| cursor.check(file)).transpose()?.flatten();
@@ -206,7 +210,8 @@ fn read_file(
     file.seek(SeekFrom::Start(from.offset))?;
     let mut assembler = Assembler::new(path);
     let mut account = Account::default();
-    let mut lines = Lines::new(&mut *file, from.offset, from.line, MAX_LINE, options.last_is_final);
+    let (at, last_is_final) = ((from.offset, from.line), options.last_is_final);
+    let mut lines = Lines::new(&mut *file, buffer, at, MAX_LINE, last_is_final);
     while let Some(line) = lines.next_line()? {
         let verdict = match line.bytes {
             Some(bytes) => assembler.line(line.number, bytes, &mut account),
@@ -218,11 +223,11 @@ fn read_file(
         }
     }
     let (offset, count) = (lines.offset(), lines.count());
-    for (id, call) in calls_before(file, path, from.offset, assembler.missing_calls())? {
+    for (id, call) in calls_before(file, path, from.offset, assembler.missing_calls(), buffer)? {
         assembler.adopt(&id, call);
     }
     assembler.settle_orphans();
-    settle_from_before(file, &from, &mut assembler)?;
+    settle_from_before(file, &from, &mut assembler, buffer)?;
     give(assembler.take_chunk());
     let cursor = Cursor::at(file, offset, count)?;
     Ok(Summary { meta: assembler.into_meta(), cursor, account, restart })
@@ -238,6 +243,7 @@ fn calls_before(
     path: &Path,
     end: u64,
     mut ids: Vec<String>,
+    buffer: &mut Buffer,
 ) -> io::Result<Vec<(String, Call)>> {
     let mut found: Vec<(String, Call)> = Vec::new();
     let near = end.saturating_sub(NEAR);
@@ -246,7 +252,7 @@ fn calls_before(
             break;
         }
         let mut assembler = Assembler::new(path);
-        each_line_with(file, start..end, &ids, &mut |number, line| {
+        each_line_with(file, start..end, &ids, buffer, &mut |number, line| {
             assembler.line(number, line, &mut Account::default());
         })?;
         found.extend(assembler.into_open_calls().filter(|(id, _)| ids.contains(id)));
@@ -257,13 +263,20 @@ fn calls_before(
 
 /// Settles calls whose results stand just before the cursor `from`: the client sometimes writes a
 /// result before its call, and the reading before may have ended between the two.
-fn settle_from_before(file: &mut File, from: &Cursor, assembler: &mut Assembler) -> io::Result<()> {
+fn settle_from_before(
+    file: &mut File,
+    from: &Cursor,
+    assembler: &mut Assembler,
+    buffer: &mut Buffer,
+) -> io::Result<()> {
     let ids = assembler.open_calls();
     if ids.is_empty() || from.offset == 0 {
         return Ok(());
     }
     let range = from.offset.saturating_sub(NEAR)..from.offset;
-    each_line_with(file, range, &ids, &mut |_, line| assembler.settle_with(&ids, line, from.line))
+    each_line_with(file, range, &ids, buffer, &mut |_, line| {
+        assembler.settle_with(&ids, line, from.line);
+    })
 }
 
 /// Hands every line of `file` within `range` that mentions one of `ids` to `each`, with its number
@@ -272,12 +285,13 @@ fn each_line_with(
     file: &mut File,
     range: std::ops::Range<u64>,
     ids: &[String],
+    buffer: &mut Buffer,
     each: &mut dyn FnMut(u64, &[u8]),
 ) -> io::Result<()> {
     file.seek(SeekFrom::Start(range.start))?;
     let part = file.by_ref().take(range.end - range.start);
     let finders: Vec<_> = ids.iter().map(|id| memmem::Finder::new(id.as_str())).collect();
-    let mut lines = Lines::new(part, range.start, 0, MAX_LINE, true);
+    let mut lines = Lines::new(part, buffer, (range.start, 0), MAX_LINE, true);
     while let Some(line) = lines.next_line()? {
         if let Some(bytes) = line.bytes
             && finders.iter().any(|finder| finder.find(bytes).is_some())

@@ -6,8 +6,8 @@
 
 use std::borrow::Cow;
 
-use super::scan::{Object, member};
-use super::wire::{self, Top};
+use super::scan::Object;
+use super::wire::{self, Structured, Top};
 use crate::model::masked::masked_failure;
 use crate::model::shell::normalise;
 use crate::model::trajectory::{Call, Outcome};
@@ -62,14 +62,9 @@ impl<'a> ToolResult<'a> {
         wire::content_text(self.content)
     }
 
-    /// The member `name` of the client's own structure of the result.
-    pub(super) fn structured(&self, name: &str) -> Option<&'a [u8]> {
-        self.top.structured.and_then(|value| member(value, name))
-    }
-
-    /// Whether that member is `true`.
-    pub(super) fn flag(&self, name: &str) -> bool {
-        self.structured(name) == Some(b"true")
+    /// The same in the client's own structure.
+    pub(super) fn structured(&self) -> &'a Structured<'a> {
+        &self.top.structured
     }
 }
 
@@ -91,12 +86,13 @@ fn of_command(command: &str, result: &ToolResult) -> (Outcome, String) {
     if exit_code(&text).is_some_and(|code| code != 0) {
         return (Outcome::Failure, text.into_owned());
     }
-    if result.flag("interrupted") && result.structured("timedOutAfterMs").is_none() {
+    let structured = result.structured();
+    if wire::is_true(structured.interrupted) && structured.timed_out.is_none() {
         return (Outcome::Interrupted, String::new());
     }
     // An exit code that the client itself interprets (grep without a match) hides nothing.
     if !command.is_empty()
-        && result.structured("returnCodeInterpretation").is_none()
+        && structured.interpretation.is_none()
         && let Some(telling) = masked_failure(&normalise(command), &text)
     {
         return (Outcome::MaskedFailure, telling);
@@ -196,7 +192,7 @@ pub(super) fn comment<'a>(result: &ToolResult<'a>) -> Option<Cow<'a, str>> {
 
 /// The user's answers to the agent's questions as (question, answer).
 pub(super) fn answers(result: &ToolResult) -> Vec<(String, String)> {
-    let Some(mut given) = result.structured("answers").and_then(Object::open) else {
+    let Some(mut given) = result.structured().answers.and_then(Object::open) else {
         return quoted_answers(&result.text());
     };
     let mut all = Vec::new();
@@ -209,7 +205,7 @@ pub(super) fn answers(result: &ToolResult) -> Vec<(String, String)> {
             all.push((question, answer));
         }
     }
-    if let Some(reply) = result.structured("response").and_then(wire::string) {
+    if let Some(reply) = result.structured().response.and_then(wire::string) {
         all.push((String::new(), reply.into_owned()));
     }
     all

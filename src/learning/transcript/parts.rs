@@ -62,7 +62,7 @@ fn object<'a>(
 ) -> Verdict {
     let bytes = &from[..from.len() - after.len()];
     let unused = matches!(kind, Kind::Housekeeping | Kind::ApiRequest);
-    if !unused && std::str::from_utf8(bytes).is_err() {
+    if !unused && simdutf8::basic::from_utf8(bytes).is_err() {
         return Verdict::Bad(Bad::NotUtf8);
     }
     each(kind, top, bytes)

@@ -184,6 +184,9 @@ fn command(text: &str) -> Said<'_> {
 /// `text` without the parts the client adds around the user's words. A part that does not end is
 /// left as it is: the user may have typed its name.
 fn own_words(text: &str) -> Cow<'_, str> {
+    if !text.contains('<') {
+        return Cow::Borrowed(text);
+    }
     WRAPPINGS.iter().fold(Cow::Borrowed(text), |text, tag| {
         let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
         if !text.contains(&open) {

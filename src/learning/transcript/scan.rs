@@ -15,27 +15,85 @@ pub(super) struct Malformed;
 /// A member of an object: its key without quotes and not unescaped, and its raw value.
 pub(super) type Member<'a> = (&'a [u8], &'a [u8]);
 
+/// A value of which the beginning is known, and not yet the end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Value<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Value<'a> {
+    /// The value that `bytes` begins with.
+    pub(super) fn of(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: after_space(bytes, 0) }
+    }
+
+    /// Walks over its members; `None` if it is no object.
+    pub(super) fn object(self) -> Option<Object<'a>> {
+        let opens = self.bytes.get(self.at) == Some(&b'{');
+        opens.then_some(Object { bytes: self.bytes, at: self.at + 1, first: true, ended: false })
+    }
+
+    /// Walks over its elements; `None` if it is no array.
+    pub(super) fn array(self) -> Option<Array<'a>> {
+        let opens = self.bytes.get(self.at) == Some(&b'[');
+        opens.then_some(Array { bytes: self.bytes, at: self.at + 1, first: true, ended: false })
+    }
+
+    /// The raw string and where it ends; `None` if it is none.
+    pub(super) fn string(self) -> Option<(&'a [u8], End)> {
+        (self.bytes.get(self.at) == Some(&b'"')).then_some(())?;
+        let end = string_end(self.bytes, self.at).ok()?;
+        Some((&self.bytes[self.at..end], End(Some(end))))
+    }
+
+    /// Its raw bytes, given where a walk over it ended.
+    fn raw(self, end: End) -> Result<(&'a [u8], usize), Malformed> {
+        let end = end.0.map_or_else(|| value_end(self.bytes, self.at), Ok)?;
+        Ok((&self.bytes[self.at..end], end))
+    }
+}
+
+/// Where a value ends, as far as a walk over it tells: who walks over what is inside need not look
+/// for the end once more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct End(Option<usize>);
+
+impl End {
+    /// Nobody walked over the value, or not to its end.
+    pub(super) const UNKNOWN: Self = Self(None);
+}
+
 /// Walks over the members of one JSON object.
 #[derive(Clone, Debug)]
 pub(super) struct Object<'a> {
     bytes: &'a [u8],
+    /// Where the next member begins; between [`Self::next_key`] and [`Self::pass`] its value.
     at: usize,
     first: bool,
+    ended: bool,
 }
 
 impl<'a> Object<'a> {
     /// Starts at the `{` that `bytes` begins with; `None` if it begins with anything else.
     pub(super) fn open(bytes: &'a [u8]) -> Option<Self> {
-        let at = after_space(bytes, 0);
-        (bytes.get(at) == Some(&b'{')).then_some(Self { bytes, at: at + 1, first: true })
+        Value::of(bytes).object()
     }
 
     /// The next member, `None` after the last.
     pub(super) fn next_member(&mut self) -> Result<Option<Member<'a>>, Malformed> {
+        let Some((key, _)) = self.next_key()? else { return Ok(None) };
+        Ok(Some((key, self.pass(End::UNKNOWN)?)))
+    }
+
+    /// The next key and its value, which is to be passed before the next one; `None` after the
+    /// last.
+    pub(super) fn next_key(&mut self) -> Result<Option<(&'a [u8], Value<'a>)>, Malformed> {
         let mut at = after_space(self.bytes, self.at);
         match self.bytes.get(at) {
             Some(b'}') => {
                 self.at = at + 1;
+                self.ended = true;
                 return Ok(None);
             }
             Some(b',') if !self.first => at = after_space(self.bytes, at + 1),
@@ -51,11 +109,21 @@ impl<'a> Object<'a> {
         if self.bytes.get(colon) != Some(&b':') {
             return Err(Malformed);
         }
-        let start = after_space(self.bytes, colon + 1);
-        let end = value_end(self.bytes, start)?;
-        self.at = end;
+        self.at = after_space(self.bytes, colon + 1);
         self.first = false;
-        Ok(Some((key, &self.bytes[start..end])))
+        Ok(Some((key, Value { bytes: self.bytes, at: self.at })))
+    }
+
+    /// Passes the value of the key given last, which ends at `end`, and returns it.
+    pub(super) fn pass(&mut self, end: End) -> Result<&'a [u8], Malformed> {
+        let (raw, end) = Value { bytes: self.bytes, at: self.at }.raw(end)?;
+        self.at = end;
+        Ok(raw)
+    }
+
+    /// Where the object ends, once there is no next key.
+    pub(super) fn end(&self) -> End {
+        End(self.ended.then_some(self.at))
     }
 
     /// What follows the object; only meaningful once [`Self::next_member`] returned `None`.
@@ -80,15 +148,47 @@ pub(super) fn member<'a>(value: &'a [u8], name: &str) -> Option<&'a [u8]> {
 #[derive(Clone, Debug)]
 pub(super) struct Array<'a> {
     bytes: &'a [u8],
+    /// Where the next element begins; between [`Self::next_value`] and [`Self::pass`] this one.
     at: usize,
     first: bool,
+    ended: bool,
 }
 
 impl<'a> Array<'a> {
     /// Starts at the `[` that `bytes` begins with; `None` if it begins with anything else.
     pub(super) fn open(bytes: &'a [u8]) -> Option<Self> {
-        let at = after_space(bytes, 0);
-        (bytes.get(at) == Some(&b'[')).then_some(Self { bytes, at: at + 1, first: true })
+        Value::of(bytes).array()
+    }
+
+    /// The next element, which is to be passed before the next one; `None` after the last.
+    pub(super) fn next_value(&mut self) -> Option<Value<'a>> {
+        let mut at = after_space(self.bytes, self.at);
+        match self.bytes.get(at)? {
+            b',' if !self.first => at = after_space(self.bytes, at + 1),
+            b']' => {
+                self.at = at + 1;
+                self.ended = true;
+                return None;
+            }
+            _ if self.first => {}
+            _ => return None,
+        }
+        self.at = at;
+        self.first = false;
+        Some(Value { bytes: self.bytes, at })
+    }
+
+    /// Passes the element given last, which ends at `end`, and returns it; `None` if it is
+    /// malformed.
+    pub(super) fn pass(&mut self, end: End) -> Option<&'a [u8]> {
+        let (raw, end) = Value { bytes: self.bytes, at: self.at }.raw(end).ok()?;
+        self.at = end;
+        Some(raw)
+    }
+
+    /// Where the array ends, once there is no next element.
+    pub(super) fn end(&self) -> End {
+        End(self.ended.then_some(self.at))
     }
 }
 
@@ -96,17 +196,8 @@ impl<'a> Iterator for Array<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        let mut at = after_space(self.bytes, self.at);
-        match self.bytes.get(at)? {
-            b',' if !self.first => at = after_space(self.bytes, at + 1),
-            b']' => return None,
-            _ if self.first => {}
-            _ => return None,
-        }
-        let end = value_end(self.bytes, at).ok()?;
-        self.at = end;
-        self.first = false;
-        Some(&self.bytes[at..end])
+        self.next_value()?;
+        self.pass(End::UNKNOWN)
     }
 }
 

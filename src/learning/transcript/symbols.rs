@@ -3,7 +3,10 @@
 //! A line counts as a definition by its first words, after modifiers such as `export` or `pub`.
 //! That misses some and invents few; names only help to find things again.
 
-use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use foldhash::HashSet;
+use memchr::memchr;
 
 /// How many names are collected at most.
 const MAX_NAMES: usize = 200;
@@ -101,7 +104,7 @@ impl Follow {
 /// The names defined in `text`, in order, each once.
 pub(super) fn defined(text: &str) -> Vec<&str> {
     let mut names = Names::default();
-    for line in bounded(text).lines() {
+    for line in lines(bounded(text)) {
         if names.full() {
             break;
         }
@@ -139,10 +142,25 @@ pub(super) fn mentioned<'a>(lines: &[&'a str]) -> Vec<&'a str> {
 /// The lines that are in only one of the two texts: what an edit changed.
 pub(super) fn changed_lines<'a>(old: &'a str, new: &'a str) -> Vec<&'a str> {
     let (old, new) = (bounded(old), bounded(new));
-    let before: HashSet<&str> = old.lines().collect();
-    let after: HashSet<&str> = new.lines().collect();
-    let added = new.lines().filter(|line| !before.contains(line));
-    added.chain(old.lines().filter(|line| !after.contains(line))).collect()
+    let before: HashSet<&str> = lines(old).collect();
+    let after: HashSet<&str> = lines(new).collect();
+    let added = lines(new).filter(|line| !before.contains(line));
+    added.chain(lines(old).filter(|line| !after.contains(line))).collect()
+}
+
+/// The lines of `text` as [`str::lines`] has them. Whole files are looked through, and this finds
+/// their ends several times as fast.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let Some(end) = memchr(b'\n', rest.as_bytes()) else {
+            let last = std::mem::take(&mut rest);
+            return (!last.is_empty()).then_some(last);
+        };
+        let line = &rest[..end];
+        rest = &rest[end + 1..];
+        Some(line.strip_suffix('\r').unwrap_or(line))
+    })
 }
 
 /// The start of `text` that is worth looking at.
@@ -242,19 +260,37 @@ fn words(line: &str) -> impl Iterator<Item = (usize, &str)> {
     placed.filter(|(_, word)| {
         (3..=MAX_NAME).contains(&word.len())
             && !word.starts_with(|c: char| c.is_ascii_digit())
-            && COMMON.binary_search(word).is_err()
+            && !is_common(word)
     })
+}
+
+/// The [`COMMON`] words, for every word of what was edited is looked up.
+static IS_COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| COMMON.iter().copied().collect());
+
+/// Whether `word` tells nothing.
+fn is_common(word: &str) -> bool {
+    word.len() <= LONGEST_COMMON && IS_COMMON.contains(word)
 }
 
 /// Whether `word` is written as names in code are and words of prose are not.
 fn looks_like_code(word: &str) -> bool {
+    if let Some((first, inner)) = word.as_bytes().split_first()
+        && word.is_ascii()
+    {
+        let inner_upper = inner.iter().any(u8::is_ascii_uppercase);
+        let any_lower = first.is_ascii_lowercase() || inner.iter().any(u8::is_ascii_lowercase);
+        return inner.contains(&b'_') || (inner_upper && any_lower);
+    }
     let inner_upper = word.chars().skip(1).any(char::is_uppercase);
     let any_lower = word.chars().any(char::is_lowercase);
     let joined = word.chars().skip(1).any(|c| c == '_');
     joined || (inner_upper && any_lower)
 }
 
-/// Words of programming languages and the commonest words of comments, sorted.
+/// Bytes of the longest of the [`COMMON`] words.
+const LONGEST_COMMON: usize = 10;
+
+/// Words of programming languages and the commonest words of comments.
 const COMMON: &[&str] = &[
     "False",
     "None",
@@ -428,8 +464,8 @@ mod tests {
     }
 
     #[test]
-    fn common_words_can_be_searched() {
-        assert!(COMMON.is_sorted());
+    fn common_words_are_short() {
+        assert_eq!(COMMON.iter().map(|word| word.len()).max(), Some(LONGEST_COMMON));
     }
 
     #[test]
@@ -439,6 +475,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn lines_are_those_of_the_standard_library(text in "[a\r\n]{0,12}") {
+            prop_assert_eq!(lines(&text).collect::<Vec<_>>(), text.lines().collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn names_of_code_are_told_alike_in_any_script(word in "[a-cA-C_0-9]{1,5}") {
+            // With a letter that has no case and is not ASCII, every character is looked at.
+            prop_assert_eq!(looks_like_code(&word), looks_like_code(&format!("{word}\u{4e00}")));
+        }
+
         #[test]
         fn any_text_is_survived(lines in prop::collection::vec("\\PC{0,60}", 0..6)) {
             let text = lines.join("\n");

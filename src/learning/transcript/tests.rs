@@ -15,7 +15,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn whole(path: &Path) -> Reading {
-    read(path, None, Options { last_is_final: true }).unwrap()
+    read(path, None, Options { last_is_final: true }, &mut Buffer::default()).unwrap()
 }
 
 /// One line a step: its line, its agent, what it is.
@@ -207,7 +207,7 @@ fn damaged_lines_are_counted_and_the_others_read() {
         b"{\"type\":\"user\",\"mess".to_vec(),
     ];
     let (_dir, path) = file_with(&lines.join(&b'\n'));
-    let torn = read(&path, None, Options::default()).unwrap();
+    let torn = read(&path, None, Options::default(), &mut Buffer::default()).unwrap();
     assert_eq!(torn.summary.account.lines, 12, "the last line is not complete");
     let reading = whole(&path);
     let prompts: Vec<&str> = reading
@@ -240,11 +240,15 @@ fn a_changed_file_is_read_again_from_its_start() {
     let (_dir, path) = file_with(&first);
     let before = whole(&path);
     assert_eq!(before.summary.restart, None);
-    let again = read(&path, Some(&before.summary.cursor), Options::default()).unwrap();
+    let again =
+        read(&path, Some(&before.summary.cursor), Options::default(), &mut Buffer::default())
+            .unwrap();
     assert_eq!((again.steps.len(), again.summary.account.lines), (0, 0));
 
     fs::write(&path, &first[..first.len() / 2]).unwrap();
-    let after = read(&path, Some(&before.summary.cursor), Options::default()).unwrap();
+    let after =
+        read(&path, Some(&before.summary.cursor), Options::default(), &mut Buffer::default())
+            .unwrap();
     assert_eq!(after.summary.restart, Some(Restart::Shrank));
     let ids = |reading: &Reading| -> Vec<StepId> {
         reading.steps.iter().map(|(_, step)| step.id).collect()
@@ -255,9 +259,10 @@ fn a_changed_file_is_read_again_from_its_start() {
 #[test]
 fn a_file_that_is_not_there_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
-    let missing = read(&dir.path().join("x.jsonl"), None, Options::default());
+    let missing =
+        read(&dir.path().join("x.jsonl"), None, Options::default(), &mut Buffer::default());
     assert!(matches!(missing, Err(ReadError::Open { .. })));
-    let folder = read(dir.path(), None, Options::default());
+    let folder = read(dir.path(), None, Options::default(), &mut Buffer::default());
     assert!(matches!(folder, Err(ReadError::Read { .. })));
 }
 
@@ -278,7 +283,7 @@ fn chunks_hold_few_steps_and_late_results_come_as_updates() {
         sizes.push(chunk.steps.len());
         updates.extend(chunk.updates);
     };
-    read_with(&path, None, Options::default(), give).unwrap();
+    read_with(&path, None, Options::default(), &mut Buffer::default(), give).unwrap();
     assert_eq!(sizes, [CHUNK, CHUNK, CHUNK, 0]);
     let expected = Update {
         call: StepId::derive("t0"),
@@ -304,7 +309,7 @@ fn in_parts(bytes: &[u8], cuts: &[usize]) -> Reading {
         written = cut.max(written);
         let options = Options { last_is_final: written == bytes.len() };
         let cursor = all.as_ref().map(|reading| reading.summary.cursor);
-        let mut part = read(&path, cursor.as_ref(), options).unwrap();
+        let mut part = read(&path, cursor.as_ref(), options, &mut Buffer::default()).unwrap();
         assert_eq!(part.summary.restart, None);
         let mut before = all.take().map_or_else(Vec::new, |reading| reading.steps);
         part.steps.retain(|(_, step)| before.iter().all(|(_, known)| known.id != step.id));

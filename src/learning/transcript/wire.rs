@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 
-use super::scan::{Array, Malformed, Object, member};
+use super::scan::{End, Malformed, Object, Value, member};
 
 /// What a line is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,7 +71,7 @@ impl Kind {
 }
 
 /// The members of a line that are used, still raw.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Default, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "a line has that many flags of its own")]
 pub(super) struct Top<'a> {
     /// `type`.
@@ -101,9 +101,9 @@ pub(super) struct Top<'a> {
     /// `isApiErrorMessage`.
     pub(super) api_error: bool,
     /// `message`.
-    pub(super) message: Option<&'a [u8]>,
+    pub(super) message: Message<'a>,
     /// `toolUseResult`: what the tool gave, in the client's own structure.
-    pub(super) structured: Option<&'a [u8]>,
+    pub(super) structured: Structured<'a>,
     /// `userFeedback`: the comment of a refusal.
     pub(super) feedback: Option<&'a [u8]>,
     /// `toolDenialKind`.
@@ -135,7 +135,13 @@ impl<'a> Top<'a> {
     pub(super) fn read(line: &'a [u8]) -> Result<(Kind, Self, &'a [u8]), Malformed> {
         let mut object = Object::open(line).ok_or(Malformed)?;
         let mut top = Self::default();
-        while let Some((key, value)) = object.next_member()? {
+        while let Some((key, value)) = object.next_key()? {
+            let end = match key {
+                b"message" => top.message.walk(value),
+                b"toolUseResult" => top.structured.walk(value),
+                _ => End::UNKNOWN,
+            };
+            let value = object.pass(end)?;
             top.set(key, value);
             if key == b"type" && Self::may_stop(value, line) {
                 return Ok((Kind::of(value), top, &[]));
@@ -173,8 +179,6 @@ impl<'a> Top<'a> {
             b"isMeta" => self.meta = is_true,
             b"isCompactSummary" => self.compact_summary = is_true,
             b"isApiErrorMessage" => self.api_error = is_true,
-            b"message" => self.message = Some(value),
-            b"toolUseResult" => self.structured = Some(value),
             b"userFeedback" => self.feedback = Some(value),
             b"toolDenialKind" => self.denial = Some(value),
             b"toolDenialBeforeRun" => self.denied_before_run = is_true,
@@ -188,6 +192,92 @@ impl<'a> Top<'a> {
             _ => {}
         }
     }
+}
+
+/// The members of a message that are used.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Message<'a> {
+    /// `model`.
+    pub(super) model: Option<&'a [u8]>,
+    /// `content`; none if it is neither text nor an array.
+    pub(super) content: Option<Content<'a>>,
+}
+
+impl<'a> Message<'a> {
+    /// Becomes what `value` holds, as far as it is well formed; says where it ends.
+    fn walk(&mut self, value: Value<'a>) -> End {
+        *self = Self::default();
+        let Some(mut object) = value.object() else { return End::UNKNOWN };
+        let mut seen = false;
+        while let Ok(Some((key, value))) = object.next_key() {
+            let (content, end) = match key {
+                b"content" if !seen => Content::walk(value),
+                _ => (None, End::UNKNOWN),
+            };
+            let Ok(raw) = object.pass(end) else { break };
+            match key {
+                b"content" if !seen => (seen, self.content) = (true, content),
+                b"model" => self.model = self.model.or(Some(raw)),
+                _ => {}
+            }
+        }
+        object.end()
+    }
+}
+
+/// The members of a tool's result, in the client's own structure, that are used.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Structured<'a> {
+    /// `file` that was read.
+    pub(super) file: Option<&'a [u8]>,
+    /// `filenames` that a search found.
+    pub(super) filenames: Option<&'a [u8]>,
+    /// `structuredPatch` of an edit.
+    pub(super) patch: Option<&'a [u8]>,
+    /// `answers` to questions.
+    pub(super) answers: Option<&'a [u8]>,
+    /// `response` beside the answers.
+    pub(super) response: Option<&'a [u8]>,
+    /// `interrupted`.
+    pub(super) interrupted: Option<&'a [u8]>,
+    /// `timedOutAfterMs`.
+    pub(super) timed_out: Option<&'a [u8]>,
+    /// `returnCodeInterpretation`.
+    pub(super) interpretation: Option<&'a [u8]>,
+    /// `userModified`.
+    pub(super) user_modified: Option<&'a [u8]>,
+    /// `planWasEdited`.
+    pub(super) plan_edited: Option<&'a [u8]>,
+}
+
+impl<'a> Structured<'a> {
+    /// Becomes what `value` holds, as far as it is well formed; says where it ends.
+    fn walk(&mut self, value: Value<'a>) -> End {
+        *self = Self::default();
+        let Some(mut object) = value.object() else { return End::UNKNOWN };
+        while let Ok(Some((key, raw))) = object.next_member() {
+            let kept = match key {
+                b"file" => &mut self.file,
+                b"filenames" => &mut self.filenames,
+                b"structuredPatch" => &mut self.patch,
+                b"answers" => &mut self.answers,
+                b"response" => &mut self.response,
+                b"interrupted" => &mut self.interrupted,
+                b"timedOutAfterMs" => &mut self.timed_out,
+                b"returnCodeInterpretation" => &mut self.interpretation,
+                b"userModified" => &mut self.user_modified,
+                b"planWasEdited" => &mut self.plan_edited,
+                _ => continue,
+            };
+            kept.get_or_insert(raw);
+        }
+        object.end()
+    }
+}
+
+/// Whether a raw member is `true`.
+pub(super) fn is_true(raw: Option<&[u8]>) -> bool {
+    raw == Some(b"true")
 }
 
 /// One block of a message's content. Blocks of other types have all members empty.
@@ -218,12 +308,12 @@ pub(super) enum Block<'a> {
 }
 
 impl<'a> Block<'a> {
-    /// Reads one element of a content array.
-    fn read(raw: &'a [u8]) -> Self {
-        if raw.first() == Some(&b'"') {
-            return Self::Text(raw);
+    /// Reads one element of a content array; says where it ends.
+    fn walk(value: Value<'a>) -> (Self, End) {
+        if let Some((raw, end)) = value.string() {
+            return (Self::Text(raw), end);
         }
-        let Some(mut object) = Object::open(raw) else { return Self::Other };
+        let Some(mut object) = value.object() else { return (Self::Other, End::UNKNOWN) };
         let (mut kind, mut id, mut is_error) = (&b""[..], &b""[..], false);
         let (mut name, mut text, mut input, mut content) = (&b""[..], &b""[..], &b""[..], &b""[..]);
         while let Ok(Some((key, value))) = object.next_member() {
@@ -238,12 +328,13 @@ impl<'a> Block<'a> {
                 _ => {}
             }
         }
-        match kind {
+        let block = match kind {
             br#""text""# => Self::Text(text),
             br#""tool_use""# => Self::Use { id, name, input },
             br#""tool_result""# => Self::Result { id, content, is_error },
             _ => Self::Other,
-        }
+        };
+        (block, object.end())
     }
 }
 
@@ -253,31 +344,40 @@ pub(super) enum Content<'a> {
     /// A plain text, raw.
     Text(&'a [u8]),
     /// Blocks.
-    Blocks(Array<'a>),
+    Blocks(Vec<Block<'a>>),
 }
 
 impl<'a> Content<'a> {
-    /// The content of `raw`; `None` if it is neither text nor an array.
-    pub(super) fn read(raw: &'a [u8]) -> Option<Self> {
-        if raw.first() == Some(&b'"') {
-            return Some(Self::Text(raw));
+    /// Reads the content `value`, none if it is neither text nor an array; says where it ends.
+    fn walk(value: Value<'a>) -> (Option<Self>, End) {
+        if let Some((raw, end)) = value.string() {
+            return (Some(Self::Text(raw)), end);
         }
-        Array::open(raw).map(Self::Blocks)
+        let Some(mut array) = value.array() else { return (None, End::UNKNOWN) };
+        let mut blocks = Vec::new();
+        while let Some(element) = array.next_value() {
+            let (block, end) = Block::walk(element);
+            if array.pass(end).is_none() {
+                break;
+            }
+            blocks.push(block);
+        }
+        (Some(Self::Blocks(blocks)), array.end())
     }
 
     /// Its blocks; a plain text is one.
-    pub(super) fn blocks(&self) -> impl Iterator<Item = Block<'a>> + use<'a> {
-        let (text, array) = match self {
-            Self::Text(raw) => (Some(Block::Text(raw)), None),
-            Self::Blocks(array) => (None, Some(array.clone())),
+    pub(super) fn blocks(&self) -> impl Iterator<Item = Block<'a>> {
+        let (text, blocks) = match self {
+            Self::Text(raw) => (Some(Block::Text(raw)), &[][..]),
+            Self::Blocks(blocks) => (None, blocks.as_slice()),
         };
-        text.into_iter().chain(array.into_iter().flatten().map(Block::read))
+        text.into_iter().chain(blocks.iter().copied())
     }
 }
 
 /// The text of all text blocks of `raw` content (a text, or blocks), joined by line feeds.
 pub(super) fn content_text(raw: &[u8]) -> Cow<'_, str> {
-    let Some(content) = Content::read(raw) else { return Cow::Borrowed("") };
+    let (Some(content), _) = Content::walk(Value::of(raw)) else { return Cow::Borrowed("") };
     let mut texts = content.blocks().filter_map(|block| match block {
         Block::Text(text) => string(text),
         _ => None,
@@ -298,7 +398,7 @@ pub(super) fn content_text(raw: &[u8]) -> Cow<'_, str> {
 pub(super) fn string(raw: &[u8]) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     if memchr::memchr(b'\\', inner).is_none() {
-        return std::str::from_utf8(inner).ok().map(Cow::Borrowed);
+        return simdutf8::basic::from_utf8(inner).ok().map(Cow::Borrowed);
     }
     let decoded = serde_json::from_slice::<String>(raw);
     decoded.or_else(|_| serde_json::from_slice(&without_lone_surrogates(raw))).ok().map(Cow::Owned)

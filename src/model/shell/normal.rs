@@ -517,6 +517,7 @@ mod tests {
             ("./node_modules/.bin/eslint .", &["eslint"]),
             ("./gradlew test", &["./gradlew test"]),
             ("./script.sh a", &["./script.sh a"]),
+            (".//script.sh a", &["./script.sh a"]),
             ("A=1 env B=2 make lint", &["make lint"]),
             ("cat > f.txt <<'EOF'\nx | y\nEOF\nmake", &["cat", "make"]),
             ("python3 - <<'EOF'\nprint('a')\nEOF", &["python3"]),

@@ -9,6 +9,12 @@ const MAX_WORD: usize = 400;
 /// The program's name without what only says where it is installed.
 pub(super) fn program_name(word: &str) -> String {
     let word = word.strip_suffix(".exe").unwrap_or(word);
+    // One slash is as good as two; the second must not look like the root.
+    let single = word
+        .strip_prefix("./")
+        .filter(|rest| rest.starts_with('/'))
+        .map(|rest| format!("./{}", rest.trim_start_matches('/')));
+    let word = single.as_deref().unwrap_or(word);
     let Some((directory, name)) = word.rsplit_once('/') else { return word.to_owned() };
     if name.is_empty() {
         return word.to_owned();

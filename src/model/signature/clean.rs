@@ -8,6 +8,9 @@ const MAX_TOKEN: usize = 80;
 /// `text` without terminal control sequences and control characters, except line ends and tabs.
 /// Of a line that was overwritten by carriage returns, the pieces become lines.
 pub(crate) fn plain(text: &str) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
@@ -36,6 +39,15 @@ pub(crate) fn plain(text: &str) -> String {
         }
     }
     out
+}
+
+/// Whether `text` has nothing to take out, as far as its bytes tell. Nearly all output has not, and
+/// going through it character by character would take ten times as long.
+fn is_plain(text: &str) -> bool {
+    // U+0080 to U+009F are control characters, too; 0xC2 begins them, and some others.
+    let suspect = |b: u8| (b < 0x20 && b != b'\n' && b != b'\t') || b == 0x7f || b == 0xc2;
+    // Without stopping at the first, many bytes are looked at in one step.
+    !text.bytes().fold(false, |found, byte| found | suspect(byte))
 }
 
 /// `text` in at most `limit` bytes, the last of them `…` when something is missing.
@@ -206,6 +218,8 @@ mod tests {
         assert_eq!(plain("\u{1b}[1G\u{1b}[0K\u{1b}[31mred\u{1b}[0m\r\nb\u{7}"), "red\nb");
         assert_eq!(plain("10%\r20%\rdone"), "10%\n20%\ndone");
         assert_eq!(plain("\u{1b}]0;title\u{7}x"), "x");
+        assert_eq!(plain("a\tb\n\u{e9}\u{b7}\u{7f}\u{85}\u{0}c"), "a\tb\n\u{e9}\u{b7}c");
+        assert_eq!(plain("a\tb\n\u{4e00}"), "a\tb\n\u{4e00}");
     }
 
     #[test]

@@ -31,11 +31,15 @@ pub(super) const HOT: &[&str] = &[
     "src/hooks/session_end.rs",
     "src/hooks/wire.rs",
     "src/model/",
+    "src/storage/bm25.rs",
     "src/storage/journal.rs",
     "src/storage/log.rs",
     "src/storage/patterns.rs",
+    "src/storage/postings.rs",
     "src/storage/projects.rs",
     "src/storage/recall.rs",
+    "src/storage/snapshot/",
+    "src/storage/sql.rs",
     "src/workspace/",
 ];
 
@@ -100,6 +104,12 @@ pub(super) const WORDS: &[WordRule] = &[
         within: &[],
         except: &["src/storage/"],
         reason: "SQL lives in `storage`",
+    },
+    WordRule {
+        words: &["memmap2"],
+        within: &[],
+        except: &["src/storage/snapshot/"],
+        reason: "what is mapped must never change: only snapshots keep that promise",
     },
     WordRule {
         words: &["candle_core", "candle_nn", "candle_transformers", "tokenizers", "safetensors"],

@@ -1,0 +1,169 @@
+//! Vectors that stand for the meaning of texts. Hot.
+
+/// Numbers in a vector. With lexical search always fused in, more of them gained nothing that could
+/// be measured, and each doubles the table and the index.
+pub(crate) const DIMENSIONS: usize = 128;
+
+/// A vector of length 1.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Vector([f32; DIMENSIONS]);
+
+impl Vector {
+    /// `values` scaled to length 1; `None` when they have no direction.
+    pub(crate) fn normalised(mut values: [f32; DIMENSIONS]) -> Option<Self> {
+        let length = dot(&values, &values).sqrt();
+        if !length.is_normal() {
+            return None;
+        }
+        for value in &mut values {
+            *value /= length;
+        }
+        Some(Self(values))
+    }
+
+    /// The numbers.
+    pub(crate) fn values(&self) -> &[f32; DIMENSIONS] {
+        &self.0
+    }
+
+    /// The cosine of the angle between two vectors.
+    pub(crate) fn cosine(&self, other: &Self) -> f32 {
+        dot(&self.0, &other.0)
+    }
+
+    /// The vector in a byte a number.
+    pub(crate) fn quantised(&self) -> Quantised {
+        let (scale, integers) = quantise(&self.0);
+        Quantised { scale, integers }
+    }
+}
+
+/// A vector of length 1 in small: each number is `scale` times an integer from −127 to 127.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Quantised {
+    /// What the integers are to be multiplied with.
+    pub(crate) scale: f32,
+    /// The integers.
+    pub(crate) integers: [i8; DIMENSIONS],
+}
+
+impl Quantised {
+    /// The scalar product with the integers of another vector, as they lie in a file. Times both
+    /// scales it is the cosine.
+    #[inline]
+    pub(crate) fn dot(&self, row: &[u8; DIMENSIONS]) -> i32 {
+        // 128 products of at most 128² stay far below what an `i32` holds. The compiler makes
+        // this a few multiply-and-add instructions that every x86-64 has, so nothing is asked of
+        // the processor at run time.
+        self.integers.iter().zip(row).map(|(&a, &b)| i32::from(a) * i32::from(b as i8)).sum()
+    }
+
+    /// The cosine of the angle to a vector that has these integers and this scale.
+    #[inline]
+    pub(crate) fn cosine(&self, row: &[u8; DIMENSIONS], scale: f32) -> f32 {
+        self.dot(row) as f32 * self.scale * scale
+    }
+
+    /// The numbers that the integers stand for.
+    pub(crate) fn values(&self) -> [f32; DIMENSIONS] {
+        self.integers.map(|value| f32::from(value) * self.scale)
+    }
+
+    /// The integers as bytes, as [`Self::dot`] takes them.
+    pub(crate) fn bytes(&self) -> [u8; DIMENSIONS] {
+        self.integers.map(|value| value as u8)
+    }
+}
+
+/// Makes vectors of texts. Texts that mean the same have vectors with a large cosine.
+pub(crate) trait Encode: std::fmt::Debug {
+    /// Names the space of the vectors: those of different spaces mean nothing to each other.
+    fn space(&self) -> u64;
+
+    /// The vector of a text; `None` when nothing in it is known.
+    fn encode(&self, text: &str) -> Option<Quantised>;
+}
+
+/// Integers from −127 to 127 and the scale that makes them `values` again, to half a scale.
+pub(crate) fn quantise(values: &[f32; DIMENSIONS]) -> (f32, [i8; DIMENSIONS]) {
+    let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+    if largest == 0.0 || !largest.is_finite() {
+        return (0.0, [0; DIMENSIONS]);
+    }
+    let scale = largest / 127.0;
+    (scale, values.map(|value| (value / scale).round() as i8))
+}
+
+/// The scalar product.
+fn dot(a: &[f32; DIMENSIONS], b: &[f32; DIMENSIONS]) -> f32 {
+    // Eight sums side by side, which fit two registers: one sum alone would have to be added up in
+    // order.
+    let mut sums = [0.0f32; 8];
+    for (a, b) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum()
+}
+
+/// An encoder for tests.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::{DIMENSIONS, Encode, Quantised, Vector};
+    use crate::model::key::{Key, Space};
+    use crate::model::tokens;
+
+    /// Texts of the same words mean the same.
+    #[derive(Debug)]
+    pub(crate) struct Words;
+
+    impl Encode for Words {
+        fn space(&self) -> u64 {
+            26
+        }
+
+        fn encode(&self, text: &str) -> Option<Quantised> {
+            let mut values = [0.0; DIMENSIONS];
+            for term in tokens::terms(text) {
+                let hash = Key::new(Space::Term, &term).to_i64() as u64;
+                for n in 0..4 {
+                    let at = (hash >> (n * 8)) as usize % DIMENSIONS;
+                    values[at] += if hash >> (40 + n) & 1 == 0 { 1.0 } else { -1.0 };
+                }
+            }
+            Vector::normalised(values).map(|vector| vector.quantised())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_byte_a_number_is_near_enough(seed in prop::array::uniform32(-1.0_f32..1.0)) {
+            let values = std::array::from_fn(|n| seed[n % 32] + (n as f32 * 0.7).sin());
+            let other = std::array::from_fn(|n| seed[(n + 5) % 32] - (n as f32 * 0.3).cos());
+            let (Some(a), Some(b)) = (Vector::normalised(values), Vector::normalised(other)) else {
+                return Ok(());
+            };
+            let (small, other) = (a.quantised(), b.quantised());
+            prop_assert!((a.cosine(&a) - 1.0).abs() < 1e-5);
+            prop_assert!((small.cosine(&other.bytes(), other.scale) - a.cosine(&b)).abs() < 0.02);
+            for (value, quantised) in a.values().iter().zip(small.values()) {
+                prop_assert!((value - quantised).abs() <= small.scale * 0.51);
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_direction_is_no_vector() {
+        assert_eq!(Vector::normalised([0.0; DIMENSIONS]), None);
+        assert_eq!(Vector::normalised([f32::NAN; DIMENSIONS]), None);
+        assert_eq!(quantise(&[f32::INFINITY; DIMENSIONS]), (0.0, [0; DIMENSIONS]));
+    }
+}

@@ -1,0 +1,77 @@
+//! The catalogue: which project a folder belongs to, and which snapshots are those of the
+//! database as it is. Hot.
+
+use std::io;
+use std::path::Path;
+
+use memmap2::Mmap;
+
+use super::encode::Reading;
+use super::layout::{Damage, Hash, Section, Sections, u64_at};
+use super::map::map;
+use super::slots::Slots;
+use crate::storage::open::Rest;
+
+/// The catalogue of a home.
+#[derive(Debug)]
+pub(super) struct Catalogue {
+    map: Mmap,
+    sections: Sections,
+}
+
+impl Catalogue {
+    /// Maps the catalogue at `path`.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let map = map(path)?;
+        match Sections::read(&map) {
+            Ok(sections) => Ok(Self { map, sections }),
+            Err(Damage) => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    /// Whether the snapshots that it lists are those of a database in this state.
+    pub(super) fn is_of(&self, database: &Rest) -> bool {
+        self.section(Section::Facts) == database.to_bytes()
+    }
+
+    fn section(&self, section: Section) -> &[u8] {
+        self.map.get(self.sections.range(section)).unwrap_or_default()
+    }
+
+    /// The project of the folder `folder`, and that project's folder.
+    pub(super) fn root(&self, folder: &str) -> Result<Option<(i64, String)>, Damage> {
+        Ok(self.named(Section::Roots, folder)?.map(|(project, base)| (project, base.to_owned())))
+    }
+
+    /// The row of the project with this key.
+    pub(super) fn project(&self, key: &str) -> Result<Option<i64>, Damage> {
+        Ok(self.named(Section::Projects, key)?.map(|(project, _)| project))
+    }
+
+    /// What the heap has under a name: a project's row and a text.
+    fn named(&self, section: Section, name: &str) -> Result<Option<(i64, &str)>, Damage> {
+        for at in Slots::<8>::new(self.section(section)).of(Hash::of(name)) {
+            let mut heap = Reading::at(self.section(Section::Heap), u64::from_le_bytes(*at?))?;
+            if heap.text()? == name {
+                let project = i64::try_from(heap.number()?).map_err(|_| Damage)?;
+                return Ok(Some((project, heap.text()?)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The generations of all snapshots, by the rows of their projects.
+    pub(super) fn generations(&self) -> impl Iterator<Item = (i64, u64)> {
+        self.section(Section::Generations)
+            .as_chunks::<16>()
+            .0
+            .iter()
+            .filter_map(|record| Some((u64_at(record, 0).ok()? as i64, u64_at(record, 8).ok()?)))
+    }
+
+    /// The generation of a project's snapshot.
+    pub(super) fn generation(&self, project: i64) -> Option<u64> {
+        let mut all = self.generations();
+        all.find_map(|(row, generation)| (row == project).then_some(generation))
+    }
+}

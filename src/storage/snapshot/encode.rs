@@ -1,0 +1,224 @@
+//! The bytes of a pattern and of texts in a snapshot's heap. Hot.
+//!
+//! Numbers are LEB128, texts stand behind their length.
+
+use super::layout::Damage;
+use crate::model::ids::PatternId;
+use crate::model::pattern::{Kind, Pattern, Payload, State, Tally};
+
+/// Adds a number.
+pub(super) fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+/// Adds a text.
+pub(super) fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    put_number(bytes, text.len() as u64);
+    bytes.extend(text.as_bytes());
+}
+
+fn put_texts(bytes: &mut Vec<u8>, texts: &[String]) {
+    put_number(bytes, texts.len() as u64);
+    for text in texts {
+        put_text(bytes, text);
+    }
+}
+
+/// Adds an active pattern. Its project is told as "global or not".
+pub(super) fn put_pattern(bytes: &mut Vec<u8>, pattern: &Pattern) {
+    // Taken apart, so that a new field does not compile until it is here.
+    let Pattern { row, id, kind, project, tool, category, trigger, text, payload, state, tally } =
+        pattern;
+    debug_assert_eq!(*state, State::Active);
+    let Payload { files, commands, remedy, routine, next_only, standing, subject } = payload;
+    let Tally { successes, failures, sessions, first, last } = tally;
+    put_number(bytes, *row as u64);
+    bytes.extend(id.as_bytes());
+    bytes.push(*kind as u8);
+    let flags = [project.is_none(), *routine, *next_only, *standing];
+    bytes.push(flags.iter().rev().fold(0, |byte, flag| byte << 1 | u8::from(*flag)));
+    for number in [*successes, *failures, *sessions] {
+        put_number(bytes, number.into());
+    }
+    for time in [*first, *last] {
+        bytes.extend(time.to_le_bytes());
+    }
+    for text in [tool, category, trigger, text] {
+        put_text(bytes, text);
+    }
+    for texts in [files, commands, remedy, subject] {
+        put_texts(bytes, texts);
+    }
+}
+
+/// Reads what was put, from the first to the last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading<'a>(&'a [u8]);
+
+impl<'a> Reading<'a> {
+    /// Begins at offset `at` of `bytes`.
+    pub(super) fn at(bytes: &'a [u8], at: u64) -> Result<Self, Damage> {
+        let at = usize::try_from(at).map_err(|_| Damage)?;
+        bytes.get(at..).map(Self).ok_or(Damage)
+    }
+
+    /// Whether nothing is left.
+    pub(super) fn is_done(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    #[inline]
+    fn array<const SIZE: usize>(&mut self) -> Result<&'a [u8; SIZE], Damage> {
+        let (array, rest) = self.0.split_first_chunk().ok_or(Damage)?;
+        self.0 = rest;
+        Ok(array)
+    }
+
+    #[inline]
+    pub(super) fn number(&mut self) -> Result<u64, Damage> {
+        let (mut number, mut shift) = (0_u64, 0);
+        loop {
+            let [byte] = *self.array()?;
+            number |= u64::from(byte & 0x7f).checked_shl(shift).ok_or(Damage)?;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                return Ok(number);
+            }
+        }
+    }
+
+    /// As many bytes as the number in front of them says.
+    pub(super) fn bytes(&mut self) -> Result<&'a [u8], Damage> {
+        let length = usize::try_from(self.number()?).map_err(|_| Damage)?;
+        let (bytes, rest) = self.0.split_at_checked(length).ok_or(Damage)?;
+        self.0 = rest;
+        Ok(bytes)
+    }
+
+    pub(super) fn text(&mut self) -> Result<&'a str, Damage> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| Damage)
+    }
+
+    fn texts(&mut self) -> Result<Vec<String>, Damage> {
+        let count = self.number()?;
+        // The number may be anything, and a text takes a byte at least.
+        let count = usize::try_from(count).ok().filter(|n| *n <= self.0.len()).ok_or(Damage)?;
+        let mut texts = Vec::with_capacity(count.min(64));
+        for _ in 0..count {
+            texts.push(self.text()?.to_owned());
+        }
+        Ok(texts)
+    }
+
+    fn small(&mut self) -> Result<u32, Damage> {
+        u32::try_from(self.number()?).map_err(|_| Damage)
+    }
+
+    /// The pattern, of the project in this row unless it is global.
+    pub(super) fn pattern(&mut self, project: i64) -> Result<Pattern, Damage> {
+        let row = i64::try_from(self.number()?).map_err(|_| Damage)?;
+        let id = PatternId::from_bytes(*self.array()?);
+        let [kind, flags] = *self.array()?;
+        let kind = Kind::from_number(kind.into()).ok_or(Damage)?;
+        let flag = |n: u8| flags >> n & 1 == 1;
+        let (successes, failures, sessions) = (self.small()?, self.small()?, self.small()?);
+        let (first, last) =
+            (i64::from_le_bytes(*self.array()?), i64::from_le_bytes(*self.array()?));
+        Ok(Pattern {
+            row,
+            id,
+            kind,
+            project: (!flag(0)).then_some(project),
+            tool: self.text()?.to_owned(),
+            category: self.text()?.to_owned(),
+            trigger: self.text()?.to_owned(),
+            text: self.text()?.to_owned(),
+            payload: Payload {
+                files: self.texts()?,
+                commands: self.texts()?,
+                remedy: self.texts()?,
+                routine: flag(1),
+                next_only: flag(2),
+                standing: flag(3),
+                subject: self.texts()?,
+            },
+            state: State::Active,
+            tally: Tally { successes, failures, sessions, first, last },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pattern() -> Pattern {
+        Pattern {
+            row: 300,
+            id: PatternId::from_bytes([7; 16]),
+            kind: Kind::Decision,
+            project: Some(9),
+            tool: "Bash".into(),
+            category: String::new(),
+            trigger: "größe".into(),
+            text: "t".repeat(300),
+            payload: Payload {
+                files: vec!["a".into(), "b".into()],
+                commands: vec!["c".into()],
+                remedy: vec!["d".into()],
+                routine: true,
+                next_only: false,
+                standing: true,
+                subject: vec![String::new()],
+            },
+            state: State::Active,
+            tally: Tally {
+                successes: 200,
+                failures: 1,
+                sessions: 70_000,
+                first: -1,
+                last: i64::MAX,
+            },
+        }
+    }
+
+    #[test]
+    fn what_was_put_is_read_back() {
+        let global = Pattern { project: None, ..pattern() };
+        let mut bytes = vec![0; 3];
+        put_pattern(&mut bytes, &pattern());
+        put_pattern(&mut bytes, &global);
+        let mut reading = Reading::at(&bytes, 3).unwrap();
+        assert_eq!(reading.pattern(9).unwrap(), pattern());
+        assert_eq!(reading.pattern(9).unwrap(), global);
+        assert_eq!(reading.pattern(9), Err(Damage));
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_and_texts_come_back(number in any::<u64>(), text in ".{0,300}") {
+            let mut bytes = Vec::new();
+            put_number(&mut bytes, number);
+            put_text(&mut bytes, &text);
+            let mut reading = Reading::at(&bytes, 0).unwrap();
+            prop_assert_eq!(reading.number(), Ok(number));
+            prop_assert_eq!(reading.text(), Ok(text.as_str()));
+        }
+
+        #[test]
+        fn damaged_bytes_are_read_without_harm(at in 0_usize..500, byte in any::<u8>()) {
+            let mut bytes = Vec::new();
+            put_pattern(&mut bytes, &pattern());
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            let _read = Reading(&bytes).pattern(9);
+            let _cut = Reading(&bytes[..at]).pattern(9);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! A file mapped into memory. Hot.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use memmap2::Mmap;
+
+/// Opening a pipe must not wait for who writes into it.
+const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+
+/// The bytes of the regular file at `path`.
+#[expect(unsafe_code, reason = "no safe way to map a file exists")]
+pub(super) fn map(path: &Path) -> io::Result<Mmap> {
+    let file = OpenOptions::new().read(true).custom_flags(NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: the bytes must not change while they are mapped. A snapshot is never written to
+    // once it has its name, it is only replaced by another file, and the folder is the user's
+    // alone (0700). Whoever breaks into that could change the program as well; what is read is
+    // checked anyway, and no Rust value is laid over the bytes but bytes.
+    unsafe { Mmap::map(&file) }
+}

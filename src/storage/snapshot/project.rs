@@ -1,0 +1,262 @@
+//! What a project's snapshot holds, read from the mapped file. Hot.
+
+use std::io;
+use std::path::Path;
+
+use memmap2::Mmap;
+
+use super::encode::Reading;
+use super::layout::{Damage, Hash, Section, Sections, place_of, records, u32_at, u64_at};
+use super::map::map;
+use super::slots::Slots;
+use crate::model::ids::PatternId;
+use crate::model::key::Key;
+use crate::model::pattern::{Kind, Pattern};
+use crate::storage::dense::Dense;
+use crate::storage::postings::{Corpus, Directory};
+use crate::storage::recall::{Companion, KnownFile, TermCounts};
+
+/// Bytes of the single values: a flag and the time of the last activity, then for each corpus the
+/// number of its documents and of the project's patterns.
+pub(super) const FACTS: usize = 9 + Corpus::ALL.len() * 8;
+
+/// Bytes of a record of `Patterns`.
+pub(super) const PATTERN: usize = 12;
+
+/// Bytes of a record of `Files`: row, edits, reads (4 bytes each), last (8), identity (16), path in
+/// the heap (8).
+pub(super) const FILE: usize = 44;
+
+/// The kinds of `Active`, in the order of its lists.
+pub(super) const ACTIVE_KINDS: [Kind; 4] = [Kind::Recipe, Kind::Fix, Kind::Pitfall, Kind::Decision];
+
+/// The sections of a corpus: its documents, its terms.
+pub(super) fn sections_of(corpus: Corpus) -> (Section, Section) {
+    match corpus {
+        Corpus::Failures => (Section::FailureDocuments, Section::FailureTerms),
+        Corpus::Decisions => (Section::DecisionDocuments, Section::DecisionTerms),
+        Corpus::Files => (Section::FileDocuments, Section::FileTerms),
+        Corpus::Episodes => (Section::EpisodeDocuments, Section::EpisodeTerms),
+    }
+}
+
+/// The section of the vectors of a corpus.
+pub(super) fn vectors_of(corpus: Corpus) -> Option<Section> {
+    match corpus {
+        Corpus::Decisions => Some(Section::DecisionVectors),
+        Corpus::Episodes => Some(Section::EpisodeVectors),
+        Corpus::Failures | Corpus::Files => None,
+    }
+}
+
+/// The snapshot of one project.
+#[derive(Debug)]
+pub(super) struct ProjectSnapshot {
+    map: Mmap,
+    sections: Sections,
+    /// Row of the project.
+    project: i64,
+}
+
+impl ProjectSnapshot {
+    /// Maps the snapshot at `path`, which is the one with this generation.
+    pub(super) fn open(path: &Path, project: i64, generation: u64) -> io::Result<Self> {
+        let map = map(path)?;
+        match Sections::read(&map) {
+            Ok(sections) if sections.generation == generation => {
+                Ok(Self { map, sections, project })
+            }
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    fn section(&self, section: Section) -> &[u8] {
+        self.map.get(self.sections.range(section)).unwrap_or_default()
+    }
+
+    fn slots<const VALUE: usize>(&self, section: Section) -> Slots<'_, VALUE> {
+        Slots::new(self.section(section))
+    }
+
+    fn heap(&self, at: u64) -> Result<Reading<'_>, Damage> {
+        Reading::at(self.section(Section::Heap), at)
+    }
+
+    pub(super) fn last_activity(&self) -> Result<Option<i64>, Damage> {
+        let facts = self.section(Section::Facts);
+        let known = facts.first() == Some(&1);
+        Ok(known.then_some(u64_at(facts, 1)? as i64))
+    }
+
+    pub(super) fn by_key(&self, key: Key) -> Result<Vec<Pattern>, Damage> {
+        let Some(range) = self.slots::<8>(Section::Keys).first(key.to_i64() as u64)? else {
+            return Ok(Vec::new());
+        };
+        let rows = range_of(self.section(Section::KeyPatterns), *range)?;
+        self.patterns(rows.iter().map(|row| u32::from_le_bytes(*row)))
+    }
+
+    pub(super) fn active(&self, kind: Kind) -> Result<Vec<Pattern>, Damage> {
+        let place = ACTIVE_KINDS.iter().position(|known| *known == kind).ok_or(Damage)?;
+        let (lengths, lists) =
+            self.section(Section::Active).split_first_chunk::<16>().ok_or(Damage)?;
+        let mut start = 0_usize;
+        for before in 0..place {
+            start = start.saturating_add(u32_at(lengths, before * 4)? as usize);
+        }
+        let list = lists.get(start..).ok_or(Damage)?;
+        let mut reading =
+            Reading::at(list.get(..u32_at(lengths, place * 4)? as usize).ok_or(Damage)?, 0)?;
+        let mut patterns = Vec::new();
+        while !reading.is_done() {
+            patterns.push(reading.pattern(self.project)?);
+        }
+        Ok(patterns)
+    }
+
+    fn patterns(&self, rows: impl Iterator<Item = u32>) -> Result<Vec<Pattern>, Damage> {
+        rows.map(|row| self.pattern(row)?.ok_or(Damage)).collect()
+    }
+
+    pub(super) fn pattern(&self, row: u32) -> Result<Option<Pattern>, Damage> {
+        let patterns = records::<PATTERN>(self.section(Section::Patterns));
+        let Some(place) = place_of(patterns, row) else { return Ok(None) };
+        self.heap(u64_at(&patterns[place], 4)?)?.pattern(self.project).map(Some)
+    }
+
+    pub(super) fn decision_terms(&self, row: u32) -> Result<Vec<(Key, u32)>, Damage> {
+        let decisions = records::<12>(self.section(Section::DecisionRanges));
+        let place = place_of(decisions, row).ok_or(Damage)?;
+        let (start, count) = (u32_at(&decisions[place], 4)?, u32_at(&decisions[place], 8)?);
+        let end = start.checked_add(count).ok_or(Damage)? as usize;
+        let terms = records::<12>(self.section(Section::DecisionTermCounts));
+        let terms = terms.get(start as usize..end).ok_or(Damage)?;
+        terms.iter().map(|term| Ok((Key::from_bits(u64_at(term, 0)?), u32_at(term, 8)?))).collect()
+    }
+
+    pub(super) fn command_rate(&self, key: Key) -> Result<(u32, u32), Damage> {
+        match self.slots::<8>(Section::Rates).first(key.to_i64() as u64)? {
+            Some(rate) => Ok((u32_at(rate, 0)?, u32_at(rate, 4)?)),
+            None => Ok((0, 0)),
+        }
+    }
+
+    fn files(&self) -> &[[u8; FILE]] {
+        records(self.section(Section::Files))
+    }
+
+    pub(super) fn file(&self, row: u32) -> Result<Option<KnownFile>, Damage> {
+        let files = self.files();
+        place_of(files, row).map(|place| self.file_of(&files[place])).transpose()
+    }
+
+    fn file_of(&self, record: &[u8; FILE]) -> Result<KnownFile, Damage> {
+        let uid = record[20..].first_chunk().ok_or(Damage)?;
+        Ok(KnownFile {
+            uid: PatternId::from_bytes(*uid),
+            path: self.heap(u64_at(record, 36)?)?.text()?.to_owned(),
+            edits: u32_at(record, 4)?,
+            reads: u32_at(record, 8)?,
+            last: u64_at(record, 12)? as i64,
+        })
+    }
+
+    pub(super) fn files_named(&self, name: Key) -> Result<Vec<KnownFile>, Damage> {
+        let Some(range) = self.slots::<8>(Section::Names).first(name.to_i64() as u64)? else {
+            return Ok(Vec::new());
+        };
+        let rows = range_of(self.section(Section::NameFiles), *range)?;
+        rows.iter().map(|row| self.file(u32::from_le_bytes(*row))?.ok_or(Damage)).collect()
+    }
+
+    /// Place of the file at `path`.
+    fn place_at(&self, path: &str) -> Result<Option<usize>, Damage> {
+        let files = self.files();
+        for row in self.slots::<4>(Section::Paths).of(Hash::of(path)) {
+            let place = place_of(files, u32::from_le_bytes(*row?)).ok_or(Damage)?;
+            if self.heap(u64_at(&files[place], 36)?)?.text()? == path {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn file_at(&self, path: &str) -> Result<Option<KnownFile>, Damage> {
+        self.place_at(path)?.map(|place| self.file_of(&self.files()[place])).transpose()
+    }
+
+    pub(super) fn changed_with(
+        &self,
+        path: &str,
+        limit: usize,
+    ) -> Result<(u32, Vec<Companion>), Damage> {
+        let files = self.files();
+        let Some(own) = self.place_at(path)? else { return Ok((0, Vec::new())) };
+        let edits = u32_at(&files[own], 4)?;
+        if edits == 0 {
+            return Ok((0, Vec::new()));
+        }
+        let mut places: Vec<u32> = Vec::new();
+        let ranges = records::<8>(self.section(Section::FileRanges));
+        let episode_ranges = records::<8>(self.section(Section::EpisodeRanges));
+        let episodes = self.section(Section::FileEpisodes);
+        for episode in range_of(episodes, *ranges.get(own).ok_or(Damage)?)? {
+            let range = episode_ranges.get(u32::from_le_bytes(*episode) as usize).ok_or(Damage)?;
+            let changed = range_of(self.section(Section::EpisodeFiles), *range)?;
+            places.extend(changed.iter().map(|place| u32::from_le_bytes(*place)));
+        }
+        places.sort_unstable();
+        let mut together: Vec<(u32, i64, u32)> = Vec::new();
+        for same in places.chunk_by(|a, b| a == b) {
+            if same[0] as usize != own {
+                let record = files.get(same[0] as usize).ok_or(Damage)?;
+                together.push((same.len() as u32, u64_at(record, 12)? as i64, same[0]));
+            }
+        }
+        // Places are in the order of the rows.
+        together.sort_unstable_by_key(|(count, last, place)| {
+            (std::cmp::Reverse((*count, *last)), *place)
+        });
+        let companions = together.iter().take(limit).map(|(count, _, place)| {
+            Ok(Companion { file: self.file_of(&files[*place as usize])?, together: *count })
+        });
+        Ok((edits, companions.collect::<Result<_, Damage>>()?))
+    }
+
+    pub(super) fn directory(&self, corpus: Corpus) -> Directory<'_> {
+        Directory::new(self.section(sections_of(corpus).0).into())
+    }
+
+    pub(super) fn dense(&self, corpus: Corpus) -> Option<Dense<'_>> {
+        Dense::new(self.section(vectors_of(corpus)?).into())
+    }
+
+    pub(super) fn term_counts(&self, corpus: Corpus, term: &str) -> Result<TermCounts, Damage> {
+        let (bytes, at) = if term.is_empty() {
+            (self.section(Section::Facts), 9 + (corpus as usize - 1) * 8)
+        } else {
+            match self.term(corpus, term)? {
+                Some(term) => (term.as_slice(), 0),
+                None => return Ok(TermCounts::default()),
+            }
+        };
+        Ok(TermCounts { entries: u32_at(bytes, at)?, patterns: u32_at(bytes, at + 4)? })
+    }
+
+    pub(super) fn term_list(&self, corpus: Corpus, term: &str) -> Result<Option<&[u8]>, Damage> {
+        let Some(found) = self.term(corpus, term)? else { return Ok(None) };
+        Reading::at(self.section(Section::Lists), u64_at(found, 8)?)?.bytes().map(Some)
+    }
+
+    /// Two terms with the same hash would share a list: one pair in 2⁶⁴.
+    fn term(&self, corpus: Corpus, term: &str) -> Result<Option<&[u8; 16]>, Damage> {
+        self.slots::<16>(sections_of(corpus).1).first(Hash::of(term))
+    }
+}
+
+/// The records of `bytes` that `range` names: where they begin and how many they are.
+fn range_of(bytes: &[u8], range: [u8; 8]) -> Result<&[[u8; 4]], Damage> {
+    let (start, count) = (u32_at(&range, 0)? as usize, u32_at(&range, 4)? as usize);
+    let end = start.checked_add(count).ok_or(Damage)?;
+    records::<4>(bytes).get(start..end).ok_or(Damage)
+}

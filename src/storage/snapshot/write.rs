@@ -1,0 +1,501 @@
+//! Writes one snapshot file: from rows to sections, in one pass over each table.
+//!
+//! Texts and lists go straight into the file; what is kept in memory is a few bytes for each
+//! pattern, key, file and term.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use rusqlite::{Row, params};
+
+use super::encode::{put_number, put_pattern, put_text};
+use super::layout::{HEADER, Hash, SECTIONS, Section, header};
+use super::project::{ACTIVE_KINDS, FACTS, FILE, PATTERN, sections_of, vectors_of};
+use super::slots::table;
+use crate::model::key::Key;
+use crate::model::pattern::Kind;
+use crate::storage::error::{Attempt, StorageError};
+use crate::storage::file;
+use crate::storage::open::{Reader, Rest};
+use crate::storage::patterns::{COLUMNS, pattern_from};
+use crate::storage::postings::Corpus;
+use crate::storage::recall::{KEYED_MOST, NAMED_MOST, Recall};
+
+const ATTEMPT: &str = "read what a snapshot holds";
+
+/// A snapshot file that is being written.
+struct Sheet<'a> {
+    path: &'a Path,
+    out: BufWriter<&'a mut File>,
+    places: [(u64, u64); SECTIONS],
+    hash: Hash,
+    /// Bytes written so far.
+    length: u64,
+}
+
+impl<'a> Sheet<'a> {
+    fn begin(path: &'a Path, file: &'a mut File) -> Result<Self, StorageError> {
+        let mut out = BufWriter::with_capacity(64 << 10, file);
+        out.write_all(&[0; HEADER]).map_err(|source| unwritten(path, source))?;
+        let places = [(HEADER as u64, 0); SECTIONS];
+        Ok(Self { path, out, places, hash: Hash::new(), length: HEADER as u64 })
+    }
+
+    /// Adds `bytes` to `section`, which is the last one or a new one; returns their offset in it.
+    fn put(&mut self, section: Section, bytes: &[u8]) -> Result<u64, StorageError> {
+        let (start, length) = &mut self.places[section as usize];
+        if *length == 0 {
+            *start = self.length;
+        }
+        debug_assert_eq!(*start + *length, self.length, "a section is one piece");
+        let offset = *length;
+        *length += bytes.len() as u64;
+        self.length += bytes.len() as u64;
+        self.hash.update(bytes);
+        self.out.write_all(bytes).map_err(|source| unwritten(self.path, source))?;
+        Ok(offset)
+    }
+
+    /// Writes the header; returns the file's generation.
+    fn end(mut self) -> Result<u64, StorageError> {
+        let generation = self.hash.finish();
+        let header = header(&self.places, generation, self.length);
+        let written = self
+            .out
+            .seek(SeekFrom::Start(0))
+            .and_then(|_| self.out.write_all(&header))
+            .and_then(|()| self.out.flush());
+        written.map(|()| generation).map_err(|source| unwritten(self.path, source))
+    }
+}
+
+fn unwritten(path: &Path, source: io::Error) -> StorageError {
+    StorageError::File { attempt: "write", path: path.into(), source }
+}
+
+/// Writes the snapshot of a project to `path`; returns its generation.
+pub(super) fn write_project(
+    reader: &Reader,
+    project: i64,
+    path: &Path,
+) -> Result<u64, StorageError> {
+    let mut generation = 0;
+    file::replace_with(path, |file| {
+        let mut sheet = Sheet::begin(path, file)?;
+        // A place in the heap is never 0.
+        sheet.put(Section::Heap, &[0])?;
+        let patterns = put_patterns(reader, project, &mut sheet)?;
+        let files = put_files(reader, project, &mut sheet)?;
+        patterns.put(&mut sheet)?;
+        put_active(reader, project, &mut sheet)?;
+        put_keys(reader, project, &patterns, &mut sheet)?;
+        put_rates(reader, project, &mut sheet)?;
+        files.put(&mut sheet)?;
+        put_episodes(reader, project, &files, &mut sheet)?;
+        put_terms(reader, project, &mut sheet)?;
+        generation = sheet.end()?;
+        Ok::<_, StorageError>(())
+    })?;
+    Ok(generation)
+}
+
+/// What ordering needs to know of a pattern.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    row: u32,
+    at: u64,
+    sessions: u32,
+    last: i64,
+}
+
+/// The patterns of a snapshot, by row.
+struct Patterns {
+    known: Vec<Known>,
+    /// Decisions with their terms, and how many patterns hold each.
+    decisions: Vec<(u32, Vec<(Key, u32)>)>,
+}
+
+/// The active patterns of the project into the heap.
+fn put_patterns(
+    reader: &Reader,
+    project: i64,
+    sheet: &mut Sheet<'_>,
+) -> Result<Patterns, StorageError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM patterns p
+         WHERE (p.project = ?1 OR p.project IS NULL) AND p.state = 1 AND p.kind < 7 ORDER BY p.row"
+    );
+    let mut query = reader.conn.prepare_cached(&sql).attempt(ATTEMPT)?;
+    let mut rows = query.query([project]).attempt(ATTEMPT)?;
+    let (mut known, mut bytes) = (Vec::new(), Vec::new());
+    let mut decisions = Vec::new();
+    while let Some(row) = rows.next().attempt(ATTEMPT)? {
+        let pattern = pattern_from(row).attempt(ATTEMPT)?;
+        let Ok(row) = u32::try_from(pattern.row) else { continue };
+        if pattern.kind == Kind::Decision {
+            decisions.push((row, reader.decision_terms(project, &pattern)?));
+        }
+        bytes.clear();
+        put_pattern(&mut bytes, &pattern);
+        known.push(Known {
+            row,
+            at: sheet.put(Section::Heap, &bytes)?,
+            sessions: pattern.tally.sessions,
+            last: pattern.tally.last,
+        });
+    }
+    Ok(Patterns { known, decisions })
+}
+
+impl Patterns {
+    fn put(&self, sheet: &mut Sheet<'_>) -> Result<(), StorageError> {
+        for known in &self.known {
+            let mut record = [0; PATTERN];
+            record[..4].copy_from_slice(&known.row.to_le_bytes());
+            record[4..].copy_from_slice(&known.at.to_le_bytes());
+            sheet.put(Section::Patterns, &record)?;
+        }
+        let mut written = 0_u32;
+        for (row, terms) in &self.decisions {
+            let count = terms.len() as u32;
+            let range = [*row, written, count].map(u32::to_le_bytes);
+            sheet.put(Section::DecisionRanges, range.as_flattened())?;
+            written += count;
+        }
+        for (term, patterns) in self.decisions.iter().flat_map(|(_, terms)| terms) {
+            sheet.put(Section::DecisionTermCounts, &term.to_i64().to_le_bytes())?;
+            sheet.put(Section::DecisionTermCounts, &patterns.to_le_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn of(&self, row: u32) -> Option<&Known> {
+        let place = self.known.binary_search_by_key(&row, |known| known.row).ok()?;
+        self.known.get(place)
+    }
+}
+
+/// What a brief chooses from.
+fn put_active(reader: &Reader, project: i64, sheet: &mut Sheet<'_>) -> Result<(), StorageError> {
+    let (mut lengths, mut lists) = (Vec::new(), Vec::new());
+    for kind in ACTIVE_KINDS {
+        let start = lists.len();
+        for pattern in reader.active(project, kind)? {
+            put_pattern(&mut lists, &pattern);
+        }
+        lengths.extend(((lists.len() - start) as u32).to_le_bytes());
+    }
+    sheet.put(Section::Active, &lengths)?;
+    sheet.put(Section::Active, &lists).map(drop)
+}
+
+/// The keys of the patterns, each with its patterns in the order in which they are handed out.
+fn put_keys(
+    reader: &Reader,
+    project: i64,
+    patterns: &Patterns,
+    sheet: &mut Sheet<'_>,
+) -> Result<(), StorageError> {
+    let mut keys: Vec<(i64, u32)> = list(
+        reader,
+        "SELECT k.key, k.pattern FROM patterns p JOIN pattern_keys k ON k.pattern = p.row
+         WHERE (p.project = ?1 OR p.project IS NULL) AND p.state = 1 AND p.kind < 7",
+        project,
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    keys.sort_unstable_by_key(|(key, row)| (*key, std::cmp::Reverse(*row)));
+    let [newest, most] = KEYED_MOST;
+    let (mut slots, mut written) = (Vec::new(), 0_u32);
+    for same in keys.chunk_by(|a, b| a.0 == b.0) {
+        let mut found: Vec<&Known> =
+            same.iter().take(newest).filter_map(|(_, row)| patterns.of(*row)).collect();
+        found.sort_by_key(|known| std::cmp::Reverse((known.sessions, known.last, known.row)));
+        found.truncate(most);
+        for known in &found {
+            sheet.put(Section::KeyPatterns, &known.row.to_le_bytes())?;
+        }
+        slots.push((same[0].0 as u64, pair(written, found.len() as u32)));
+        written += found.len() as u32;
+    }
+    sheet.put(Section::Keys, &table(&slots)).map(drop)
+}
+
+/// How often each command ran and failed.
+fn put_rates(reader: &Reader, project: i64, sheet: &mut Sheet<'_>) -> Result<(), StorageError> {
+    let rates: Vec<(i64, u32, u32)> = list(
+        reader,
+        "SELECT key, sum(runs), sum(failures) FROM command_runs WHERE project = ?1 GROUP BY key",
+        project,
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )?;
+    let ran = rates.into_iter().filter(|(_, runs, failures)| (*runs, *failures) != (0, 0));
+    let slots: Vec<(u64, [u8; 8])> =
+        ran.map(|(key, runs, failures)| (key as u64, pair(runs, failures))).collect();
+    sheet.put(Section::Rates, &table(&slots)).map(drop)
+}
+
+/// The files of a snapshot.
+#[derive(Default)]
+struct Files {
+    /// By row.
+    records: Vec<[u8; FILE]>,
+    /// Name's key, how often used, last, row.
+    names: Vec<(i64, u32, i64, u32)>,
+    /// Path's hash, row.
+    paths: Vec<(u64, [u8; 4])>,
+}
+
+/// The files of the project; their paths into the heap.
+fn put_files(reader: &Reader, project: i64, sheet: &mut Sheet<'_>) -> Result<Files, StorageError> {
+    let mut query = reader
+        .conn
+        .prepare_cached(
+            "SELECT id, edits, reads, last, uid, path, name FROM files
+             WHERE project = ?1 ORDER BY id",
+        )
+        .attempt(ATTEMPT)?;
+    let mut rows = query.query([project]).attempt(ATTEMPT)?;
+    let (mut files, mut bytes) = (Files::default(), Vec::new());
+    while let Some(row) = rows.next().attempt(ATTEMPT)? {
+        let (id, path, record) = file_of(row).attempt(ATTEMPT)?;
+        let Ok(id) = u32::try_from(id) else { continue };
+        let (edits, reads, last, uid, name) = record;
+        bytes.clear();
+        put_text(&mut bytes, &path);
+        let at = sheet.put(Section::Heap, &bytes)?;
+        let mut record = [0; FILE];
+        let numbers = [id, edits, reads].map(u32::to_le_bytes);
+        record[..12].copy_from_slice(numbers.as_flattened());
+        record[12..20].copy_from_slice(&last.to_le_bytes());
+        record[20..36].copy_from_slice(&uid);
+        record[36..].copy_from_slice(&at.to_le_bytes());
+        files.records.push(record);
+        files.names.push((name, edits + reads, last, id));
+        files.paths.push((Hash::of(&path), id.to_le_bytes()));
+    }
+    Ok(files)
+}
+
+/// Row and path of a file, and its edits, reads, last time, identity and name's key.
+#[expect(clippy::type_complexity, reason = "one row, taken apart right away")]
+fn file_of(
+    row: &Row<'_>,
+) -> Result<(i64, String, (u32, u32, i64, [u8; 16], i64)), rusqlite::Error> {
+    let last = row.get::<_, Option<i64>>(3)?.unwrap_or(0);
+    Ok((row.get(0)?, row.get(5)?, (row.get(1)?, row.get(2)?, last, row.get(4)?, row.get(6)?)))
+}
+
+impl Files {
+    fn put(&self, sheet: &mut Sheet<'_>) -> Result<(), StorageError> {
+        for record in &self.records {
+            sheet.put(Section::Files, record)?;
+        }
+        let mut names = self.names.clone();
+        names.sort_unstable_by_key(|(name, used, last, row)| {
+            (*name, std::cmp::Reverse((*used, *last)), *row)
+        });
+        let (mut slots, mut written) = (Vec::new(), 0_u32);
+        for same in names.chunk_by(|a, b| a.0 == b.0) {
+            let kept = same.len().min(NAMED_MOST);
+            for (_, _, _, row) in &same[..kept] {
+                sheet.put(Section::NameFiles, &row.to_le_bytes())?;
+            }
+            slots.push((same[0].0 as u64, pair(written, kept as u32)));
+            written += kept as u32;
+        }
+        sheet.put(Section::Names, &table(&slots))?;
+        sheet.put(Section::Paths, &table(&self.paths)).map(drop)
+    }
+
+    /// Place of the file in this row.
+    fn place(&self, row: u32) -> Option<u32> {
+        let place = super::layout::place_of(&self.records, row)?;
+        Some(place as u32)
+    }
+}
+
+/// Which episodes changed which files, from both ends.
+fn put_episodes(
+    reader: &Reader,
+    project: i64,
+    files: &Files,
+    sheet: &mut Sheet<'_>,
+) -> Result<(), StorageError> {
+    let touches: Vec<(u32, [u8; 16])> = list(
+        reader,
+        "SELECT t.file, t.episode FROM files f JOIN touches t ON t.file = f.id
+         WHERE f.project = ?1 AND t.edited = 1 ORDER BY f.id, t.episode",
+        project,
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let mut numbers: HashMap<[u8; 16], u32> = HashMap::new();
+    let mut pairs: Vec<(u32, u32)> = Vec::with_capacity(touches.len());
+    for (file, episode) in touches {
+        let next = numbers.len() as u32;
+        let number = *numbers.entry(episode).or_insert(next);
+        pairs.extend(files.place(file).map(|place| (place, number)));
+    }
+    let (places, episodes) = (files.records.len(), numbers.len());
+    put_ranges(&pairs, places, Section::FileRanges, Section::FileEpisodes, sheet)?;
+    let mut pairs: Vec<(u32, u32)> = pairs.into_iter().map(|(a, b)| (b, a)).collect();
+    pairs.sort_unstable();
+    put_ranges(&pairs, episodes, Section::EpisodeRanges, Section::EpisodeFiles, sheet)
+}
+
+/// `pairs`, ordered by their first halves, as a range of second halves for each number below
+/// `count`.
+fn put_ranges(
+    pairs: &[(u32, u32)],
+    count: usize,
+    ranges: Section,
+    values: Section,
+    sheet: &mut Sheet<'_>,
+) -> Result<(), StorageError> {
+    for (_, value) in pairs {
+        sheet.put(values, &value.to_le_bytes())?;
+    }
+    let mut rest = pairs;
+    for number in 0..count as u32 {
+        let length = rest.iter().take_while(|(first, _)| *first == number).count();
+        let start = pairs.len() - rest.len();
+        sheet.put(ranges, &pair(start as u32, length as u32))?;
+        rest = &rest[length..];
+    }
+    Ok(())
+}
+
+/// A term's hash with the counts and the place of its list.
+type TermSlot = (u64, [u8; 16]);
+
+/// The term lists, the directories of documents, and the single values.
+fn put_terms(reader: &Reader, project: i64, sheet: &mut Sheet<'_>) -> Result<(), StorageError> {
+    let mut facts = [0; FACTS];
+    if let Some(last) = reader.last_activity(project)? {
+        facts[0] = 1;
+        facts[1..9].copy_from_slice(&last.to_le_bytes());
+    }
+    let mut corpora = Vec::new();
+    for (n, corpus) in Corpus::ALL.into_iter().enumerate() {
+        let listed = put_lists(reader, project, corpus, sheet)?;
+        facts[9 + n * 8..][..8].copy_from_slice(&listed.counts);
+        corpora.push((corpus, listed));
+    }
+    for (corpus, listed) in corpora {
+        if let Some(section) = vectors_of(corpus)
+            && let Some(dense) = reader.dense(project, corpus)?
+        {
+            sheet.put(section, dense.bytes())?;
+        }
+        let (documents, terms) = sections_of(corpus);
+        sheet.put(documents, &listed.directory)?;
+        sheet.put(terms, &table(&listed.terms))?;
+    }
+    sheet.put(Section::Facts, &facts).map(drop)
+}
+
+/// A corpus whose lists are written.
+struct Listed {
+    /// Its documents, and the project's patterns.
+    counts: [u8; 8],
+    /// Its directory as it is stored.
+    directory: Vec<u8>,
+    terms: Vec<TermSlot>,
+}
+
+/// The lists of a corpus into the file.
+fn put_lists(
+    reader: &Reader,
+    project: i64,
+    corpus: Corpus,
+    sheet: &mut Sheet<'_>,
+) -> Result<Listed, StorageError> {
+    let mut query = reader
+        .conn
+        .prepare_cached(
+            "SELECT term, entries, patterns, list FROM postings
+             WHERE project = ?1 AND corpus = ?2",
+        )
+        .attempt(ATTEMPT)?;
+    let mut rows = query.query(params![project, corpus as u8]).attempt(ATTEMPT)?;
+    let mut listed = Listed { counts: [0; 8], directory: Vec::new(), terms: Vec::new() };
+    let mut length = Vec::new();
+    while let Some(row) = rows.next().attempt(ATTEMPT)? {
+        let (entries, patterns): (u32, u32) =
+            (|| Ok((row.get(1)?, row.get(2)?)))().attempt(ATTEMPT)?;
+        let term: String = row.get(0).attempt(ATTEMPT)?;
+        let bytes = row.get_ref(3).attempt(ATTEMPT)?.as_bytes().unwrap_or_default();
+        if term.is_empty() {
+            listed.counts = pair(entries, patterns);
+            listed.directory = bytes.to_vec();
+            continue;
+        }
+        length.clear();
+        put_number(&mut length, bytes.len() as u64);
+        let at = sheet.put(Section::Lists, &length)?;
+        sheet.put(Section::Lists, bytes)?;
+        let mut value = [0; 16];
+        value[..8].copy_from_slice(&pair(entries, patterns));
+        value[8..].copy_from_slice(&at.to_le_bytes());
+        listed.terms.push((Hash::of(&term), value));
+    }
+    Ok(listed)
+}
+
+/// Writes the catalogue of snapshots with these generations, all of the database in this state.
+pub(super) fn write_catalogue(
+    reader: &Reader,
+    database: &Rest,
+    generations: &[(i64, u64)],
+    path: &Path,
+) -> Result<(), StorageError> {
+    file::replace_with(path, |file| {
+        let mut sheet = Sheet::begin(path, file)?;
+        sheet.put(Section::Heap, &[0])?;
+        let mut named = |name: &str, project: i64, text: &str| {
+            let mut bytes = Vec::new();
+            put_text(&mut bytes, name);
+            put_number(&mut bytes, project as u64);
+            put_text(&mut bytes, text);
+            let at = sheet.put(Section::Heap, &bytes)?;
+            Ok::<_, StorageError>((Hash::of(name), at.to_le_bytes()))
+        };
+        let mut roots = Vec::new();
+        for root in reader.roots()? {
+            roots.push(named(&root.path, root.project, &root.base)?);
+        }
+        let mut projects = Vec::new();
+        for (project, key, _) in reader.projects()? {
+            projects.push(named(&key, project, "")?);
+        }
+        sheet.put(Section::Roots, &table(&roots))?;
+        sheet.put(Section::Projects, &table(&projects))?;
+        for (project, generation) in generations {
+            sheet.put(Section::Generations, &project.to_le_bytes())?;
+            sheet.put(Section::Generations, &generation.to_le_bytes())?;
+        }
+        sheet.put(Section::Facts, &database.to_bytes())?;
+        sheet.end().map(drop)
+    })
+}
+
+/// Two numbers as eight bytes.
+fn pair(first: u32, second: u32) -> [u8; 8] {
+    let mut bytes = [0; 8];
+    bytes[..4].copy_from_slice(&first.to_le_bytes());
+    bytes[4..].copy_from_slice(&second.to_le_bytes());
+    bytes
+}
+
+/// All rows of a query about a project.
+fn list<T>(
+    reader: &Reader,
+    sql: &str,
+    project: i64,
+    read: impl FnMut(&Row<'_>) -> Result<T, rusqlite::Error>,
+) -> Result<Vec<T>, StorageError> {
+    let mut query = reader.conn.prepare_cached(sql).attempt(ATTEMPT)?;
+    let rows = query.query_map([project], read);
+    rows.and_then(Iterator::collect).attempt(ATTEMPT)
+}
