@@ -1,6 +1,7 @@
 //! `mana forget`.
 
 use super::args::ForgetArgs;
+use super::encoder;
 use super::error::{CliError, Kind};
 use super::output::Output;
 use super::{scope, show, time};
@@ -12,6 +13,7 @@ pub(crate) fn run(args: &ForgetArgs, output: &mut Output) -> Result<(), CliError
     let cwd = config::current_dir();
     let settings = Settings::load(cwd.as_deref())?;
     let mut store = Store::open(&settings.home, true)?;
+    store.encode_with(Some(Box::new(encoder::of_home(&settings.home))));
     let (what, named) = if let Some(id) = &args.id {
         let pattern = show::find(&store, id)?
             .ok_or_else(|| CliError::new(Kind::Nothing, format!("no item has the id {id}")))?;

@@ -19,6 +19,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::args::ToolFilter;
+use super::encoder;
 use super::output;
 use super::time;
 use crate::config::{self, ConfigError, Settings};
@@ -26,6 +27,7 @@ use crate::hooks::event::{HookEvent, Moment};
 use crate::hooks::inject::{Surroundings, inject};
 use crate::hooks::session_end::{Due, session_end};
 use crate::hooks::wire::Wire;
+use crate::model::vector::Encode;
 use crate::storage::log;
 
 /// Longest time that a hook command takes, in all.
@@ -199,11 +201,14 @@ fn work(verb: Verb, trace: &Trace) -> Result<Option<String>, String> {
     if verb.silent || !settings.inject.enabled || !concerns(verb.tool, &event.moment) {
         return Ok(None);
     }
+    // Only a prompt is asked for its meaning.
+    let encoder = (settings.inject.meaning && matches!(event.moment, Moment::Prompt(_)))
+        .then(|| encoder::of_home(&settings.home));
     let around = Surroundings {
         home: &settings.home,
         project_dir: settings.project_dir.as_deref(),
         now,
-        encoder: None,
+        encoder: encoder.as_ref().map(|encoder| encoder as &dyn Encode),
         holdout: settings.inject.holdout,
     };
     inject(&event, &around).map_err(|error| format!("{}: {}", event.name, chain(&error)))

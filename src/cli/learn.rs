@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::LearnArgs;
+use super::encoder;
 use super::error::{CliError, Kind};
 use super::output::{Output, count};
 use super::{hook, time};
@@ -45,6 +46,7 @@ pub(crate) fn learn(
         }
         other => other?,
     };
+    store.encode_with(Some(Box::new(encoder::of_home(&settings.home))));
     let pending = Pending::take(&settings.home);
     let bar = Bar::new(output.shows_progress());
     let roots = roots(settings, paths, pending);
@@ -159,6 +161,7 @@ fn learn_alone(settings: &Settings) -> Result<Option<Report>, StorageError> {
         Err(error) if error.is_locked() => return Ok(None),
         other => other?,
     };
+    store.encode_with(Some(Box::new(encoder::of_home(&settings.home))));
     let pending = Pending::take(&settings.home);
     let roots = roots(settings, &[], pending);
     learn::learn(&mut store, &settings.home, &roots, now, &|_| {}).map(Some)

@@ -2,6 +2,7 @@
 
 mod args;
 mod demo;
+mod encoder;
 mod error;
 mod forget;
 mod hook;

@@ -186,6 +186,7 @@ const READ_ELSEWHERE: &[&str] = &["HTTPS_PROXY", "SSL_CERT_FILE", "TMPDIR"];
 /// The keys of `config.toml`: section and name, type, meaning. The defaults are the code's own.
 const KEYS: &[(&str, &str, &str)] = &[
     ("inject.enabled", "boolean", "whether anything is injected; learning goes on in any case"),
+    ("inject.meaning", "boolean", "whether a prompt also finds what means the same in other words"),
     (
         "inject.holdout",
         "number from 0 to 1",

@@ -51,13 +51,15 @@ struct File {
 pub(crate) struct Inject {
     /// Whether anything is injected at all.
     pub(crate) enabled: bool,
+    /// Whether prompts also match by what they mean, and not by their words alone.
+    pub(crate) meaning: bool,
     /// Share of matching items that is held back to measure the effect, from 0 to 1.
     pub(crate) holdout: f64,
 }
 
 impl Default for Inject {
     fn default() -> Self {
-        Self { enabled: true, holdout: 0.1 }
+        Self { enabled: true, meaning: true, holdout: 0.1 }
     }
 }
 

@@ -22,11 +22,13 @@ impl Vector {
     }
 
     /// The numbers.
+    #[cfg(any(test, feature = "encoder"))]
     pub(crate) fn values(&self) -> &[f32; DIMENSIONS] {
         &self.0
     }
 
     /// The cosine of the angle between two vectors.
+    #[cfg(any(test, feature = "encoder"))]
     pub(crate) fn cosine(&self, other: &Self) -> f32 {
         dot(&self.0, &other.0)
     }

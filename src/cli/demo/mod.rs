@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::encoder;
 use super::error::{CliError, Kind};
 use super::output::Output;
 use crate::hooks::event::HookEvent;
@@ -62,6 +63,7 @@ pub(crate) fn run(output: &mut Output) -> Result<(), CliError> {
         })?;
     }
     let mut store = Store::open(&home, true)?;
+    store.encode_with(Some(Box::new(encoder::of_home(&home))));
     let roots = [Root::Projects(scratch.path().join("projects"))];
     let report = learn::learn(&mut store, &home, &roots, NOW, &|_| {})?;
     drop(store);

@@ -16,7 +16,7 @@
 
 use thiserror::Error;
 
-use super::vector::{DIMENSIONS, Vector, quantise};
+use crate::model::vector::{DIMENSIONS, Vector, quantise};
 
 const MAGIC: &[u8; 8] = b"mana/st\n";
 const VERSION: u32 = 1;
@@ -85,7 +85,7 @@ impl<'a> StaticTable<'a> {
         }
         let rows = u32_at(header, 16) as usize;
         let teacher_dimensions = u32_at(header, 20) as usize;
-        let fits = rows <= usize::from(u16::MAX) && teacher_dimensions <= MAX_TEACHER_DIMENSIONS;
+        let fits = u16::try_from(rows).is_ok() && teacher_dimensions <= MAX_TEACHER_DIMENSIONS;
         // Both bounds together keep the product far below an overflow.
         if !fits || body.len() != rows * ROW + DIMENSIONS * teacher_dimensions * 4 {
             return Err(TableError::Damaged);
@@ -170,7 +170,7 @@ impl<'a> StaticTable<'a> {
 pub(crate) fn write(about: &About, rows: &[f32], projection: &[f32]) -> Vec<u8> {
     let (rows, rest) = rows.as_chunks::<DIMENSIONS>();
     assert!(rest.is_empty(), "rows have {DIMENSIONS} numbers each");
-    assert!(rows.len() <= usize::from(u16::MAX), "tokens are numbered by two bytes");
+    assert!(u16::try_from(rows.len()).is_ok(), "tokens are numbered by two bytes");
     assert_eq!(projection.len(), DIMENSIONS * about.teacher_dimensions, "one row a dimension");
     let mut body = Vec::with_capacity(rows.len() * ROW + projection.len() * 4);
     for row in rows {

@@ -8,14 +8,16 @@
 //! rows of the tokens it meets. `docs/embeddings.md` has the measurements.
 
 mod format;
-mod vector;
 
 use std::ops::ControlFlow;
 
-pub(crate) use format::{About, StaticTable, TableError, write};
-pub(crate) use vector::{DIMENSIONS, Quantised, Vector};
+pub(crate) use crate::model::vector::{DIMENSIONS, Vector};
+#[cfg(any(test, feature = "encoder"))]
+pub(crate) use format::{About, write};
+pub(crate) use format::{StaticTable, TableError};
 
 use super::wordpiece::{Token, Vocabulary};
+use crate::model::vector::{Encode, Quantised};
 
 /// Tokens of a text that count; what comes after them is left out, as teachers do.
 pub(crate) const MAX_TOKENS: usize = 256;
@@ -43,6 +45,16 @@ impl<'a> StaticEncoder<'a> {
         let mut sum = [0.0; DIMENSIONS];
         known_tokens(&self.vocabulary, text, |token| self.table.add_row(token.row(), &mut sum));
         Vector::normalised(sum)
+    }
+}
+
+impl Encode for StaticEncoder<'_> {
+    fn space(&self) -> u64 {
+        self.table.id()
+    }
+
+    fn encode(&self, text: &str) -> Option<Quantised> {
+        self.embed(text).map(|vector| vector.quantised())
     }
 }
 

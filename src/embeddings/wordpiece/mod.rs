@@ -1,4 +1,4 @@
-//! WordPiece as BERT's uncased models use it, over a table that needs no start-up.
+//! `WordPiece` as BERT's uncased models use it, over a table that needs no start-up.
 //!
 //! A text becomes the same tokens as with the `tokenizers` crate, whose tokeniser takes some 20 ms
 //! to build: longer than a whole hook may take. A test compares the two. One thing differs on
