@@ -7,7 +7,7 @@
 //! [`Bert`] runs a full encoder from a model folder. It takes milliseconds a text and some hundred
 //! megabytes, so it never runs in a hook, and it can be built without (feature `encoder`).
 //!
-//! [`static_table::StaticEncoder`] looks up rows of a table that [`distill`] has fitted to a full encoder. It
+//! [`StaticEncoder`] looks up rows of a table that [`distill`] has fitted to a full encoder. It
 //! takes microseconds and is part of the program, so hooks have it too.
 
 #[cfg(feature = "encoder")]
@@ -25,6 +25,7 @@ pub(crate) mod wordpiece;
 #[cfg(feature = "encoder")]
 pub(crate) use bert::Bert;
 pub(crate) use error::EmbeddingError;
+pub(crate) use static_table::StaticEncoder;
 
 /// A sentence encoder.
 pub(crate) trait Embedder {

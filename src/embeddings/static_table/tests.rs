@@ -128,7 +128,7 @@ fn a_small_vector_keeps_its_angles() {
 
 #[test]
 fn the_largest_products_fit() {
-    let most = Quantised { scale: 1.0, values: [-127; DIMENSIONS] };
+    let most = Quantised { scale: 1.0, integers: [-127; DIMENSIONS] };
     assert_eq!(most.dot(&[0x80; DIMENSIONS]), 127 * 128 * DIMENSIONS as i32);
 }
 
