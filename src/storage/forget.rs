@@ -40,11 +40,7 @@ impl Store {
     pub(crate) fn forget(&mut self, what: &Forget, now: i64) -> Result<u64, StorageError> {
         self.forgets = true;
         self.withdraw()?;
-        self.atomically(|store| {
-            // Which of them are of what is forgotten is not worth finding out.
-            store.conn().execute("DELETE FROM encodings", []).attempt("forget the encodings")?;
-            store.forget_rows(what, now)
-        })
+        self.atomically(|store| store.forget_rows(what, now))
     }
 
     fn forget_rows(&mut self, what: &Forget, now: i64) -> Result<u64, StorageError> {

@@ -24,7 +24,7 @@ const PLACE: usize = 16;
 pub(super) enum Section {
     /// Texts, paths and encoded patterns, by offset.
     Heap = 0,
-    /// Single values: [`super::project::Facts`] or [`super::catalogue::Stamp`].
+    /// Single values: [`super::project::FACTS`] bytes, or the state of the database.
     Facts,
     /// Patterns by row: row (4 bytes), place in the heap (8).
     Patterns,
@@ -42,7 +42,7 @@ pub(super) enum Section {
     /// each of the four lists has (4 bytes each), then the lists of encoded patterns. A brief
     /// reads them from one end to the other, so they do not lie where the heap has them.
     Active,
-    /// Files by row: see [`super::files`].
+    /// Files by row, [`super::project::FILE`] bytes each.
     Files,
     /// Slots from a name's key to a range of `NameFiles`.
     Names,
