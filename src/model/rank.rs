@@ -67,10 +67,18 @@ pub(crate) fn fix(pattern: &Pattern, quality: f64) -> f64 {
     quality * held * routine * proof
 }
 
+/// Share of the decisions on a prompt's very subject that apply, if they are meant to stand.
+const STANDING: f64 = 0.9;
+
 /// Chance that a decision applies, given the share of its subject that the prompt has.
 pub(crate) fn decision(pattern: &Pattern, overlap: f64) -> f64 {
-    let standing = if pattern.payload.standing { 0.9 } else { 0.7 };
+    let standing = if pattern.payload.standing { STANDING } else { 0.7 };
     standing * overlap
+}
+
+/// Whether any decision with this overlap could apply.
+pub(crate) fn decision_may_apply(overlap: f64) -> bool {
+    STANDING * overlap >= DECISION_THRESHOLD
 }
 
 /// How well a command is worth naming: its chance to work, less for rare, old and long ones.

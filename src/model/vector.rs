@@ -45,8 +45,8 @@ impl Vector {
 pub(crate) struct Quantised {
     /// What the integers are to be multiplied with.
     pub(crate) scale: f32,
-    /// The integers.
-    pub(crate) integers: [i8; DIMENSIONS],
+    /// The integers, as they lie in a file: one byte each, in two's complement.
+    pub(crate) integers: [u8; DIMENSIONS],
 }
 
 impl Quantised {
@@ -54,10 +54,7 @@ impl Quantised {
     /// scales it is the cosine.
     #[inline]
     pub(crate) fn dot(&self, row: &[u8; DIMENSIONS]) -> i32 {
-        // 128 products of at most 128² stay far below what an `i32` holds. The compiler makes
-        // this a few multiply-and-add instructions that every x86-64 has, so nothing is asked of
-        // the processor at run time.
-        self.integers.iter().zip(row).map(|(&a, &b)| i32::from(a) * i32::from(b as i8)).sum()
+        dot_of_bytes(&self.integers, row)
     }
 
     /// The cosine of the angle to a vector that has these integers and this scale.
@@ -68,12 +65,7 @@ impl Quantised {
 
     /// The numbers that the integers stand for.
     pub(crate) fn values(&self) -> [f32; DIMENSIONS] {
-        self.integers.map(|value| f32::from(value) * self.scale)
-    }
-
-    /// The integers as bytes, as [`Self::dot`] takes them.
-    pub(crate) fn bytes(&self) -> [u8; DIMENSIONS] {
-        self.integers.map(|value| value as u8)
+        self.integers.map(|value| f32::from(value as i8) * self.scale)
     }
 }
 
@@ -87,13 +79,62 @@ pub(crate) trait Encode: std::fmt::Debug {
 }
 
 /// Integers from −127 to 127 and the scale that makes them `values` again, to half a scale.
-pub(crate) fn quantise(values: &[f32; DIMENSIONS]) -> (f32, [i8; DIMENSIONS]) {
+pub(crate) fn quantise(values: &[f32; DIMENSIONS]) -> (f32, [u8; DIMENSIONS]) {
     let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
     if largest == 0.0 || !largest.is_finite() {
         return (0.0, [0; DIMENSIONS]);
     }
     let scale = largest / 127.0;
-    (scale, values.map(|value| (value / scale).round() as i8))
+    (scale, values.map(|value| (value / scale).round() as i8 as u8))
+}
+
+/// The scalar product of integers. 128 products of at most 128² stay far below what an `i32` holds.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[expect(unsafe_code, reason = "the compiler alone takes five times as many instructions")]
+fn dot_of_bytes(a: &[u8; DIMENSIONS], b: &[u8; DIMENSIONS]) -> i32 {
+    // SAFETY: every x86-64 processor has SSE2, and nothing else is asked of it.
+    unsafe { dot_of_bytes_sse2(a, b) }
+}
+
+/// As [`dot_of_bytes`], sixteen numbers at a time.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "sse2")]
+fn dot_of_bytes_sse2(a: &[u8; DIMENSIONS], b: &[u8; DIMENSIONS]) -> i32 {
+    use std::arch::x86_64::{
+        __m128i, _mm_add_epi32, _mm_cmpgt_epi8, _mm_cvtsi128_si32, _mm_madd_epi16, _mm_set_epi64x,
+        _mm_setzero_si128, _mm_shuffle_epi32, _mm_unpackhi_epi8, _mm_unpacklo_epi8,
+    };
+    // The compiler makes one load of it.
+    let load = |bytes: &[u8; 16]| -> __m128i {
+        let number = u128::from_le_bytes(*bytes);
+        _mm_set_epi64x((number >> 64) as i64, number as i64)
+    };
+    let zero = _mm_setzero_si128();
+    let mut sums = zero;
+    let (a, b) = (a.as_chunks().0, b.as_chunks().0);
+    let mut n = 0;
+    // Not every build makes as little of an iterator over both.
+    while n < DIMENSIONS / 16 {
+        let (a, b) = (load(&a[n]), load(&b[n]));
+        n += 1;
+        // Each byte gets its sign as a second one.
+        let (of_a, of_b) = (_mm_cmpgt_epi8(zero, a), _mm_cmpgt_epi8(zero, b));
+        let low = _mm_madd_epi16(_mm_unpacklo_epi8(a, of_a), _mm_unpacklo_epi8(b, of_b));
+        let high = _mm_madd_epi16(_mm_unpackhi_epi8(a, of_a), _mm_unpackhi_epi8(b, of_b));
+        sums = _mm_add_epi32(sums, _mm_add_epi32(low, high));
+    }
+    let halves = _mm_add_epi32(sums, _mm_shuffle_epi32::<0b01_00_11_10>(sums));
+    let all = _mm_add_epi32(halves, _mm_shuffle_epi32::<0b10_11_00_01>(halves));
+    _mm_cvtsi128_si32(all)
+}
+
+/// The scalar product of integers.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+fn dot_of_bytes(a: &[u8; DIMENSIONS], b: &[u8; DIMENSIONS]) -> i32 {
+    a.iter().zip(b).map(|(&a, &b)| i32::from(a as i8) * i32::from(b as i8)).sum()
 }
 
 /// The scalar product.
@@ -155,10 +196,22 @@ mod tests {
             };
             let (small, other) = (a.quantised(), b.quantised());
             prop_assert!((a.cosine(&a) - 1.0).abs() < 1e-5);
-            prop_assert!((small.cosine(&other.bytes(), other.scale) - a.cosine(&b)).abs() < 0.02);
+            prop_assert!((small.cosine(&other.integers, other.scale) - a.cosine(&b)).abs() < 0.02);
             for (value, quantised) in a.values().iter().zip(small.values()) {
                 prop_assert!((value - quantised).abs() <= small.scale * 0.51);
             }
+        }
+    }
+
+    #[test]
+    fn the_product_of_bytes_is_exact() {
+        let values: [u8; DIMENSIONS] = std::array::from_fn(|n| (n * 37) as u8);
+        for (shift, integers) in [(0, values), (1, values), (77, values), (0, [128; DIMENSIONS])] {
+            let row = std::array::from_fn(|n| integers[(n + shift) % DIMENSIONS]);
+            let products =
+                integers.iter().zip(row).map(|(a, b)| i32::from(*a as i8) * i32::from(b as i8));
+            let expected: i32 = products.sum();
+            assert_eq!(Quantised { scale: 1.0, integers }.dot(&row), expected, "{shift}");
         }
     }
 

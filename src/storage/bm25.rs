@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::error::StorageError;
 use super::postings::{Corpus, Directory, Entries, FIELDS, counts_of, weighted_counts};
-use super::recall::Recall;
+use super::recall::{Recall, Term};
 
 /// The larger, the sooner repetition of a term stops counting. The values of the two parameters
 /// are FTS5's (and Robertson and Zaragoza's, 2009).
@@ -22,11 +22,25 @@ pub(super) const B: f32 = 0.75;
 pub(super) const ENTRIES: u32 = 8_000;
 
 /// Documents of a block.
-const BLOCK: u32 = 8_192;
+const BLOCK: u32 = 4_096;
 
-/// How much a term counts in each field of a document.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Weights(pub(super) [f32; FIELDS]);
+/// Documents whose sums are compared at once.
+const GROUP: usize = 32;
+
+/// How much a term counts in each field of a document: for every count byte, the sum.
+#[derive(Debug)]
+pub(super) struct Weights([f32; 256]);
+
+impl Weights {
+    /// Patterns: what triggers them, what they say.
+    pub(super) const PATTERN: &Self = &Self(weighted_counts([1.0, 0.3, 0.0]));
+
+    /// Files: their path, symbols, and words of prompts that changed them.
+    pub(super) const FILE: &Self = &Self(weighted_counts([3.0, 2.0, 1.0]));
+
+    /// Files by their symbols alone.
+    pub(super) const SYMBOL: &Self = &Self(weighted_counts([0.0, 1.0, 0.0]));
+}
 
 /// A list with how much its term tells.
 type Told<'a> = (f32, Cow<'a, [u8]>);
@@ -35,20 +49,20 @@ type Told<'a> = (f32, Cow<'a, [u8]>);
 pub(super) struct Search<'a> {
     directory: Directory<'a>,
     lists: Vec<Told<'a>>,
-    weights: Weights,
+    weights: &'static Weights,
 }
 
 impl<'a> Search<'a> {
-    /// Looks `terms` up; `None` when the project has no such documents.
+    /// A search for `terms`; `None` when the project has no such documents.
     pub(super) fn of<R: Recall + ?Sized>(
         recall: &'a R,
         project: i64,
         corpus: Corpus,
-        terms: &[String],
-        weights: Weights,
+        terms: &[Term<'_>],
+        weights: &'static Weights,
     ) -> Result<Option<Self>, StorageError> {
         let Some(directory) = recall.directory(project, corpus)? else { return Ok(None) };
-        let telling = telling(recall, project, corpus, terms)?;
+        let telling = telling(corpus, terms);
         let mut lists: Vec<Told<'_>> = Vec::with_capacity(telling.len());
         for (term, entries) in telling {
             let list = recall.term_list(project, corpus, term)?;
@@ -63,16 +77,17 @@ impl<'a> Search<'a> {
     }
 
     /// The best `limit` documents with their scores above 0, highest first; of two with the same
-    /// score the earlier one.
-    pub(super) fn highest(&self, limit: usize) -> Vec<(u32, f32)> {
+    /// score the earlier one. And the scores of the documents in `also`, in their order.
+    pub(super) fn highest(&self, limit: usize, also: &[u32]) -> (Vec<(u32, f32)>, Vec<f32>) {
+        let mut scores = vec![0.0; also.len()];
         if self.lists.is_empty() {
-            return Vec::new();
+            return (Vec::new(), scores);
         }
-        let table = weighted_counts(self.weights.0);
+        let Weights(table) = self.weights;
         let documents = self.directory.documents();
         let mut best = Best { limit, found: Vec::with_capacity(limit.min(64) + 1) };
         let mut cursors: Vec<(f32, Entries<'_>)> =
-            self.lists.iter().map(|(idf, list)| (*idf, Entries::new(list))).collect();
+            self.lists.iter().map(|(idf, list)| (factor(*idf), Entries::new(list))).collect();
         let mut sums = vec![0.0_f32; documents.min(BLOCK) as usize];
         let mut start = 0;
         while start < documents {
@@ -80,64 +95,69 @@ impl<'a> Search<'a> {
             let sums = &mut sums[..(end - start) as usize];
             let lengths = &self.directory.lengths()[start as usize..end as usize];
             let mut touched = false;
-            for (idf, entries) in &mut cursors {
-                entries.take_before(end, |document, counts| {
+            for (factor, entries) in &mut cursors {
+                touched |= entries.take_before(end, |document, counts| {
                     let at = (document - start) as usize;
                     if let (Some(sum), Some(length)) = (sums.get_mut(at), lengths.get(at)) {
                         let count = table[usize::from(counts)];
-                        *sum += part(*idf, count, self.directory.norm(*length));
-                        touched = true;
+                        *sum += part(*factor, count, self.directory.norm(*length));
                     }
                 });
             }
             if touched {
+                for (score, document) in scores.iter_mut().zip(also) {
+                    let at = document.checked_sub(start).and_then(|at| sums.get(at as usize));
+                    *score += at.copied().unwrap_or(0.0);
+                }
                 best.take(start, sums);
             }
             start = end;
         }
-        best.found
+        (best.found, scores)
     }
 
-    /// The scores of some documents, and those over each field alone, in the order of `documents`.
-    pub(super) fn scores(&self, documents: &[u32]) -> Vec<(f32, [f64; FIELDS])> {
-        let table = weighted_counts(self.weights.0);
-        let mut scores = vec![(0.0, [0.0; FIELDS]); documents.len()];
-        let mut order: Vec<(u32, usize)> =
-            documents.iter().enumerate().map(|(place, document)| (*document, place)).collect();
-        order.sort_unstable();
+    /// The scores of some documents over each field alone, in the order of `documents`.
+    pub(super) fn by_field(&self, documents: &[u32]) -> Vec<[f64; FIELDS]> {
+        let mut scores = vec![[0.0; FIELDS]; documents.len()];
+        let lengths = self.directory.lengths();
+        let mut order: Vec<(u32, f32, usize)> = (0..)
+            .zip(documents)
+            .filter_map(|(place, document)| {
+                let length = lengths.get(*document as usize)?;
+                Some((*document, self.directory.norm(*length), place))
+            })
+            .collect();
+        order.sort_unstable_by_key(|(document, ..)| *document);
         for (idf, list) in &self.lists {
-            let mut entries = Entries::new(list);
-            for (document, place) in &order {
-                let Some(counts) = entries.of(*document) else { continue };
-                let Some(length) = self.directory.lengths().get(*document as usize) else {
-                    continue;
-                };
-                let norm = self.directory.norm(*length);
-                let (score, fields) = &mut scores[*place];
-                *score += part(*idf, table[usize::from(counts)], norm);
-                for (field, count) in fields.iter_mut().zip(counts_of(counts)) {
-                    *field += f64::from(part(*idf, count, norm));
+            let mut wanted = order.iter();
+            let Some(mut next) = wanted.next() else { break };
+            Entries::new(list).take_while(|document, counts| {
+                while next.0 < document {
+                    match wanted.next() {
+                        Some(after) => next = after,
+                        None => return false,
+                    }
                 }
-            }
+                if next.0 == document {
+                    let (_, norm, place) = *next;
+                    for (score, count) in scores[place].iter_mut().zip(counts_of(counts)) {
+                        *score += f64::from(part(factor(*idf), count, norm));
+                    }
+                }
+                true
+            });
         }
         scores
     }
 }
 
 /// The terms that are worth reading, with the length of their lists, rarest first.
-fn telling<'a, R: Recall + ?Sized>(
-    recall: &R,
-    project: i64,
-    corpus: Corpus,
-    terms: &'a [String],
-) -> Result<Vec<(&'a str, u32)>, StorageError> {
-    // The empty term is the directory.
-    let names: Vec<&str> =
-        terms.iter().map(String::as_str).filter(|term| !term.is_empty()).collect();
-    let counts = recall.term_counts(project, corpus, &names)?;
-    let entries = counts.into_iter().map(|counts| counts.entries);
-    let mut found: Vec<(&str, u32)> =
-        names.into_iter().zip(entries).filter(|(_, entries)| *entries > 0).collect();
+fn telling<'t, 'a>(corpus: Corpus, terms: &'t [Term<'a>]) -> Vec<(&'t Term<'a>, u32)> {
+    let mut found: Vec<(&Term<'_>, u32)> = terms
+        .iter()
+        .map(|term| (term, term.entries[corpus.index()]))
+        .filter(|(_, entries)| *entries > 0)
+        .collect();
     found.sort_by_key(|(_, entries)| *entries);
     let mut read = 0_u32;
     let within = found.iter().take_while(|(_, entries)| {
@@ -147,7 +167,7 @@ fn telling<'a, R: Recall + ?Sized>(
     // However common the rarest is, it is all there is.
     let keep = within.count().max(1);
     found.truncate(keep);
-    Ok(found)
+    found
 }
 
 /// How much a term tells that `entries` of the documents hold.
@@ -156,10 +176,15 @@ fn idf(documents: u32, entries: u32) -> f32 {
     ((all - with + 0.5) / (with + 0.5)).ln().max(1e-6)
 }
 
+/// What is the same for all documents that hold a term.
+fn factor(idf: f32) -> f32 {
+    idf * (K1 + 1.0)
+}
+
 /// What a term adds to the score of a document that holds it `count` times.
 #[inline]
-fn part(idf: f32, count: f32, norm: f32) -> f32 {
-    idf * count * (K1 + 1.0) / (count + norm)
+fn part(factor: f32, count: f32, norm: f32) -> f32 {
+    factor * count / (count + norm)
 }
 
 /// The highest scores so far.
@@ -172,16 +197,26 @@ impl Best {
     /// Takes over the sums of the documents from `start` on and clears them.
     fn take(&mut self, start: u32, sums: &mut [f32]) {
         let mut least = self.least();
-        for (document, sum) in (start..).zip(sums) {
-            let score = std::mem::take(sum);
-            if score <= least {
-                continue;
+        for (first, group) in (start..).step_by(GROUP).zip(sums.chunks_mut(GROUP)) {
+            // Of most groups nothing is among the highest, which a few wide comparisons tell.
+            let highest = group.iter().fold(0.0_f32, |a, b| if *b > a { *b } else { a });
+            if highest > least {
+                for (document, score) in (first..).zip(&*group) {
+                    if *score > least {
+                        self.add(document, *score);
+                        least = self.least();
+                    }
+                }
             }
-            let place = self.found.partition_point(|(_, better)| *better >= score);
-            self.found.insert(place, (document, score));
-            self.found.truncate(self.limit);
-            least = self.least();
         }
+        sums.fill(0.0);
+    }
+
+    /// Puts a document among the highest, behind those with the same score.
+    fn add(&mut self, document: u32, score: f32) {
+        let place = self.found.partition_point(|(_, better)| *better >= score);
+        self.found.insert(place, (document, score));
+        self.found.truncate(self.limit);
     }
 
     /// What a score has to be above to be among the highest.
@@ -224,13 +259,17 @@ mod tests {
     /// Rows and scores.
     fn asked(store: &Store, project: i64, terms: &[&str], limit: usize) -> Vec<(i64, f32)> {
         let terms: Vec<String> = terms.iter().map(|term| (*term).to_string()).collect();
-        let weights = Weights([1.0, 0.3, 0.0]);
-        let search = Search::of(&**store, project, Corpus::Decisions, &terms, weights).unwrap();
+        let terms = store.look_up(project, &[Corpus::Decisions], &terms).unwrap();
+        let search =
+            Search::of(&**store, project, Corpus::Decisions, &terms, Weights::PATTERN).unwrap();
         let Some(search) = search else { return Vec::new() };
-        let found = search.highest(limit);
+        let (found, _) = search.highest(limit, &[]);
         let documents: Vec<u32> = found.iter().map(|(document, _)| *document).collect();
-        for ((_, score), (again, _)) in found.iter().zip(search.scores(&documents)) {
-            assert!((score - again).abs() < 1e-4, "{score} {again}");
+        let (_, again) = search.highest(0, &documents);
+        assert!(found.iter().map(|(_, score)| *score).eq(again.iter().copied()));
+        for (score, fields) in again.iter().zip(search.by_field(&documents)) {
+            let most: f64 = fields.iter().sum();
+            assert!(most > 0.0 && f64::from(*score) <= most + 1e-4, "{score} {fields:?}");
         }
         found.into_iter().map(|(document, score)| (search.row(document), score)).collect()
     }
@@ -266,13 +305,12 @@ mod tests {
     }
 
     #[test]
-    fn frequencies_count_patterns() {
+    fn terms_count_patterns() {
         let (_home, store, project) = store(&["alpha beta", "beta beta", "gamma"]);
-        let terms = ["beta", "alpha", "other"].map(String::from).to_vec();
-        let counted = store.frequencies(project, &terms).unwrap();
-        let documents = store.patterns(project).unwrap();
-        let counts: Vec<u32> = counted.iter().map(|(_, count)| *count).collect();
-        assert_eq!((counts, documents), (vec![2, 1, 0], 3));
+        let terms = ["beta", "alpha", "other", ""].map(String::from).to_vec();
+        let found = store.look_up(project, &[Corpus::Decisions], &terms).unwrap();
+        let counts: Vec<u32> = found.iter().map(|term| term.patterns).collect();
+        assert_eq!((counts, store.patterns(project).unwrap()), (vec![2, 1, 0, 0], 3));
     }
 
     #[test]
@@ -295,10 +333,13 @@ mod tests {
         texts.extend(["common medium", "common medium", "common rare"]);
         let (_home, store, project) = store(&texts);
         let terms = ["common", "medium", "rare"].map(String::from);
-        let read = telling(&*store, project, Corpus::Decisions, &terms).unwrap();
-        assert_eq!(read, [("rare", 1), ("medium", 2)]);
-        let read = telling(&*store, project, Corpus::Decisions, &terms[..1]).unwrap();
-        assert_eq!(read, [("common", ENTRIES + 4)]);
+        let found = store.look_up(project, &[Corpus::Decisions], &terms).unwrap();
+        let read = |terms| {
+            let told = telling(Corpus::Decisions, terms).into_iter();
+            told.map(|(term, entries)| (term.text, entries)).collect::<Vec<_>>()
+        };
+        assert_eq!(read(&found), [("rare", 1), ("medium", 2)]);
+        assert_eq!(read(&found[..1]), [("common", ENTRIES + 4)]);
     }
 
     #[test]

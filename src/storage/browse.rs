@@ -5,10 +5,19 @@ use rusqlite::params;
 use super::Reader;
 use super::error::{Attempt, StorageError};
 use super::patterns::{COLUMN_COUNT, COLUMNS, kind_term, pattern_from, scope_term};
-use super::recall::{Hit, KnownFile};
+use super::recall::KnownFile;
 use super::sql::{FILE_COLUMNS, file_from};
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Kind, Pattern};
+
+/// A pattern found by its words.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Hit {
+    /// The pattern.
+    pub(crate) pattern: Pattern,
+    /// BM25 score; larger is better.
+    pub(crate) bm25: f64,
+}
 
 impl Reader {
     /// Active patterns of these kinds, of one project and global ones or of all, by BM25 over any
@@ -35,7 +44,7 @@ impl Reader {
         let mut query = self.conn.prepare_cached(&sql).attempt("search the patterns")?;
         let rows = query.query_map(params![expression, limit], |row| {
             let bm25 = -row.get::<_, f64>(COLUMN_COUNT)?;
-            Ok(Hit { pattern: pattern_from(row)?, bm25, cosine: None, score: bm25 })
+            Ok(Hit { pattern: pattern_from(row)?, bm25 })
         });
         rows.and_then(Iterator::collect).attempt("search the patterns")
     }

@@ -48,7 +48,7 @@ pub(crate) use open::{Reader, Store, create_home};
 pub(crate) use patterns::EvidenceRow;
 pub(crate) use postings::Corpus;
 pub(crate) use projects::{StoredRoot, transcript_folder};
-pub(crate) use recall::{KnownFile, Meaning, Query, Recall};
+pub(crate) use recall::{KnownFile, Meaning, Query, Recall, Term};
 #[cfg(test)]
 pub(crate) use snapshot::answered_from_snapshots;
 pub(crate) use snapshot::recall;

@@ -36,6 +36,11 @@ impl Corpus {
     pub(super) const ALL: [Self; 4] =
         [Self::Failures, Self::Decisions, Self::Files, Self::Episodes];
 
+    /// Its place among [`Self::ALL`].
+    pub(super) fn index(self) -> usize {
+        self as usize - 1
+    }
+
     /// Whether its documents are also found by what they mean. Errors and commands are not: their
     /// words tell, and a second opinion made the answers worse.
     pub(super) fn has_meaning(self) -> bool {
@@ -94,10 +99,19 @@ impl<'a> Directory<'a> {
     pub(super) fn new(bytes: Cow<'a, [u8]>) -> Self {
         let documents = bytes.len() / 6;
         let lengths = bytes[documents * 4..documents * 6].as_chunks().0;
-        let total: u64 = lengths.iter().map(|length| u64::from(u16::from_le_bytes(*length))).sum();
+        // In pieces whose sums fit into 32 bits, several of which are added up at once.
+        let sum = |piece: &[Length]| -> u32 {
+            piece.iter().map(|length| u32::from(u16::from_le_bytes(*length))).sum()
+        };
+        let total: u64 = lengths.chunks(1 << 16).map(|piece| u64::from(sum(piece))).sum();
         let mean = (total as f32 / documents.max(1) as f32).max(1.0);
         let norm = (K1 * (1.0 - B), K1 * B / mean);
         Self { bytes, documents: u32::try_from(documents).unwrap_or(u32::MAX), norm }
+    }
+
+    /// The form in which it is stored.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// How many documents there are.
@@ -171,39 +185,47 @@ impl<'a> Entries<'a> {
         Self { rest: list, from: 0 }
     }
 
-    /// Takes the entries of documents before `end`, each with its counts.
+    /// Takes the entries of documents before `end`, each with its counts; says whether there are
+    /// any.
     ///
     /// This is the loop in which a search spends its time.
     #[inline]
-    pub(super) fn take_before(&mut self, end: u32, mut take: impl FnMut(u32, u8)) {
+    pub(super) fn take_before(&mut self, end: u32, mut take: impl FnMut(u32, u8)) -> bool {
         // Kept in registers.
         let Self { mut rest, mut from } = *self;
-        loop {
-            // Nearly all distances are short.
-            let (distance, counts, after) = match rest {
-                [distance @ 0..0x80, counts, after @ ..] => (u32::from(*distance), *counts, after),
-                _ => match long(rest) {
-                    Some(entry) => entry,
-                    None => break,
-                },
-            };
-            let document = from.saturating_add(distance);
-            if document >= end {
-                break;
-            }
+        while let Some((document, counts, after)) = entry(rest, from)
+            && document < end
+        {
             take(document, counts);
             (rest, from) = (after, document + 1);
         }
+        let taken = rest.len() < self.rest.len();
         *self = Self { rest, from };
+        taken
     }
 
-    /// The counts of `document`, which comes after those that were taken or asked for before.
-    pub(super) fn of(&mut self, document: u32) -> Option<u8> {
-        self.take_before(document, |_, _| {});
-        let mut found = None;
-        self.take_before(document.checked_add(1)?, |_, counts| found = Some(counts));
-        found
+    /// Takes the entries as long as more are wanted.
+    #[inline]
+    pub(super) fn take_while(self, mut take: impl FnMut(u32, u8) -> bool) {
+        let Self { mut rest, mut from } = self;
+        while let Some((document, counts, after)) = entry(rest, from)
+            && take(document, counts)
+        {
+            (rest, from) = (after, document.saturating_add(1));
+        }
     }
+}
+
+/// The first entry of `rest`, where distances count from `from`: its document and counts, and what
+/// comes after it.
+#[inline]
+fn entry(rest: &[u8], from: u32) -> Option<(u32, u8, &[u8])> {
+    // Nearly all distances are short.
+    let (distance, counts, after) = match rest {
+        [distance @ 0..0x80, counts, after @ ..] => (u32::from(*distance), *counts, after),
+        _ => long(rest)?,
+    };
+    Some((from.saturating_add(distance), counts, after))
 }
 
 /// The first entry of a list, as its distance and its counts, and what comes after it.
@@ -224,22 +246,29 @@ fn long(mut rest: &[u8]) -> Option<(u32, u8, &[u8])> {
 }
 
 /// The count in each field that a count byte holds.
+#[inline]
 pub(super) fn counts_of(counts: u8) -> [f32; FIELDS] {
-    let mut shift = 0;
-    FIELD_BITS.map(|bits| {
-        let count = counts >> shift & ((1 << bits) - 1);
-        shift += bits;
-        f32::from(count)
-    })
+    let mut found = [0.0; FIELDS];
+    let mut rest = u32::from(counts);
+    for (count, bits) in found.iter_mut().zip(FIELD_BITS) {
+        *count = (rest & ((1 << bits) - 1)) as f32;
+        rest >>= bits;
+    }
+    found
 }
 
 /// For every count byte, the weighted count over all fields.
-pub(super) fn weighted_counts(weights: [f32; FIELDS]) -> [f32; 256] {
+pub(super) const fn weighted_counts(weights: [f32; FIELDS]) -> [f32; 256] {
     let mut table = [0.0; 256];
-    for (counts, sum) in (0..=u8::MAX).zip(&mut table) {
-        for (weight, count) in weights.iter().zip(counts_of(counts)) {
-            *sum += weight * count;
+    let mut counts = 0;
+    while counts < table.len() {
+        let (mut field, mut rest) = (0, counts);
+        while field < FIELDS {
+            table[counts] += weights[field] * (rest & ((1 << FIELD_BITS[field]) - 1)) as f32;
+            rest >>= FIELD_BITS[field];
+            field += 1;
         }
+        counts += 1;
     }
     table
 }
@@ -279,11 +308,12 @@ mod tests {
             }
             prop_assert_eq!(list.entries as usize, expected.len());
             prop_assert_eq!(&all(&list.bytes), &expected);
-            let mut entries = Entries::new(&list.bytes);
-            for document in (0..100_000).step_by(7) {
-                let counts = expected.iter().find(|(d, _)| *d == document).map(|(_, c)| *c);
-                prop_assert_eq!(entries.of(document), counts);
-            }
+            let mut first = Vec::new();
+            Entries::new(&list.bytes).take_while(|document, counts| {
+                first.push((document, counts));
+                first.len() < 5
+            });
+            prop_assert_eq!(&first[..], &expected[..expected.len().min(5)]);
         }
 
         #[test]

@@ -14,7 +14,6 @@ use super::postings::{Corpus, Directory};
 use crate::model::ids::PatternId;
 use crate::model::key::{Key, Space};
 use crate::model::pattern::{Kind, Pattern};
-use crate::model::tokens;
 use crate::model::vector::Quantised;
 
 /// The most patterns that [`Recall::active`] hands out.
@@ -26,18 +25,41 @@ pub(super) const NAMED_MOST: usize = 8;
 /// The most patterns that [`Recall::by_key`] looks at, newest first, and hands out.
 pub(super) const KEYED_MOST: [usize; 2] = [256, 32];
 
+/// A term that was looked up in a project.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Term<'a> {
+    /// The term, as the tokeniser makes it.
+    pub(super) text: &'a str,
+    /// Its hash.
+    pub(crate) key: Key,
+    /// How many of the project's patterns hold it; counted only for terms that a decision holds.
+    pub(crate) patterns: u32,
+    /// How many documents of each corpus hold it, by the corpus' number.
+    pub(super) entries: [u32; Corpus::ALL.len()],
+    /// Where its lists are, for the one who looked it up.
+    pub(super) place: u64,
+}
+
+impl<'a> Term<'a> {
+    /// A term that nothing holds.
+    pub(super) fn unknown(text: &'a str) -> Self {
+        let key = Key::new(Space::Term, text);
+        Self { text, key, patterns: 0, entries: [0; Corpus::ALL.len()], place: 0 }
+    }
+}
+
 /// What a search is for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Query<'a> {
-    /// Index terms, as the tokeniser makes them.
-    pub(crate) terms: &'a [String],
+    /// Index terms, looked up in the project that is searched.
+    pub(crate) terms: &'a [Term<'a>],
     /// What the words mean, where that is to count.
     pub(crate) meaning: Option<Meaning<'a>>,
 }
 
 impl<'a> Query<'a> {
     /// A search for words alone.
-    pub(crate) fn words(terms: &'a [String]) -> Self {
+    pub(crate) fn words(terms: &'a [Term<'a>]) -> Self {
         Self { terms, meaning: None }
     }
 }
@@ -54,10 +76,10 @@ pub(crate) struct Meaning<'a> {
 }
 
 /// A pattern found by its words or by what they mean.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Hit {
-    /// The pattern.
-    pub(crate) pattern: Pattern,
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Scored {
+    /// Row of the pattern.
+    pub(crate) row: i64,
     /// BM25 score; larger is better.
     pub(crate) bm25: f64,
     /// Cosine of the vectors; `None` where one of them is missing.
@@ -99,23 +121,6 @@ pub(crate) struct Companion {
     pub(crate) file: KnownFile,
     /// How many episodes changed both.
     pub(crate) together: u32,
-}
-
-/// A document that words or meaning propose.
-struct Fused {
-    document: u32,
-    bm25: f32,
-    cosine: Option<f32>,
-    score: f64,
-}
-
-/// How many documents of a project hold a term.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct TermCounts {
-    /// Documents of the corpus.
-    pub(crate) entries: u32,
-    /// Patterns of any kind.
-    pub(crate) patterns: u32,
 }
 
 /// Where an event's answer comes from.
@@ -164,21 +169,31 @@ pub(crate) trait Recall {
         corpus: Corpus,
     ) -> Result<Option<Directory<'_>>, StorageError>;
 
-    /// How many documents of the corpus hold each of `terms`. The empty term is held by all.
-    fn term_counts(
+    /// Looks `terms` up in some corpora of the project, once for all searches in them.
+    fn look_up<'a>(
         &self,
         project: i64,
-        corpus: Corpus,
-        terms: &[&str],
-    ) -> Result<Vec<TermCounts>, StorageError>;
+        corpora: &[Corpus],
+        terms: &'a [String],
+    ) -> Result<Vec<Term<'a>>, StorageError>;
 
-    /// The list of a term; `None` when no document holds it.
+    /// The list of a term that was looked up in this corpus; `None` when no document holds it.
     fn term_list(
         &self,
         project: i64,
         corpus: Corpus,
-        term: &str,
+        term: &Term<'_>,
     ) -> Result<Option<Cow<'_, [u8]>>, StorageError>;
+
+    /// How many patterns the project has.
+    fn patterns(&self, project: i64) -> Result<u32, StorageError>;
+
+    /// The different terms of the text of the decision in a row, with the number of the project's
+    /// patterns in which each stands; none when it is not active.
+    fn decision_terms(&self, project: i64, row: i64) -> Result<Vec<(Key, u32)>, StorageError>;
+
+    /// The known files on which the episode in a row worked.
+    fn episode_files(&self, project: i64, row: i64) -> Result<Vec<KnownFile>, StorageError>;
 
     /// The vectors of the documents of a corpus; `None` when there are none.
     fn dense(&self, project: i64, corpus: Corpus) -> Result<Option<Dense<'_>>, StorageError>;
@@ -199,25 +214,29 @@ pub(crate) trait Recall {
         corpus: Corpus,
         query: &Query<'_>,
         limit: usize,
-    ) -> Result<Vec<Hit>, StorageError> {
-        let weights = Weights([1.0, 0.3, 0.0]);
-        let Some(search) = Search::of(self, project, corpus, query.terms, weights)? else {
+    ) -> Result<Vec<Scored>, StorageError> {
+        let found = Search::of(self, project, corpus, query.terms, Weights::PATTERN)?;
+        let Some(search) = found else {
             return Ok(Vec::new());
         };
-        let mut found = search.highest(limit);
-        let best = found.first().map_or(0.0, |(_, score)| *score);
         let dense = match query.meaning {
             Some(meaning) => self.dense(project, corpus)?.filter(|d| d.space() == meaning.space),
             None => None,
         };
-        if let (Some(dense), Some(meaning)) = (&dense, &query.meaning) {
-            let mut others: Vec<u32> =
-                dense.nearest(meaning.vector, limit).into_iter().map(|(near, _)| near).collect();
-            others.retain(|near| found.iter().all(|(known, _)| known != near));
-            let scores = search.scores(&others);
-            found.extend(others.into_iter().zip(scores).map(|(other, (score, _))| (other, score)));
+        let near: Vec<u32> = match (&dense, &query.meaning) {
+            (Some(dense), Some(meaning)) => {
+                dense.nearest(meaning.vector, limit).into_iter().map(|(near, _)| near).collect()
+            }
+            _ => Vec::new(),
+        };
+        let (mut found, scores) = search.highest(limit, &near);
+        let best = found.first().map_or(0.0, |(_, score)| *score);
+        for (near, score) in near.into_iter().zip(scores) {
+            if found.iter().all(|(known, _)| *known != near) {
+                found.push((near, score));
+            }
         }
-        let mut fused: Vec<Fused> = found
+        let mut fused: Vec<(u32, Scored)> = found
             .into_iter()
             .map(|(document, bm25)| {
                 let cosine = match (&dense, &query.meaning) {
@@ -227,18 +246,13 @@ pub(crate) trait Recall {
                 let words = if best > 0.0 { f64::from(bm25 / best) } else { 0.0 };
                 let weight = query.meaning.map_or(0.0, |meaning| meaning.weight);
                 let score = words + weight * f64::from(cosine.unwrap_or(0.0).max(0.0));
-                Fused { document, bm25, cosine, score }
+                let (bm25, cosine) = (bm25.into(), cosine.map(f64::from));
+                (document, Scored { row: search.row(document), bm25, cosine, score })
             })
             .collect();
-        fused.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.document.cmp(&b.document)));
+        fused.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then(a.0.cmp(&b.0)));
         fused.truncate(limit);
-        let mut hits = Vec::with_capacity(fused.len());
-        for Fused { document, bm25, cosine, score } in fused {
-            let (bm25, cosine) = (bm25.into(), cosine.map(f64::from));
-            let pattern = self.pattern_in(project, search.row(document))?;
-            hits.extend(pattern.map(|pattern| Hit { pattern, bm25, cosine, score }));
-        }
-        Ok(hits)
+        Ok(fused.into_iter().map(|(_, hit)| hit).collect())
     }
 
     /// Files of the project by BM25 over their path, symbols and the words of prompts that
@@ -246,43 +260,20 @@ pub(crate) trait Recall {
     fn search_files(
         &self,
         project: i64,
-        terms: &[String],
+        terms: &[Term<'_>],
         limit: usize,
     ) -> Result<Vec<FileHit>, StorageError> {
-        files_by_terms(self, project, terms, Weights([3.0, 2.0, 1.0]), limit)
+        files_by_terms(self, project, terms, Weights::FILE, limit)
     }
 
     /// Files of the project by BM25 over their symbols alone; best first.
     fn search_symbols(
         &self,
         project: i64,
-        symbols: &[String],
+        symbols: &[Term<'_>],
         limit: usize,
     ) -> Result<Vec<FileHit>, StorageError> {
-        files_by_terms(self, project, symbols, Weights([0.0, 1.0, 0.0]), limit)
-    }
-
-    /// How many patterns the project has.
-    fn patterns(&self, project: i64) -> Result<u32, StorageError> {
-        let counts = self.term_counts(project, Corpus::Decisions, &[""])?;
-        Ok(counts.first().map_or(0, |counts| counts.patterns))
-    }
-
-    /// The terms with the number of the project's patterns in which each stands.
-    fn frequencies(&self, project: i64, terms: &[String]) -> Result<Vec<(Key, u32)>, StorageError> {
-        let names: Vec<&str> = terms.iter().map(String::as_str).collect();
-        let counts = self.term_counts(project, Corpus::Decisions, &names)?;
-        let keys = terms.iter().map(|term| Key::new(Space::Term, term));
-        Ok(keys.zip(counts.into_iter().map(|counts| counts.patterns)).collect())
-    }
-
-    /// The different terms of a decision's text with their [`Recall::frequencies`].
-    fn decision_terms(
-        &self,
-        project: i64,
-        decision: &Pattern,
-    ) -> Result<Vec<(Key, u32)>, StorageError> {
-        self.frequencies(project, &tokens::distinct(&decision.text))
+        files_by_terms(self, project, symbols, Weights::SYMBOL, limit)
     }
 }
 
@@ -290,16 +281,16 @@ pub(crate) trait Recall {
 fn files_by_terms<R: Recall + ?Sized>(
     recall: &R,
     project: i64,
-    terms: &[String],
-    weights: Weights,
+    terms: &[Term<'_>],
+    weights: &'static Weights,
     limit: usize,
 ) -> Result<Vec<FileHit>, StorageError> {
     let Some(search) = Search::of(recall, project, Corpus::Files, terms, weights)? else {
         return Ok(Vec::new());
     };
-    let found = search.highest(limit);
+    let (found, _) = search.highest(limit, &[]);
     let documents: Vec<u32> = found.iter().map(|(document, _)| *document).collect();
-    let fields = search.scores(&documents).into_iter().map(|(_, fields)| fields);
+    let fields = search.by_field(&documents);
     let mut hits = Vec::with_capacity(found.len());
     for ((document, score), fields) in found.into_iter().zip(fields) {
         let file = recall.file_in(project, search.row(document))?;

@@ -9,12 +9,11 @@ use super::dense::Dense;
 use super::error::{Attempt, StorageError};
 use super::patterns::{COLUMNS, pattern_from};
 use super::postings::{Corpus, Directory};
-use super::recall::{
-    ACTIVE_MOST, Companion, KEYED_MOST, KnownFile, NAMED_MOST, Recall, TermCounts,
-};
+use super::recall::{ACTIVE_MOST, Companion, KEYED_MOST, KnownFile, NAMED_MOST, Recall, Term};
 use crate::model::ids::PatternId;
 use crate::model::key::{Key, Space};
 use crate::model::pattern::{Kind, Pattern};
+use crate::model::tokens;
 
 /// The columns of [`file_from`], in its order, of a table named `f`.
 pub(super) const FILE_COLUMNS: &str = "f.uid, f.path, f.edits, f.reads, f.last";
@@ -28,6 +27,29 @@ pub(super) fn file_from(row: &Row<'_>) -> Result<KnownFile, rusqlite::Error> {
         reads: row.get(3)?,
         last: row.get::<_, Option<i64>>(4)?.unwrap_or(0),
     })
+}
+
+impl Reader {
+    /// The stored list of a term; the empty one is the directory.
+    fn list_of(
+        &self,
+        project: i64,
+        corpus: Corpus,
+        term: &str,
+    ) -> Result<Option<Cow<'_, [u8]>>, StorageError> {
+        self.conn
+            .prepare_cached(
+                "SELECT list FROM postings WHERE project = ?1 AND corpus = ?2 AND term = ?3",
+            )
+            .and_then(|mut query| {
+                query
+                    .query_row(params![project, corpus as u8, term], |row| {
+                        Ok(Cow::Owned(row.get_ref(0)?.as_blob()?.to_vec()))
+                    })
+                    .optional()
+            })
+            .attempt("read the term lists")
+    }
 }
 
 impl Recall for Reader {
@@ -160,55 +182,79 @@ impl Recall for Reader {
         project: i64,
         corpus: Corpus,
     ) -> Result<Option<Directory<'_>>, StorageError> {
-        Ok(self.term_list(project, corpus, "")?.map(Directory::new))
+        Ok(self.list_of(project, corpus, "")?.map(Directory::new))
     }
 
-    fn term_counts(
+    fn look_up<'a>(
         &self,
         project: i64,
-        corpus: Corpus,
-        terms: &[&str],
-    ) -> Result<Vec<TermCounts>, StorageError> {
-        const ATTEMPT: &str = "look up a term";
+        corpora: &[Corpus],
+        terms: &'a [String],
+    ) -> Result<Vec<Term<'a>>, StorageError> {
         let mut query = self
             .conn
             .prepare_cached(
                 "SELECT entries, patterns FROM postings
                  WHERE project = ?1 AND corpus = ?2 AND term = ?3",
             )
-            .attempt(ATTEMPT)?;
-        terms
-            .iter()
-            .map(|term| {
-                query
-                    .query_row(params![project, corpus as u8, term], |row| {
-                        Ok(TermCounts { entries: row.get(0)?, patterns: row.get(1)? })
+            .attempt("look up a term")?;
+        let mut found = Vec::with_capacity(terms.len());
+        for text in terms {
+            let mut term = Term::unknown(text);
+            // The empty term is the directory.
+            let corpora = if text.is_empty() { &[] } else { corpora };
+            for corpus in corpora {
+                let counts: Option<(u32, u32)> = query
+                    .query_row(params![project, *corpus as u8, text], |row| {
+                        Ok((row.get(0)?, row.get(1)?))
                     })
                     .optional()
-                    .map(Option::unwrap_or_default)
-                    .attempt(ATTEMPT)
-            })
-            .collect()
+                    .attempt("look up a term")?;
+                let (entries, patterns) = counts.unwrap_or_default();
+                term.entries[corpus.index()] = entries;
+                if *corpus == Corpus::Decisions {
+                    term.patterns = patterns;
+                }
+            }
+            found.push(term);
+        }
+        Ok(found)
     }
 
     fn term_list(
         &self,
         project: i64,
         corpus: Corpus,
-        term: &str,
+        term: &Term<'_>,
     ) -> Result<Option<Cow<'_, [u8]>>, StorageError> {
+        self.list_of(project, corpus, term.text)
+    }
+
+    fn patterns(&self, project: i64) -> Result<u32, StorageError> {
         self.conn
             .prepare_cached(
-                "SELECT list FROM postings WHERE project = ?1 AND corpus = ?2 AND term = ?3",
+                "SELECT patterns FROM postings WHERE project = ?1 AND corpus = ?2 AND term = ''",
             )
             .and_then(|mut query| {
-                query
-                    .query_row(params![project, corpus as u8, term], |row| {
-                        Ok(Cow::Owned(row.get_ref(0)?.as_blob()?.to_vec()))
-                    })
-                    .optional()
+                let corpus = Corpus::Decisions as u8;
+                query.query_row(params![project, corpus], |row| row.get(0)).optional()
             })
-            .attempt("read the term lists")
+            .map(Option::unwrap_or_default)
+            .attempt("count the patterns")
+    }
+
+    fn decision_terms(&self, project: i64, row: i64) -> Result<Vec<(Key, u32)>, StorageError> {
+        let decision = self.pattern_in(project, row)?.filter(|p| p.kind == Kind::Decision);
+        let terms = decision.map_or(Vec::new(), |decision| tokens::distinct(&decision.text));
+        let found = self.look_up(project, &[Corpus::Decisions], &terms)?;
+        Ok(found.iter().map(|term| (term.key, term.patterns)).collect())
+    }
+
+    fn episode_files(&self, project: i64, row: i64) -> Result<Vec<KnownFile>, StorageError> {
+        let episode = self.pattern_in(project, row)?.filter(|p| p.kind == Kind::Episode);
+        let paths = episode.map_or(Vec::new(), |episode| episode.payload.files);
+        let found = paths.iter().map(|path| self.file_at(project, path));
+        found.filter_map(Result::transpose).collect()
     }
 
     fn dense(&self, project: i64, corpus: Corpus) -> Result<Option<Dense<'_>>, StorageError> {
@@ -222,11 +268,14 @@ impl Recall for Reader {
         Ok(vectors.and_then(|vectors| Dense::new(vectors.into())))
     }
 
-    fn pattern_in(&self, _project: i64, row: i64) -> Result<Option<Pattern>, StorageError> {
-        let sql = format!("SELECT {COLUMNS} FROM patterns p WHERE p.row = ?1 AND p.state = 1");
+    fn pattern_in(&self, project: i64, row: i64) -> Result<Option<Pattern>, StorageError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM patterns p
+             WHERE p.row = ?1 AND p.state = 1 AND (p.project = ?2 OR p.project IS NULL)"
+        );
         self.conn
             .prepare_cached(&sql)
-            .and_then(|mut query| query.query_row([row], pattern_from).optional())
+            .and_then(|mut query| query.query_row([row, project], pattern_from).optional())
             .attempt("read a pattern")
     }
 
@@ -244,7 +293,6 @@ mod tests {
     use super::*;
     use crate::model::ids::StepId;
     use crate::model::pattern::{Draft, Evidence, Payload, Role};
-    use crate::model::tokens;
     use crate::model::trajectory::TrajectoryKey;
     use crate::storage::recall::FileHit;
     use crate::storage::{CommandRun, Extract, Store, StoredTrajectory, Touch};
@@ -367,13 +415,14 @@ mod tests {
         for term in ["\"", "a\" OR \"b", "*", "^a", "{x}:", "-", "NEAR(", "é", ""] {
             let terms = [term.to_string()];
             assert_eq!(known.store.full_text(None, &[Kind::Fix], &terms, 9).unwrap(), [], "{term}");
+            let terms = known.store.look_up(1, &Corpus::ALL, &terms).unwrap();
             assert_eq!(known.store.search_files(1, &terms, 9).unwrap(), [], "{term}");
             assert_eq!(known.store.search_symbols(1, &terms, 9).unwrap(), [], "{term}");
         }
     }
 
     #[test]
-    fn frequencies_count_patterns() {
+    fn terms_count_patterns_of_all_kinds() {
         let mut known = Known::new();
         let drafts = vec![
             draft(Kind::Decision, "deploy the preview preview", NOW),
@@ -381,9 +430,9 @@ mod tests {
         ];
         let app = known.learn("app", "s", &Extract { drafts, ..Extract::default() });
         let terms = ["deploy", "preview", "unheard"].map(|word| tokens::distinct(word).remove(0));
-        let counted = known.store.frequencies(app, &terms).unwrap();
+        let found = known.store.look_up(app, &[Corpus::Decisions], &terms).unwrap();
         let documents = known.store.patterns(app).unwrap();
-        let counts: Vec<u32> = counted.iter().map(|(_, count)| *count).collect();
+        let counts: Vec<u32> = found.iter().map(|term| term.patterns).collect();
         assert_eq!((counts, documents), (vec![2, 1, 0], 2));
     }
 
@@ -404,20 +453,24 @@ mod tests {
         let web = known.learn("web", "t", &Extract::default());
         let paths =
             |hits: Vec<FileHit>| hits.into_iter().map(|hit| hit.file.path).collect::<Vec<_>>();
-        let find = |project, words: &str| {
-            paths(known.store.search_files(project, &tokens::distinct(words), 9).unwrap())
+        let search = |project, words: &str| {
+            let words = tokens::distinct(words);
+            let terms = known.store.look_up(project, &[Corpus::Files], &words).unwrap();
+            known.store.search_files(project, &terms, 9).unwrap()
         };
+        let find = |project, words: &str| paths(search(project, words));
         assert_eq!(find(app, "colour"), ["src/login/form.ts"]);
-        let [of_words, of_path] = ["colour", "login"].map(|word| {
-            let terms = tokens::distinct(word);
-            known.store.search_files(app, &terms, 9).unwrap().remove(0).fields
-        });
+        let [of_words, of_path] =
+            ["colour", "login"].map(|word| search(app, word).remove(0).fields);
         assert!(of_words[0].abs() < 1e-9 && of_words[2] > 0.0, "{of_words:?}");
         assert!(of_path[0] > 0.0 && of_path[2].abs() < 1e-9, "{of_path:?}");
         assert_eq!(find(app, "login").len(), 2);
         assert_eq!(find(web, "login"), [""; 0]);
-        let symbol =
-            |name: &str| paths(known.store.search_symbols(app, &[name.to_lowercase()], 9).unwrap());
+        let symbol = |name: &str| {
+            let symbols = [name.to_lowercase()];
+            let symbols = known.store.look_up(app, &[Corpus::Files], &symbols).unwrap();
+            paths(known.store.search_symbols(app, &symbols, 9).unwrap())
+        };
         assert_eq!(symbol("refusalText"), ["src/login/text.ts"]);
         assert_eq!(symbol("colour"), [""; 0]);
         let named = known.store.files_named(app, "form.ts").unwrap();

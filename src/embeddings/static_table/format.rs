@@ -176,7 +176,7 @@ pub(crate) fn write(about: &About, rows: &[f32], projection: &[f32]) -> Vec<u8> 
     for row in rows {
         let (scale, values) = quantise(row);
         body.extend(scale.to_le_bytes());
-        body.extend(values.map(|value| value as u8));
+        body.extend(values);
     }
     body.extend(projection.iter().copied().flat_map(f32::to_le_bytes));
 

@@ -119,7 +119,7 @@ fn a_small_vector_keeps_its_angles() {
         for a in &vectors {
             for b in &vectors {
                 let small = b.quantised();
-                let cosine = a.quantised().cosine(&small.bytes(), small.scale);
+                let cosine = a.quantised().cosine(&small.integers, small.scale);
                 assert!((cosine - a.cosine(b)).abs() < 0.01, "{cosine} for {}", a.cosine(b));
             }
         }
@@ -128,7 +128,7 @@ fn a_small_vector_keeps_its_angles() {
 
 #[test]
 fn the_largest_products_fit() {
-    let most = Quantised { scale: 1.0, integers: [-127; DIMENSIONS] };
+    let most = Quantised { scale: 1.0, integers: [-127_i8 as u8; DIMENSIONS] };
     assert_eq!(most.dot(&[0x80; DIMENSIONS]), 127 * 128 * DIMENSIONS as i32);
 }
 

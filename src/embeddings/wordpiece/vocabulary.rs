@@ -10,8 +10,6 @@
 //! Numbers are little-endian. Opening looks at the header alone, whatever the rest holds, and each
 //! look-up is bounded: a damaged table gives wrong tokens or none, and never a panic.
 
-use std::array;
-
 const MAGIC: &[u8; 8] = b"mana/wp\n";
 const VERSION: u32 = 1;
 const HEADER: usize = 24;
@@ -114,12 +112,12 @@ impl<'a> Vocabulary<'a> {
 /// The hashes of all beginnings of `piece`: number `n` is that of its first `n + 1` bytes (FNV-1a).
 pub(super) fn prefix_hashes(piece: &[u8], continues: bool) -> [u64; LONGEST_TOKEN] {
     let mut hash: u64 = if continues { 0x8422_2325_cbf2_9ce4 } else { 0xcbf2_9ce4_8422_2325 };
-    array::from_fn(|n| {
-        if let Some(&byte) = piece.get(n) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-        hash
-    })
+    let mut hashes = [0; LONGEST_TOKEN];
+    for (slot, byte) in hashes.iter_mut().zip(piece) {
+        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        *slot = hash;
+    }
+    hashes
 }
 
 /// The slot where the search for a hash begins, and the check that a slot holds.

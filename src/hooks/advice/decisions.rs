@@ -39,19 +39,14 @@ pub(super) fn on_subject(
         return Ok(Vec::new());
     }
     let documents = question.recall.patterns(project)?;
-    let mut asked = question.recall.frequencies(project, query.terms)?;
+    let mut asked: Vec<Key> = query.terms.iter().map(|term| term.key).collect();
     asked.sort_unstable();
-    let telling: Vec<Key> = asked
-        .iter()
-        .filter(|(_, df)| rank::is_telling(*df, documents))
-        .map(|(term, _)| *term)
-        .collect();
-    let asked: Vec<Key> = asked.into_iter().map(|(term, _)| term).collect();
-    let (known, cosines): (Vec<Pattern>, Vec<Option<f64>>) =
-        hits.into_iter().map(|hit| (hit.pattern, hit.cosine)).unzip();
-    let mut items = Vec::new();
-    for (pattern, cosine) in known.iter().zip(cosines) {
-        let about = question.recall.decision_terms(project, pattern)?;
+    let rare = query.terms.iter().filter(|term| rank::is_telling(term.patterns, documents));
+    let mut telling: Vec<Key> = rare.map(|term| term.key).collect();
+    telling.sort_unstable();
+    let mut overlaps = Vec::with_capacity(hits.len());
+    for hit in &hits {
+        let about = question.recall.decision_terms(project, hit.row)?;
         // Two of them in common are the least that counts.
         let shared = about.iter().filter(|(term, _)| telling.binary_search(term).is_ok());
         let overlap = match shared.take(2).count() {
@@ -59,7 +54,23 @@ pub(super) fn on_subject(
             _ => 0.0,
         };
         // Other words for the same may add a decision; they take nothing from a match by words.
-        let overlap = overlap.max(cosine.map_or(0.0, rank::same_subject));
+        overlaps.push(overlap.max(hit.cosine.map_or(0.0, rank::same_subject)));
+    }
+    // Most prompts are on no decision's subject, and then none has to be read.
+    if !overlaps.iter().copied().any(rank::decision_may_apply) {
+        return Ok(Vec::new());
+    }
+    let mut known = Vec::with_capacity(hits.len());
+    for hit in &hits {
+        known.push(question.recall.pattern_in(project, hit.row)?);
+    }
+    let (known, overlaps): (Vec<Pattern>, Vec<f64>) = known
+        .into_iter()
+        .zip(overlaps)
+        .filter_map(|(pattern, overlap)| Some((pattern?, overlap)))
+        .unzip();
+    let mut items = Vec::new();
+    for (pattern, overlap) in known.iter().zip(overlaps) {
         let confidence = rank::decision(pattern, overlap);
         if confidence >= rank::DECISION_THRESHOLD && !is_replaced(pattern, &known) {
             items.push(item(question, pattern, confidence));

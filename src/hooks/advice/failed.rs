@@ -105,23 +105,19 @@ fn near(
 ) -> Result<(), StorageError> {
     let text = format!("{} {}", command.exact(), signature.headline);
     let terms = tokens::first_distinct(&text, TERMS);
-    let hits = question.recall.search(
-        question.scope.project,
-        Corpus::Failures,
-        &Query::words(&terms),
-        PROPOSED,
-    )?;
+    let project = question.scope.project;
+    let known = question.recall.look_up(project, &[Corpus::Failures], &terms)?;
+    let query = Query::words(&known);
+    let hits = question.recall.search(project, Corpus::Failures, &query, PROPOSED)?;
     for hit in hits {
+        let Some(pattern) = question.recall.pattern_in(project, hit.row)? else { continue };
         let same_program = command.parts.iter().any(|part| {
-            hit.pattern
-                .payload
-                .commands
-                .iter()
-                .any(|known| known.split_whitespace().any(|word| word == part.program))
+            let known = &pattern.payload.commands;
+            known.iter().any(|known| known.split_whitespace().any(|word| word == part.program))
         });
-        let quality = rank::lexical(&terms, &hit.pattern.trigger, same_program, class);
-        let confidence = rank::fix(&hit.pattern, quality);
-        found.add(hit.pattern, confidence);
+        let quality = rank::lexical(&terms, &pattern.trigger, same_program, class);
+        let confidence = rank::fix(&pattern, quality);
+        found.add(pattern, confidence);
     }
     Ok(())
 }

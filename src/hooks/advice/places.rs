@@ -7,7 +7,7 @@ use crate::model::ids::PatternId;
 use crate::model::paths;
 use crate::model::rank::{self, Asked, Place};
 use crate::model::trajectory::path_of;
-use crate::storage::{Corpus, KnownFile, Query, StorageError};
+use crate::storage::{Corpus, KnownFile, Query, StorageError, Term};
 
 /// Files that are named at most.
 const MOST: usize = 3;
@@ -87,7 +87,7 @@ fn entry<'a>(
 
 fn by_text(
     question: &Question<'_>,
-    terms: &[String],
+    terms: &[Term<'_>],
     candidates: &mut Vec<Candidate>,
 ) -> Result<(), StorageError> {
     let hits = question.recall.search_files(question.scope.project, terms, PROPOSED)?;
@@ -118,13 +118,11 @@ fn by_episode(
         if alike <= 0.0 {
             continue;
         }
-        for path in &hit.pattern.payload.files {
-            if let Some(file) = question.recall.file_at(project, path)? {
-                let place = entry(candidates, &file, question);
-                place.alike = place.alike.max(alike);
-                place.edits = file.edits;
-                place.reads = file.reads;
-            }
+        for file in question.recall.episode_files(project, hit.row)? {
+            let place = entry(candidates, &file, question);
+            place.alike = place.alike.max(alike);
+            place.edits = file.edits;
+            place.reads = file.reads;
         }
     }
     Ok(())
@@ -143,7 +141,9 @@ fn by_symbol(
             symbols.push(lower);
         }
     }
-    let hits = question.recall.search_symbols(question.scope.project, &symbols, PROPOSED)?;
+    let project = question.scope.project;
+    let symbols = question.recall.look_up(project, &[Corpus::Files], &symbols)?;
+    let hits = question.recall.search_symbols(project, &symbols, PROPOSED)?;
     let best = hits.first().map_or(0.0, |hit| hit.score);
     for hit in hits {
         let place = entry(candidates, &hit.file, question);

@@ -3,7 +3,7 @@
 use super::{Advice, Question};
 use super::{decisions, places};
 use crate::model::{text, tokens};
-use crate::storage::{Meaning, Query, StorageError};
+use crate::storage::{Corpus, Meaning, Query, StorageError};
 
 /// Bytes of a prompt that are looked at: its subject stands at its start.
 const PROMPT_BYTES: usize = 2_000;
@@ -18,12 +18,16 @@ const MEANING: f64 = 2.0;
 /// Query terms at most.
 const TERMS: usize = 64;
 
+/// What a prompt is searched in.
+const CORPORA: [Corpus; 3] = [Corpus::Decisions, Corpus::Files, Corpus::Episodes];
+
 pub(super) fn advise(question: &Question<'_>, prompt: &str) -> Result<Advice, StorageError> {
     let prompt = text::cut(prompt.trim(), PROMPT_BYTES);
     if prompt.len() < TELLING {
         return Ok(Advice::default());
     }
     let terms = tokens::first_distinct(prompt, TERMS);
+    let terms = question.recall.look_up(question.scope.project, &CORPORA, &terms)?;
     let vector = question.encoder.and_then(|encoder| encoder.encode(prompt));
     let meaning = question.encoder.zip(vector.as_ref()).map(|(encoder, vector)| Meaning {
         vector,

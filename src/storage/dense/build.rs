@@ -53,7 +53,7 @@ pub(in crate::storage) fn build(space: u64, vectors: &[Option<Quantised>]) -> Ve
 
 fn put(bytes: &mut Vec<u8>, vector: &Quantised) {
     bytes.extend(vector.scale.to_le_bytes());
-    bytes.extend(vector.bytes());
+    bytes.extend(vector.integers);
 }
 
 /// The centroids of the lists.
@@ -87,7 +87,7 @@ fn centroids(present: &[(u32, &Quantised)]) -> Vec<Quantised> {
 
 /// The number of the centroid with the largest cosine.
 fn nearest(centroids: &[Quantised], vector: &Quantised) -> usize {
-    let integers = vector.bytes();
+    let integers = vector.integers;
     let mut best = (f32::MIN, 0);
     for (number, centroid) in centroids.iter().enumerate() {
         let cosine = centroid.cosine(&integers, vector.scale);

@@ -169,7 +169,7 @@ mod tests {
         let mut found = Vec::new();
         for (document, vector) in (0_u32..).zip(vectors) {
             if let Some(vector) = vector {
-                let new = (document, query.cosine(&vector.bytes(), vector.scale));
+                let new = (document, query.cosine(&vector.integers, vector.scale));
                 insert(&mut found, new, limit);
             }
         }

@@ -114,7 +114,8 @@ impl<'a> Reading<'a> {
         Ok(texts)
     }
 
-    fn small(&mut self) -> Result<u32, Damage> {
+    /// A number that fits into four bytes.
+    pub(super) fn small(&mut self) -> Result<u32, Damage> {
         u32::try_from(self.number()?).map_err(|_| Damage)
     }
 

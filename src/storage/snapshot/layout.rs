@@ -9,7 +9,7 @@ use std::ops::Range;
 const MAGIC: [u8; 8] = *b"MANASNAP";
 
 /// Number of this layout. A file with another one counts as missing.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Bytes before the directory of sections: magic, version, number of sections, generation, length
 /// of the file, checksum of header and directory.
@@ -58,24 +58,24 @@ pub(super) enum Section {
     EpisodeRanges,
     /// Places in `Files` of what an episode changed (4 bytes each).
     EpisodeFiles,
-    /// Term lists, by offset, each behind its length.
+    /// Episodes that are patterns, by row: row, and a range of `WorkedOn` (4 bytes each).
+    WorkRanges,
+    /// Places in `Files` of what an episode worked on (4 bytes each).
+    WorkedOn,
+    /// For each term: how many patterns hold it, how many documents of each corpus do, and for
+    /// each corpus that has any the list behind its length. What is known of a term lies together,
+    /// because a prompt is looked for in several corpora.
     Lists,
+    /// Slots from a term's key to one more than its place in `Lists`.
+    Terms,
     /// For each corpus: its directory of documents.
     FailureDocuments,
     /// See `FailureDocuments`.
     DecisionDocuments,
     /// See `FailureDocuments`.
     FileDocuments,
-    /// For each corpus: slots from a term's hash to its counts and its list.
-    FailureTerms,
-    /// See `FailureTerms`.
-    DecisionTerms,
-    /// See `FailureTerms`.
-    FileTerms,
     /// See `FailureDocuments`.
     EpisodeDocuments,
-    /// See `FailureTerms`.
-    EpisodeTerms,
     /// Vectors of the documents, as [`super::super::dense`] has them.
     DecisionVectors,
     /// See `DecisionVectors`.

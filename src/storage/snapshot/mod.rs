@@ -16,7 +16,9 @@ mod layout;
 mod map;
 mod project;
 mod publish;
+mod sheet;
 mod slots;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -30,7 +32,7 @@ use super::dense::Dense;
 use super::error::StorageError;
 use super::open::{Reader, Rest};
 use super::postings::{Corpus, Directory};
-use super::recall::{Companion, KnownFile, Recall, TermCounts};
+use super::recall::{Companion, KnownFile, Recall, Term};
 use crate::model::key::{Key, Space};
 use crate::model::pattern::{Kind, Pattern};
 use catalogue::Catalogue;
@@ -188,36 +190,38 @@ impl Recall for Snapshots {
         self.of(project, |snapshot| Ok(Some(snapshot.directory(corpus))))
     }
 
-    fn term_counts(
+    fn look_up<'a>(
         &self,
         project: i64,
-        corpus: Corpus,
-        terms: &[&str],
-    ) -> Result<Vec<TermCounts>, StorageError> {
-        self.of(project, |snapshot| {
-            terms.iter().map(|term| snapshot.term_counts(corpus, term)).collect()
-        })
+        _corpora: &[Corpus],
+        terms: &'a [String],
+    ) -> Result<Vec<Term<'a>>, StorageError> {
+        self.of(project, |snapshot| terms.iter().map(|term| snapshot.term(term)).collect())
     }
 
     fn term_list(
         &self,
         project: i64,
         corpus: Corpus,
-        term: &str,
+        term: &Term<'_>,
     ) -> Result<Option<Cow<'_, [u8]>>, StorageError> {
         self.of(project, |snapshot| Ok(snapshot.term_list(corpus, term)?.map(Cow::Borrowed)))
+    }
+
+    fn patterns(&self, project: i64) -> Result<u32, StorageError> {
+        self.of(project, ProjectSnapshot::patterns_known)
     }
 
     fn dense(&self, project: i64, corpus: Corpus) -> Result<Option<Dense<'_>>, StorageError> {
         self.of(project, |snapshot| Ok(snapshot.dense(corpus)))
     }
 
-    fn decision_terms(
-        &self,
-        project: i64,
-        decision: &Pattern,
-    ) -> Result<Vec<(Key, u32)>, StorageError> {
-        self.of(project, |snapshot| snapshot.decision_terms(small(decision.row)?))
+    fn decision_terms(&self, project: i64, row: i64) -> Result<Vec<(Key, u32)>, StorageError> {
+        self.of(project, |snapshot| snapshot.decision_terms(small(row)?))
+    }
+
+    fn episode_files(&self, project: i64, row: i64) -> Result<Vec<KnownFile>, StorageError> {
+        self.of(project, |snapshot| snapshot.episode_files(small(row)?))
     }
 
     fn pattern_in(&self, project: i64, row: i64) -> Result<Option<Pattern>, StorageError> {

@@ -14,11 +14,11 @@ use crate::model::key::Key;
 use crate::model::pattern::{Kind, Pattern};
 use crate::storage::dense::Dense;
 use crate::storage::postings::{Corpus, Directory};
-use crate::storage::recall::{Companion, KnownFile, TermCounts};
+use crate::storage::recall::{Companion, KnownFile, Term};
 
-/// Bytes of the single values: a flag and the time of the last activity, then for each corpus the
-/// number of its documents and of the project's patterns.
-pub(super) const FACTS: usize = 9 + Corpus::ALL.len() * 8;
+/// Bytes of the single values: a flag and the time of the last activity, then the number of the
+/// project's patterns.
+pub(super) const FACTS: usize = 13;
 
 /// Bytes of a record of `Patterns`.
 pub(super) const PATTERN: usize = 12;
@@ -30,13 +30,13 @@ pub(super) const FILE: usize = 44;
 /// The kinds of `Active`, in the order of its lists.
 pub(super) const ACTIVE_KINDS: [Kind; 4] = [Kind::Recipe, Kind::Fix, Kind::Pitfall, Kind::Decision];
 
-/// The sections of a corpus: its documents, its terms.
-pub(super) fn sections_of(corpus: Corpus) -> (Section, Section) {
+/// The section of the documents of a corpus.
+pub(super) fn documents_of(corpus: Corpus) -> Section {
     match corpus {
-        Corpus::Failures => (Section::FailureDocuments, Section::FailureTerms),
-        Corpus::Decisions => (Section::DecisionDocuments, Section::DecisionTerms),
-        Corpus::Files => (Section::FileDocuments, Section::FileTerms),
-        Corpus::Episodes => (Section::EpisodeDocuments, Section::EpisodeTerms),
+        Corpus::Failures => Section::FailureDocuments,
+        Corpus::Decisions => Section::DecisionDocuments,
+        Corpus::Files => Section::FileDocuments,
+        Corpus::Episodes => Section::EpisodeDocuments,
     }
 }
 
@@ -92,7 +92,7 @@ impl ProjectSnapshot {
         let Some(range) = self.slots::<8>(Section::Keys).first(key.to_i64() as u64)? else {
             return Ok(Vec::new());
         };
-        let rows = range_of(self.section(Section::KeyPatterns), *range)?;
+        let rows = range_of::<4>(self.section(Section::KeyPatterns), *range)?;
         self.patterns(rows.iter().map(|row| u32::from_le_bytes(*row)))
     }
 
@@ -125,13 +125,16 @@ impl ProjectSnapshot {
     }
 
     pub(super) fn decision_terms(&self, row: u32) -> Result<Vec<(Key, u32)>, Damage> {
-        let decisions = records::<12>(self.section(Section::DecisionRanges));
-        let place = place_of(decisions, row).ok_or(Damage)?;
-        let (start, count) = (u32_at(&decisions[place], 4)?, u32_at(&decisions[place], 8)?);
-        let end = start.checked_add(count).ok_or(Damage)? as usize;
-        let terms = records::<12>(self.section(Section::DecisionTermCounts));
-        let terms = terms.get(start as usize..end).ok_or(Damage)?;
+        let terms = self.section(Section::DecisionTermCounts);
+        let terms = range_by_row::<12>(self.section(Section::DecisionRanges), row, terms)?;
         terms.iter().map(|term| Ok((Key::from_bits(u64_at(term, 0)?), u32_at(term, 8)?))).collect()
+    }
+
+    pub(super) fn episode_files(&self, row: u32) -> Result<Vec<KnownFile>, Damage> {
+        let (files, places) = (self.files(), self.section(Section::WorkedOn));
+        let places = range_by_row::<4>(self.section(Section::WorkRanges), row, places)?;
+        let files = places.iter().map(|place| files.get(u32::from_le_bytes(*place) as usize));
+        files.map(|file| self.file_of(file.ok_or(Damage)?)).collect()
     }
 
     pub(super) fn command_rate(&self, key: Key) -> Result<(u32, u32), Damage> {
@@ -165,7 +168,7 @@ impl ProjectSnapshot {
         let Some(range) = self.slots::<8>(Section::Names).first(name.to_i64() as u64)? else {
             return Ok(Vec::new());
         };
-        let rows = range_of(self.section(Section::NameFiles), *range)?;
+        let rows = range_of::<4>(self.section(Section::NameFiles), *range)?;
         rows.iter().map(|row| self.file(u32::from_le_bytes(*row))?.ok_or(Damage)).collect()
     }
 
@@ -200,9 +203,9 @@ impl ProjectSnapshot {
         let ranges = records::<8>(self.section(Section::FileRanges));
         let episode_ranges = records::<8>(self.section(Section::EpisodeRanges));
         let episodes = self.section(Section::FileEpisodes);
-        for episode in range_of(episodes, *ranges.get(own).ok_or(Damage)?)? {
+        for episode in range_of::<4>(episodes, *ranges.get(own).ok_or(Damage)?)? {
             let range = episode_ranges.get(u32::from_le_bytes(*episode) as usize).ok_or(Damage)?;
-            let changed = range_of(self.section(Section::EpisodeFiles), *range)?;
+            let changed = range_of::<4>(self.section(Section::EpisodeFiles), *range)?;
             places.extend(changed.iter().map(|place| u32::from_le_bytes(*place)));
         }
         places.sort_unstable();
@@ -224,39 +227,71 @@ impl ProjectSnapshot {
     }
 
     pub(super) fn directory(&self, corpus: Corpus) -> Directory<'_> {
-        Directory::new(self.section(sections_of(corpus).0).into())
+        Directory::new(self.section(documents_of(corpus)).into())
     }
 
     pub(super) fn dense(&self, corpus: Corpus) -> Option<Dense<'_>> {
         Dense::new(self.section(vectors_of(corpus)?).into())
     }
 
-    pub(super) fn term_counts(&self, corpus: Corpus, term: &str) -> Result<TermCounts, Damage> {
-        let (bytes, at) = if term.is_empty() {
-            (self.section(Section::Facts), 9 + (corpus as usize - 1) * 8)
-        } else {
-            match self.term(corpus, term)? {
-                Some(term) => (term.as_slice(), 0),
-                None => return Ok(TermCounts::default()),
+    /// How many patterns the project has.
+    pub(super) fn patterns_known(&self) -> Result<u32, Damage> {
+        u32_at(self.section(Section::Facts), 9)
+    }
+
+    /// Looks a term up. Two terms with the same key would share their lists: one pair in 2⁶⁴.
+    pub(super) fn term<'t>(&self, text: &'t str) -> Result<Term<'t>, Damage> {
+        let mut term = Term::unknown(text);
+        let slot = self.slots::<4>(Section::Terms).first(term.key.to_i64() as u64)?;
+        if let Some(place) = slot {
+            term.place = u64::from(u32::from_le_bytes(*place)).checked_sub(1).ok_or(Damage)?;
+            let mut reading = Reading::at(self.section(Section::Lists), term.place)?;
+            term.patterns = reading.small()?;
+            for entries in &mut term.entries {
+                *entries = reading.small()?;
             }
-        };
-        Ok(TermCounts { entries: u32_at(bytes, at)?, patterns: u32_at(bytes, at + 4)? })
+        }
+        Ok(term)
     }
 
-    pub(super) fn term_list(&self, corpus: Corpus, term: &str) -> Result<Option<&[u8]>, Damage> {
-        let Some(found) = self.term(corpus, term)? else { return Ok(None) };
-        Reading::at(self.section(Section::Lists), u64_at(found, 8)?)?.bytes().map(Some)
-    }
-
-    /// Two terms with the same hash would share a list: one pair in 2⁶⁴.
-    fn term(&self, corpus: Corpus, term: &str) -> Result<Option<&[u8; 16]>, Damage> {
-        self.slots::<16>(sections_of(corpus).1).first(Hash::of(term))
+    /// The list of a term that was looked up here.
+    pub(super) fn term_list(
+        &self,
+        corpus: Corpus,
+        term: &Term<'_>,
+    ) -> Result<Option<&[u8]>, Damage> {
+        if term.entries[corpus.index()] == 0 {
+            return Ok(None);
+        }
+        let mut reading = Reading::at(self.section(Section::Lists), term.place)?;
+        for _ in 0..=term.entries.len() {
+            reading.number()?;
+        }
+        for before in &term.entries[..corpus.index()] {
+            if *before > 0 {
+                reading.bytes()?;
+            }
+        }
+        reading.bytes().map(Some)
     }
 }
 
+/// The records of `bytes` that the range of `row` names in `ranges`, which are by row; none when
+/// it has no range.
+fn range_by_row<'a, const SIZE: usize>(
+    ranges: &[u8],
+    row: u32,
+    bytes: &'a [u8],
+) -> Result<&'a [[u8; SIZE]], Damage> {
+    let ranges = records::<12>(ranges);
+    let Some(place) = place_of(ranges, row) else { return Ok(&[]) };
+    let (_, range) = ranges[place].split_last_chunk().ok_or(Damage)?;
+    range_of(bytes, *range)
+}
+
 /// The records of `bytes` that `range` names: where they begin and how many they are.
-fn range_of(bytes: &[u8], range: [u8; 8]) -> Result<&[[u8; 4]], Damage> {
+fn range_of<const SIZE: usize>(bytes: &[u8], range: [u8; 8]) -> Result<&[[u8; SIZE]], Damage> {
     let (start, count) = (u32_at(&range, 0)? as usize, u32_at(&range, 4)? as usize);
     let end = start.checked_add(count).ok_or(Damage)?;
-    records::<4>(bytes).get(start..end).ok_or(Damage)
+    records::<SIZE>(bytes).get(start..end).ok_or(Damage)
 }

@@ -57,7 +57,11 @@ fn extract(n: usize) -> Extract {
         .iter()
         .flat_map(|kind| [(kind, n), (kind, n / 2)])
         .map(|(kind, m)| {
-            draft(*kind, &format!("deploy {kind} with token {m}"), &format!("{n} {m}"))
+            let mut draft =
+                draft(*kind, &format!("deploy {kind} with token {m}"), &format!("{n} {m}"));
+            draft.payload.files =
+                vec!["src/0/form.ts".into(), "gone".into(), "src/1/user.ts".into()];
+            draft
         })
         .collect();
     let touches = (0..3)
@@ -135,6 +139,10 @@ fn everything(recall: &dyn Recall, project: i64) -> Result<String, StorageError>
         }
     }
     let terms = tokens::distinct("deploy the decision with token 1 2 login form refused nothing");
+    let terms = recall.look_up(project, &Corpus::ALL, &terms)?;
+    for term in &terms {
+        tell(&(term.text, term.key, term.patterns, term.entries));
+    }
     for corpus in [Corpus::Failures, Corpus::Decisions] {
         for limit in [1, 40] {
             tell(&recall.search(project, corpus, &Query::words(&terms), limit)?);
@@ -144,18 +152,21 @@ fn everything(recall: &dyn Recall, project: i64) -> Result<String, StorageError>
         let vector = Words.encode(text).unwrap();
         let meaning = Some(Meaning { vector: &vector, space: Words.space(), weight: 2.0 });
         let terms = tokens::distinct(text);
+        let terms = recall.look_up(project, &Corpus::ALL, &terms)?;
         for corpus in [Corpus::Decisions, Corpus::Episodes, Corpus::Failures] {
             tell(&recall.search(project, corpus, &Query { terms: &terms, meaning }, 9)?);
         }
     }
     tell(&recall.search_files(project, &terms, 40)?);
-    tell(&recall.search_symbols(project, &["loginform".into()], 40)?);
-    tell(&recall.frequencies(project, &terms)?);
+    let symbols = ["loginform".into()];
+    let symbols = recall.look_up(project, &[Corpus::Files], &symbols)?;
+    tell(&recall.search_symbols(project, &symbols, 40)?);
     tell(&recall.patterns(project)?);
-    for decision in recall.active(project, Kind::Decision)? {
-        tell(&recall.decision_terms(project, &decision)?);
+    for row in (1..60).chain([1_000_000]) {
+        tell(&recall.pattern_in(project, row)?);
+        tell(&recall.decision_terms(project, row)?);
+        tell(&recall.episode_files(project, row)?);
     }
-    tell(&recall.pattern_in(project, 1_000_000)?);
     tell(&recall.file_in(project, 1_000_000)?);
     Ok(told)
 }

@@ -4,16 +4,16 @@
 //! pattern, key, file and term.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use rusqlite::{Row, params};
+use rusqlite::Row;
 
 use super::encode::{put_number, put_pattern, put_text};
-use super::layout::{HEADER, Hash, SECTIONS, Section, header};
-use super::project::{ACTIVE_KINDS, FACTS, FILE, PATTERN, sections_of, vectors_of};
+use super::layout::{Hash, Section};
+use super::project::{ACTIVE_KINDS, FACTS, FILE, PATTERN, documents_of, vectors_of};
+use super::sheet::Sheet;
 use super::slots::table;
+use super::terms::put_terms;
 use crate::model::key::Key;
 use crate::model::pattern::Kind;
 use crate::storage::error::{Attempt, StorageError};
@@ -23,57 +23,7 @@ use crate::storage::patterns::{COLUMNS, pattern_from};
 use crate::storage::postings::Corpus;
 use crate::storage::recall::{KEYED_MOST, NAMED_MOST, Recall};
 
-const ATTEMPT: &str = "read what a snapshot holds";
-
-/// A snapshot file that is being written.
-struct Sheet<'a> {
-    path: &'a Path,
-    out: BufWriter<&'a mut File>,
-    places: [(u64, u64); SECTIONS],
-    hash: Hash,
-    /// Bytes written so far.
-    length: u64,
-}
-
-impl<'a> Sheet<'a> {
-    fn begin(path: &'a Path, file: &'a mut File) -> Result<Self, StorageError> {
-        let mut out = BufWriter::with_capacity(64 << 10, file);
-        out.write_all(&[0; HEADER]).map_err(|source| unwritten(path, source))?;
-        let places = [(HEADER as u64, 0); SECTIONS];
-        Ok(Self { path, out, places, hash: Hash::new(), length: HEADER as u64 })
-    }
-
-    /// Adds `bytes` to `section`, which is the last one or a new one; returns their offset in it.
-    fn put(&mut self, section: Section, bytes: &[u8]) -> Result<u64, StorageError> {
-        let (start, length) = &mut self.places[section as usize];
-        if *length == 0 {
-            *start = self.length;
-        }
-        debug_assert_eq!(*start + *length, self.length, "a section is one piece");
-        let offset = *length;
-        *length += bytes.len() as u64;
-        self.length += bytes.len() as u64;
-        self.hash.update(bytes);
-        self.out.write_all(bytes).map_err(|source| unwritten(self.path, source))?;
-        Ok(offset)
-    }
-
-    /// Writes the header; returns the file's generation.
-    fn end(mut self) -> Result<u64, StorageError> {
-        let generation = self.hash.finish();
-        let header = header(&self.places, generation, self.length);
-        let written = self
-            .out
-            .seek(SeekFrom::Start(0))
-            .and_then(|_| self.out.write_all(&header))
-            .and_then(|()| self.out.flush());
-        written.map(|()| generation).map_err(|source| unwritten(self.path, source))
-    }
-}
-
-fn unwritten(path: &Path, source: io::Error) -> StorageError {
-    StorageError::File { attempt: "write", path: path.into(), source }
-}
+pub(super) const ATTEMPT: &str = "read what a snapshot holds";
 
 /// Writes the snapshot of a project to `path`; returns its generation.
 pub(super) fn write_project(
@@ -86,8 +36,8 @@ pub(super) fn write_project(
         let mut sheet = Sheet::begin(path, file)?;
         // A place in the heap is never 0.
         sheet.put(Section::Heap, &[0])?;
-        let patterns = put_patterns(reader, project, &mut sheet)?;
         let files = put_files(reader, project, &mut sheet)?;
+        let patterns = put_patterns(reader, project, &files, &mut sheet)?;
         patterns.put(&mut sheet)?;
         put_active(reader, project, &mut sheet)?;
         put_keys(reader, project, &patterns, &mut sheet)?;
@@ -95,6 +45,8 @@ pub(super) fn write_project(
         files.put(&mut sheet)?;
         put_episodes(reader, project, &files, &mut sheet)?;
         put_terms(reader, project, &mut sheet)?;
+        put_documents(reader, project, &mut sheet)?;
+        put_facts(reader, project, &mut sheet)?;
         generation = sheet.end()?;
         Ok::<_, StorageError>(())
     })?;
@@ -115,27 +67,35 @@ struct Patterns {
     known: Vec<Known>,
     /// Decisions with their terms, and how many patterns hold each.
     decisions: Vec<(u32, Vec<(Key, u32)>)>,
+    /// Episodes with the places of the files that they worked on.
+    episodes: Vec<(u32, Vec<u32>)>,
 }
 
-/// The active patterns of the project into the heap.
+/// The active patterns of the project into the heap. Those of a kind lie together, because an
+/// event reads several of one kind.
 fn put_patterns(
     reader: &Reader,
     project: i64,
+    files: &Files,
     sheet: &mut Sheet<'_>,
 ) -> Result<Patterns, StorageError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM patterns p
-         WHERE (p.project = ?1 OR p.project IS NULL) AND p.state = 1 AND p.kind < 7 ORDER BY p.row"
+         WHERE (p.project = ?1 OR p.project IS NULL) AND p.state = 1 AND p.kind < 7 ORDER BY p.kind, p.row"
     );
     let mut query = reader.conn.prepare_cached(&sql).attempt(ATTEMPT)?;
     let mut rows = query.query([project]).attempt(ATTEMPT)?;
     let (mut known, mut bytes) = (Vec::new(), Vec::new());
-    let mut decisions = Vec::new();
+    let (mut decisions, mut episodes) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next().attempt(ATTEMPT)? {
         let pattern = pattern_from(row).attempt(ATTEMPT)?;
         let Ok(row) = u32::try_from(pattern.row) else { continue };
         if pattern.kind == Kind::Decision {
-            decisions.push((row, reader.decision_terms(project, &pattern)?));
+            decisions.push((row, reader.decision_terms(project, row.into())?));
+        }
+        if pattern.kind == Kind::Episode {
+            let places = pattern.payload.files.iter().filter_map(|path| files.place_at(path));
+            episodes.push((row, places.collect()));
         }
         bytes.clear();
         put_pattern(&mut bytes, &pattern);
@@ -146,7 +106,8 @@ fn put_patterns(
             last: pattern.tally.last,
         });
     }
-    Ok(Patterns { known, decisions })
+    known.sort_unstable_by_key(|known: &Known| known.row);
+    Ok(Patterns { known, decisions, episodes })
 }
 
 impl Patterns {
@@ -157,16 +118,14 @@ impl Patterns {
             record[4..].copy_from_slice(&known.at.to_le_bytes());
             sheet.put(Section::Patterns, &record)?;
         }
-        let mut written = 0_u32;
-        for (row, terms) in &self.decisions {
-            let count = terms.len() as u32;
-            let range = [*row, written, count].map(u32::to_le_bytes);
-            sheet.put(Section::DecisionRanges, range.as_flattened())?;
-            written += count;
-        }
+        put_row_ranges(&self.decisions, Section::DecisionRanges, sheet)?;
         for (term, patterns) in self.decisions.iter().flat_map(|(_, terms)| terms) {
             sheet.put(Section::DecisionTermCounts, &term.to_i64().to_le_bytes())?;
             sheet.put(Section::DecisionTermCounts, &patterns.to_le_bytes())?;
+        }
+        put_row_ranges(&self.episodes, Section::WorkRanges, sheet)?;
+        for place in self.episodes.iter().flat_map(|(_, places)| places) {
+            sheet.put(Section::WorkedOn, &place.to_le_bytes())?;
         }
         Ok(())
     }
@@ -175,6 +134,22 @@ impl Patterns {
         let place = self.known.binary_search_by_key(&row, |known| known.row).ok()?;
         self.known.get(place)
     }
+}
+
+/// For each row the range of what it has, in a section that holds that of all rows.
+fn put_row_ranges<T>(
+    rows: &[(u32, Vec<T>)],
+    ranges: Section,
+    sheet: &mut Sheet<'_>,
+) -> Result<(), StorageError> {
+    let mut written = 0_u32;
+    for (row, values) in rows {
+        let count = values.len() as u32;
+        let range = [*row, written, count].map(u32::to_le_bytes);
+        sheet.put(ranges, range.as_flattened())?;
+        written += count;
+    }
+    Ok(())
 }
 
 /// What a brief chooses from.
@@ -245,6 +220,8 @@ struct Files {
     names: Vec<(i64, u32, i64, u32)>,
     /// Path's hash, row.
     paths: Vec<(u64, [u8; 4])>,
+    /// Path's hash, place.
+    places: HashMap<u64, u32>,
 }
 
 /// The files of the project; their paths into the heap.
@@ -273,7 +250,9 @@ fn put_files(reader: &Reader, project: i64, sheet: &mut Sheet<'_>) -> Result<Fil
         record[36..].copy_from_slice(&at.to_le_bytes());
         files.records.push(record);
         files.names.push((name, edits + reads, last, id));
-        files.paths.push((Hash::of(&path), id.to_le_bytes()));
+        let hash = Hash::of(&path);
+        files.places.insert(hash, files.records.len() as u32 - 1);
+        files.paths.push((hash, id.to_le_bytes()));
     }
     Ok(files)
 }
@@ -307,6 +286,12 @@ impl Files {
         }
         sheet.put(Section::Names, &table(&slots))?;
         sheet.put(Section::Paths, &table(&self.paths)).map(drop)
+    }
+
+    /// Place of the file at this path. Two paths with the same hash would be taken for each other:
+    /// one pair in 2⁶⁴.
+    fn place_at(&self, path: &str) -> Option<u32> {
+        self.places.get(&Hash::of(path)).copied()
     }
 
     /// Place of the file in this row.
@@ -366,81 +351,30 @@ fn put_ranges(
     Ok(())
 }
 
-/// A term's hash with the counts and the place of its list.
-type TermSlot = (u64, [u8; 16]);
-
-/// The term lists, the directories of documents, and the single values.
-fn put_terms(reader: &Reader, project: i64, sheet: &mut Sheet<'_>) -> Result<(), StorageError> {
-    let mut facts = [0; FACTS];
-    if let Some(last) = reader.last_activity(project)? {
-        facts[0] = 1;
-        facts[1..9].copy_from_slice(&last.to_le_bytes());
-    }
-    let mut corpora = Vec::new();
-    for (n, corpus) in Corpus::ALL.into_iter().enumerate() {
-        let listed = put_lists(reader, project, corpus, sheet)?;
-        facts[9 + n * 8..][..8].copy_from_slice(&listed.counts);
-        corpora.push((corpus, listed));
-    }
-    for (corpus, listed) in corpora {
+/// The directories and the vectors of the documents.
+fn put_documents(reader: &Reader, project: i64, sheet: &mut Sheet<'_>) -> Result<(), StorageError> {
+    for corpus in Corpus::ALL {
+        if let Some(directory) = reader.directory(project, corpus)? {
+            sheet.put(documents_of(corpus), directory.bytes())?;
+        }
         if let Some(section) = vectors_of(corpus)
             && let Some(dense) = reader.dense(project, corpus)?
         {
             sheet.put(section, dense.bytes())?;
         }
-        let (documents, terms) = sections_of(corpus);
-        sheet.put(documents, &listed.directory)?;
-        sheet.put(terms, &table(&listed.terms))?;
     }
+    Ok(())
+}
+
+/// The single values.
+fn put_facts(reader: &Reader, project: i64, sheet: &mut Sheet<'_>) -> Result<(), StorageError> {
+    let mut facts = [0; FACTS];
+    if let Some(last) = reader.last_activity(project)? {
+        facts[0] = 1;
+        facts[1..9].copy_from_slice(&last.to_le_bytes());
+    }
+    facts[9..].copy_from_slice(&reader.patterns(project)?.to_le_bytes());
     sheet.put(Section::Facts, &facts).map(drop)
-}
-
-/// A corpus whose lists are written.
-struct Listed {
-    /// Its documents, and the project's patterns.
-    counts: [u8; 8],
-    /// Its directory as it is stored.
-    directory: Vec<u8>,
-    terms: Vec<TermSlot>,
-}
-
-/// The lists of a corpus into the file.
-fn put_lists(
-    reader: &Reader,
-    project: i64,
-    corpus: Corpus,
-    sheet: &mut Sheet<'_>,
-) -> Result<Listed, StorageError> {
-    let mut query = reader
-        .conn
-        .prepare_cached(
-            "SELECT term, entries, patterns, list FROM postings
-             WHERE project = ?1 AND corpus = ?2",
-        )
-        .attempt(ATTEMPT)?;
-    let mut rows = query.query(params![project, corpus as u8]).attempt(ATTEMPT)?;
-    let mut listed = Listed { counts: [0; 8], directory: Vec::new(), terms: Vec::new() };
-    let mut length = Vec::new();
-    while let Some(row) = rows.next().attempt(ATTEMPT)? {
-        let (entries, patterns): (u32, u32) =
-            (|| Ok((row.get(1)?, row.get(2)?)))().attempt(ATTEMPT)?;
-        let term: String = row.get(0).attempt(ATTEMPT)?;
-        let bytes = row.get_ref(3).attempt(ATTEMPT)?.as_bytes().unwrap_or_default();
-        if term.is_empty() {
-            listed.counts = pair(entries, patterns);
-            listed.directory = bytes.to_vec();
-            continue;
-        }
-        length.clear();
-        put_number(&mut length, bytes.len() as u64);
-        let at = sheet.put(Section::Lists, &length)?;
-        sheet.put(Section::Lists, bytes)?;
-        let mut value = [0; 16];
-        value[..8].copy_from_slice(&pair(entries, patterns));
-        value[8..].copy_from_slice(&at.to_le_bytes());
-        listed.terms.push((Hash::of(&term), value));
-    }
-    Ok(listed)
 }
 
 /// Writes the catalogue of snapshots with these generations, all of the database in this state.
