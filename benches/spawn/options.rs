@@ -10,6 +10,8 @@ cases: inject, session-end, learn (default: all)
 
   --runs N            measured runs of each program (default 300)
   --patterns N        active patterns in the home that `inject` asks (default 10000)
+  --projects N        projects with as many patterns each, of which `inject` asks one (default 1)
+  --busy              keep every core busy while `inject` is measured
   --transcript-mb N   size of the transcript that `session-end` notes (default 100)
   --history-mb N      size of the history that `learn` reads (default 256; the budget names 1024)
   --history DIR       let `learn` read the transcripts below DIR instead
@@ -26,6 +28,10 @@ pub(crate) struct Options {
     pub runs: usize,
     /// Active patterns that the home holds at least.
     pub patterns: usize,
+    /// Projects in the home, each with as many patterns.
+    pub projects: usize,
+    /// Whether every core has something else to do.
+    pub busy: bool,
     /// Megabytes of the transcript that `session-end` notes.
     pub transcript_mb: usize,
     /// Megabytes of history that `learn` reads.
@@ -47,6 +53,8 @@ impl Options {
         let mut options = Self {
             runs: 300,
             patterns: 10_000,
+            projects: 1,
+            busy: false,
             transcript_mb: 100,
             history_mb: 256,
             history: None,
@@ -59,6 +67,8 @@ impl Options {
             match argument.as_str() {
                 "--runs" => options.runs = number(&value()?)?,
                 "--patterns" => options.patterns = number(&value()?)?,
+                "--projects" => options.projects = number(&value()?)?,
+                "--busy" => options.busy = true,
                 "--transcript-mb" => options.transcript_mb = number(&value()?)?,
                 "--history-mb" => options.history_mb = number(&value()?)?,
                 "--history" => options.history = Some(value()?.into()),

@@ -21,19 +21,19 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// A budget that is a largest value.
-    pub(crate) fn at_most(name: impl Into<String>, value: f64, target: f64, bar: f64) -> Self {
+    /// A budget that is a largest value: the target and the bar.
+    pub(crate) fn at_most(name: impl Into<String>, value: f64, [target, bar]: [f64; 2]) -> Self {
         Self { name: name.into(), value, target, bar, at_least: false }
     }
 
-    /// A budget that is a smallest value.
-    pub(crate) fn at_least(name: impl Into<String>, value: f64, target: f64, bar: f64) -> Self {
+    /// A budget that is a smallest value: the target and the bar.
+    pub(crate) fn at_least(name: impl Into<String>, value: f64, [target, bar]: [f64; 2]) -> Self {
         Self { name: name.into(), value, target, bar, at_least: true }
     }
 
     /// A run that ended with another exit code than 0, which no target allows.
     pub(crate) fn exit_codes(name: &str, failures: usize) -> Self {
-        Self::at_most(format!("{name}: failed runs"), failures as f64, 0.0, 0.0)
+        Self::at_most(format!("{name}: failed runs"), failures as f64, [0.0, 0.0])
     }
 
     fn meets(&self, limit: f64) -> bool {

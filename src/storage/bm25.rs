@@ -187,6 +187,19 @@ fn part(factor: f32, count: f32, norm: f32) -> f32 {
     factor * count / (count + norm)
 }
 
+/// The highest of some scores, none of which is below 0.
+fn highest_of(scores: &[f32]) -> f32 {
+    // Side by side: one alone would have to be compared in order.
+    let mut highest = [0.0_f32; 8];
+    let (wide, rest) = scores.as_chunks::<8>();
+    for scores in wide {
+        for n in 0..8 {
+            highest[n] = if scores[n] > highest[n] { scores[n] } else { highest[n] };
+        }
+    }
+    highest.iter().chain(rest).fold(0.0, |a, b| if *b > a { *b } else { a })
+}
+
 /// The highest scores so far.
 struct Best {
     limit: usize,
@@ -199,8 +212,7 @@ impl Best {
         let mut least = self.least();
         for (first, group) in (start..).step_by(GROUP).zip(sums.chunks_mut(GROUP)) {
             // Of most groups nothing is among the highest, which a few wide comparisons tell.
-            let highest = group.iter().fold(0.0_f32, |a, b| if *b > a { *b } else { a });
-            if highest > least {
+            if highest_of(group) > least {
                 for (document, score) in (first..).zip(&*group) {
                     if *score > least {
                         self.add(document, *score);

@@ -51,8 +51,8 @@ pub(super) fn measure(bench: &Bench, report: &mut Report) -> Outcome<()> {
         }));
         Ok(vec![
             Budget::exit_codes("learn", usize::from(!run.succeeded)),
-            Budget::at_least("learn: MB/s", rate, RATE[0], RATE[1]),
-            Budget::at_most("learn: peak MB", memory, MEMORY[0], MEMORY[1]),
+            Budget::at_least("learn: MB/s", rate, RATE),
+            Budget::at_most("learn: peak MB", memory, MEMORY),
         ])
     })
 }

@@ -2,6 +2,7 @@
 
 mod inject;
 mod learn;
+mod load;
 mod session_end;
 
 use std::ffi::OsString;

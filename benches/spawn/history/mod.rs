@@ -6,7 +6,6 @@ mod lesson;
 mod transcript;
 mod words;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -31,11 +30,21 @@ const STREAM: u64 = 2;
 /// Number of the first of the long sessions, which must not collide with those of lessons.
 const LONG: usize = 0x00ff_0000;
 
-/// Writes the sessions that hold `count` lessons from number `first` on.
-pub(crate) fn write_lessons(client: &Path, first: usize, count: usize) -> io::Result<()> {
-    let folder = project_folder(client)?;
+/// Sessions of one project at most: their numbers must not collide with those of another.
+const SESSIONS: usize = 1_000_000;
+
+/// Writes the sessions of project number `project` that hold `count` lessons from number `first`
+/// on. [`PROJECT`] is number 0.
+pub(crate) fn write_lessons(
+    client: &Path,
+    project: usize,
+    first: usize,
+    count: usize,
+) -> io::Result<()> {
+    let path = if project == 0 { PROJECT.to_owned() } else { format!("{PROJECT}-{project}") };
     for start in (first..first + count).step_by(LESSONS_PER_SESSION) {
-        let mut transcript = Transcript::create(&folder, start / LESSONS_PER_SESSION)?;
+        let session = project * SESSIONS + start / LESSONS_PER_SESSION;
+        let mut transcript = Transcript::create(client, &path, session)?;
         for number in start..(start + LESSONS_PER_SESSION).min(first + count) {
             teach(&mut transcript, number, 300)?;
             // Some things come back, as they do: those have more than one session behind them.
@@ -50,12 +59,10 @@ pub(crate) fn write_lessons(client: &Path, first: usize, count: usize) -> io::Re
 
 /// Writes sessions of about 2 MB each until they hold `bytes`; returns how many bytes they have.
 pub(crate) fn write_bytes(client: &Path, bytes: usize) -> io::Result<usize> {
-    let folder = project_folder(client)?;
     let (mut written, mut number) = (0, 0);
     while written < bytes {
         let session = LONG + 1 + number;
-        written +=
-            write_session(&folder, session, number * 61, (bytes - written).min(2_000_000))?.1;
+        written += write_session(client, session, number * 61, (bytes - written).min(2_000_000))?.1;
         number += 1;
     }
     Ok(written)
@@ -63,17 +70,17 @@ pub(crate) fn write_bytes(client: &Path, bytes: usize) -> io::Result<usize> {
 
 /// Writes one session of `bytes` and returns its path.
 pub(crate) fn write_long_session(client: &Path, bytes: usize) -> io::Result<PathBuf> {
-    Ok(write_session(&project_folder(client)?, LONG, 0, bytes)?.0)
+    Ok(write_session(client, LONG, 0, bytes)?.0)
 }
 
 /// One session of `bytes`, with lessons from number `first` on.
 fn write_session(
-    folder: &Path,
+    client: &Path,
     session: usize,
     first: usize,
     bytes: usize,
 ) -> io::Result<(PathBuf, usize)> {
-    let mut transcript = Transcript::create(folder, session)?;
+    let mut transcript = Transcript::create(client, PROJECT, session)?;
     let mut number = first;
     while transcript.bytes < bytes {
         teach(&mut transcript, number % 6_000, OUTPUT)?;
@@ -119,15 +126,6 @@ fn work_on(transcript: &mut Transcript, number: usize) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Where the client keeps the transcripts of [`PROJECT`], below its folder `client`; made here.
-fn project_folder(client: &Path) -> io::Result<PathBuf> {
-    let name: String =
-        PROJECT.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let folder = client.join("projects").join(name);
-    fs::create_dir_all(&folder)?;
-    Ok(folder)
 }
 
 /// Prose that belongs to no lesson, for events that should meet nothing.

@@ -1,12 +1,10 @@
 //! Writes transcripts line by line, in the client's form.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-
-use super::PROJECT;
 
 /// A transcript file that is being written.
 pub(super) struct Transcript {
@@ -15,6 +13,7 @@ pub(super) struct Transcript {
     pub(super) path: PathBuf,
     /// How many bytes it has.
     pub(super) bytes: usize,
+    project: String,
     session: String,
     day: usize,
     lines: usize,
@@ -22,13 +21,18 @@ pub(super) struct Transcript {
 }
 
 impl Transcript {
-    /// Begins the transcript of session `number` in `folder`.
-    pub(super) fn create(folder: &Path, number: usize) -> io::Result<Self> {
+    /// Begins the transcript of session `number` in the folder `project`, where the client keeps it
+    /// below its own folder `client`.
+    pub(super) fn create(client: &Path, project: &str, number: usize) -> io::Result<Self> {
+        let name = project.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+        let folder = client.join("projects").join(name);
+        fs::create_dir_all(&folder)?;
+        let project = project.to_owned();
         let session = format!("{number:08x}-0be0-4000-8000-{number:012x}");
         let path = folder.join(format!("{session}.jsonl"));
         let out = BufWriter::with_capacity(1 << 20, File::create(&path)?);
         let day = 1 + number % 28;
-        Ok(Self { out, path, bytes: 0, session, day, lines: 0, parent: Value::Null })
+        Ok(Self { out, path, bytes: 0, project, session, day, lines: 0, parent: Value::Null })
     }
 
     /// Writes what is still held back.
@@ -47,7 +51,7 @@ impl Transcript {
             "parentUuid": self.parent,
             "sessionId": self.session,
             "timestamp": format!("2026-01-{:02}T{hour:02}:{minute:02}:{second:02}.000Z", self.day),
-            "cwd": PROJECT,
+            "cwd": self.project,
             "gitBranch": "main",
             "version": "2.1.329",
             "userType": "external",
@@ -133,14 +137,14 @@ impl Transcript {
 
     /// A file that was read.
     pub(super) fn read(&mut self, file: &str, content: &str) -> io::Result<()> {
-        let path = format!("{PROJECT}/{file}");
+        let path = format!("{}/{file}", self.project);
         let record = json!({"type": "text", "file": {"filePath": path, "content": content}});
         self.call("Read", &json!({"file_path": path}), content, &record, false)
     }
 
     /// A file that was changed.
     pub(super) fn edit(&mut self, file: &str, old: &str, new: &str) -> io::Result<()> {
-        let path = format!("{PROJECT}/{file}");
+        let path = format!("{}/{file}", self.project);
         let input = json!({"file_path": path, "old_string": old, "new_string": new});
         let record = json!({"filePath": path, "oldString": old, "newString": new});
         let content = format!("The file {path} has been updated.");

@@ -26,8 +26,9 @@ const ENTRY: usize = 4 + VECTOR;
 /// Lists that a search looks into, as a share of all: one of so many.
 const SHARE: usize = 8;
 
-/// The most lists that a search looks into.
-const PROBES: usize = 32;
+/// The most lists that a search looks into. What it then misses, of very many documents, words may
+/// still find.
+const PROBES: usize = 12;
 
 /// The vectors of a corpus of documents, which are numbered as in its directory.
 #[derive(Clone, Debug)]
