@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Learn(LearnArgs),
     /// Show what MANA knows and whether it works
     Status,
+    /// Show whether what was said helped, beside what was held back to compare with
+    Stats,
     /// Search what was learned
     Search(SearchArgs),
     /// Show one item with its evidence

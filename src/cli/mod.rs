@@ -15,6 +15,7 @@ mod reference;
 mod scope;
 mod search;
 mod show;
+mod stats;
 mod status;
 mod time;
 mod uninstall;
@@ -65,6 +66,7 @@ fn dispatch(command: Command, output: &mut Output) -> Result<(), CliError> {
         }
         Command::Learn(args) => learn::run(&args, output),
         Command::Status => status::run(output),
+        Command::Stats => stats::run(output),
         Command::Search(args) => search::run(&args, output),
         Command::Show(args) => show::run(&args, output),
         Command::Forget(args) => forget::run(&args, output),

@@ -80,6 +80,16 @@ const NOTES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "stats",
+        &[
+            "Each number is a share with the interval that holds the true one in 95 of 100 cases.",
+            "What was held back is what was not shown although it matched, decided at random \
+             (`inject.holdout`), so that the difference is the effect and nothing else.",
+            "With fewer than 30 judged cases on a side it says that there is not enough data.",
+            "[learning.md](learning.md#effect) says how a case is judged.",
+        ],
+    ),
+    (
         "status",
         &["Prints the home, whether the hooks stand in the user's settings, the encoder in use, \
              what was read, the patterns by kind, the projects, and how many ended turns wait to be learned."],

@@ -7,6 +7,7 @@ use super::error::{CliError, Kind};
 use super::output::{Output, count};
 use super::time;
 use crate::config::{self, Settings};
+use crate::model::effect::Estimate;
 use crate::model::pattern::Pattern;
 use crate::storage::{EvidenceRow, KnownFile, Reader};
 
@@ -27,6 +28,9 @@ struct Shown {
     #[serde(rename = "shown")]
     told: u64,
     withheld: u64,
+    helped: u32,
+    hurt: u32,
+    difference: Option<Estimate>,
     evidence: Vec<EvidenceRow>,
 }
 
@@ -64,6 +68,7 @@ pub(crate) fn find(reader: &Reader, id: &str) -> Result<Option<Pattern>, CliErro
 
 fn load(reader: &Reader, pattern: Pattern) -> Result<Shown, CliError> {
     let (told, withheld, _) = reader.shown(pattern.id.as_bytes())?;
+    let sides = reader.sides_of(pattern.id.as_bytes())?;
     let project = match pattern.project {
         Some(row) => Some(reader.project_names(row)?.1),
         None => None,
@@ -83,6 +88,9 @@ fn load(reader: &Reader, pattern: Pattern) -> Result<Shown, CliError> {
         last: time::shown(pattern.tally.last),
         told,
         withheld,
+        helped: pattern.effect.helped,
+        hurt: pattern.effect.hurt,
+        difference: sides.shown.well.difference(sides.held_back.well),
     })
 }
 
@@ -106,6 +114,22 @@ fn tell(shown: &Shown, output: &mut Output) {
         count(shown.told, "time", "times"),
         count(shown.withheld, "time", "times")
     ));
+    if shown.helped + shown.hurt > 0 {
+        output.line(format!(
+            "effect    followed {}: it went well {}",
+            count(u64::from(shown.helped + shown.hurt), "time", "times"),
+            count(shown.helped.into(), "time", "times"),
+        ));
+    }
+    if let Some(Estimate { value, low, high }) = shown.difference {
+        output.line(format!(
+            "          things went well {:+.0} % more often than where it was held back ({:+.0} to \
+             {:+.0})",
+            value * 100.0,
+            low * 100.0,
+            high * 100.0
+        ));
+    }
     output.line("evidence");
     for row in shown.evidence.iter().take(EVIDENCE) {
         let what = if row.failure { "failed" } else { "worked" };

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::contained;
-use super::extract;
+use super::extract::{self, View};
+use super::judging::judge;
 use super::workers::{Found, Workers};
 use crate::model::trajectory::{Body, Step};
-use crate::storage::{Extract, Reader, Span, StorageError, StoredTrajectory};
+use crate::storage::{Extract, Reader, Span, StorageError, StoredTrajectory, Told, Verdict};
 
 /// How many trajectories may be extracted before what the first of them says is stored: about as
 /// many as are stored together, since extraction goes on meanwhile.
@@ -23,6 +24,8 @@ pub(super) struct Extracted<'a> {
     pub(super) extract: Extract,
     /// What hooks delivered in it.
     pub(super) deliveries: Vec<Delivery>,
+    /// What came of what they said or held back.
+    pub(super) verdicts: Vec<Verdict>,
     /// When it was.
     pub(super) span: Option<Span>,
 }
@@ -56,29 +59,34 @@ pub(super) fn extract_each<'a, T>(
             Some(reader) => reader,
             None => reader.insert(Reader::of_steps(home)?),
         };
-        reader.steps(trajectory.id)
+        Ok((reader.steps(trajectory.id)?, reader.told(&trajectory.key)?))
     };
     workers.in_order(
         due,
         AHEAD,
         connect,
         |reader, trajectory: &'a StoredTrajectory, parts| {
-            let steps = load(reader, trajectory);
+            let loaded = load(reader, trajectory);
+            let extracted = loaded.map(|(steps, told)| Extracted::of(trajectory, steps, &told));
             // Nobody listens any more when storing has failed, and it says so itself.
-            let _stopped = parts.send(steps.map(|steps| Extracted::of(trajectory, steps)));
+            let _stopped = parts.send(extracted);
         },
         store,
     )
 }
 
 impl<'a> Extracted<'a> {
-    fn of(trajectory: &'a StoredTrajectory, steps: Vec<Step>) -> Outcome<'a> {
-        let extract = contained(&format!("session {}", trajectory.key.session), || {
-            extract::extract(&steps, &trajectory.root, trajectory.key.agent.is_empty())
+    fn of(trajectory: &'a StoredTrajectory, steps: Vec<Step>, told: &[Told]) -> Outcome<'a> {
+        let name = format!("session {}", trajectory.key.session);
+        let (extract, verdicts) = contained(&name, || {
+            let view = View::new(&steps, &trajectory.root);
+            let main = trajectory.key.agent.is_empty();
+            let verdicts = told.iter().map(|told| judge(told, &view)).collect();
+            (extract::extract_from(&view, main), verdicts)
         })?;
         let (count, span) = (steps.len(), Span::of(&steps));
         let deliveries = steps.into_iter().flat_map(deliveries).collect();
-        Ok(Self { trajectory, steps: count, extract, deliveries, span })
+        Ok(Self { trajectory, steps: count, extract, deliveries, verdicts, span })
     }
 }
 

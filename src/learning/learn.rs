@@ -187,6 +187,7 @@ impl<'a> Run<'a> {
                     let session = &done.trajectory.key.session;
                     store.confirm_delivery(session, event, tool_use, pattern)?;
                 }
+                store.store_verdicts(&done.verdicts)?;
                 store.mark_extracted(done.trajectory.id, REVISION, done.span)?;
             }
             Ok(())

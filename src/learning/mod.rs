@@ -9,6 +9,7 @@ pub(crate) mod extract;
 mod extracting;
 mod filing;
 mod intake;
+mod judging;
 pub(crate) mod learn;
 mod project;
 mod reading;

@@ -195,6 +195,15 @@ pub(crate) struct Tally {
     pub(crate) last: i64,
 }
 
+/// What came of showing a pattern.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Effect {
+    /// Times it was followed and things went well.
+    pub(crate) helped: u32,
+    /// Times it was followed and they did not.
+    pub(crate) hurt: u32,
+}
+
 /// A pattern as stored.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Pattern {
@@ -220,6 +229,8 @@ pub(crate) struct Pattern {
     pub(crate) state: State,
     /// How often and when it was seen.
     pub(crate) tally: Tally,
+    /// What came of showing it.
+    pub(crate) effect: Effect,
 }
 
 /// The state that the evidence alone gives a pattern of this kind.

@@ -5,7 +5,7 @@
 //! one lucky run does not count as certainty.
 
 use super::key::Key;
-use super::pattern::{Pattern, Tally};
+use super::pattern::{Effect, Pattern, Tally};
 use super::signature::ErrorClass;
 use super::tokens;
 
@@ -54,6 +54,19 @@ pub(crate) fn decay(days: f64, half_life: f64) -> f64 {
     (-days * std::f64::consts::LN_2 / half_life).exp()
 }
 
+/// How much better or worse a pattern did than usual when it was shown and followed: the mean of a
+/// Beta posterior whose prior is worth [`USUALLY`] cases, as a multiple of the prior's mean.
+fn measured(effect: Effect) -> f64 {
+    let (helped, hurt) = (f64::from(effect.helped), f64::from(effect.hurt));
+    (helped + USUALLY * HELPS) / (helped + hurt + USUALLY) / HELPS
+}
+
+/// Share of the suggestions that help when they are followed, before anything is known.
+const HELPS: f64 = 0.8;
+
+/// Cases that this expectation is worth.
+const USUALLY: f64 = 4.0;
+
 /// Chance that a fix or pitfall helps, given how well it matches (0 to 1).
 pub(crate) fn fix(pattern: &Pattern, quality: f64) -> f64 {
     let Tally { successes, failures, sessions, .. } = pattern.tally;
@@ -64,7 +77,7 @@ pub(crate) fn fix(pattern: &Pattern, quality: f64) -> f64 {
     };
     let routine = if pattern.payload.routine { 0.7 } else { 1.0 };
     let proof = if pattern.payload.next_only { 0.6 } else { 1.0 };
-    quality * held * routine * proof
+    (quality * held * routine * proof * measured(pattern.effect)).min(1.0)
 }
 
 /// Share of the decisions on a prompt's very subject that apply, if they are meant to stand.
@@ -89,7 +102,7 @@ pub(crate) fn recipe(pattern: &Pattern, now: i64) -> f64 {
     let used = 1.0 - 0.5_f64.powf(f64::from(sessions));
     let fresh = decay(age_days(last, now), 60.0);
     let plain = 1.0 / (1.0 + (pattern.text.len() as f64 / 60.0).powi(2));
-    0.25 * works + 0.35 * used + 0.1 * fresh + 0.3 * plain
+    (0.25 * works + 0.35 * used + 0.1 * fresh + 0.3 * plain) * measured(pattern.effect).min(1.0)
 }
 
 /// Failures that naming a mistake at the start may save: how often it came back, how lately, and
@@ -266,6 +279,7 @@ mod tests {
             payload,
             state: State::Active,
             tally,
+            effect: Effect::default(),
         }
     }
 
@@ -275,6 +289,19 @@ mod tests {
 
     fn remedy() -> Payload {
         Payload { remedy: vec!["make all".into()], ..Payload::default() }
+    }
+
+    #[test]
+    fn what_was_seen_to_hurt_is_said_less_and_what_helped_more() {
+        let with = |helped, hurt| {
+            let pattern = pattern("make", "test", remedy(), seen(3, 3, 2, 1));
+            fix(&Pattern { effect: Effect { helped, hurt }, ..pattern }, 0.8)
+        };
+        let unknown = with(0, 0);
+        assert!(with(1, 0) > unknown && with(9, 0) > with(1, 0));
+        assert!(with(0, 1) < unknown && with(0, 9) < with(0, 1));
+        assert!((with(4, 1) - unknown).abs() < 1e-9, "that is what was expected");
+        assert!(with(900, 0) <= 1.0);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod damage;
 mod dense;
 mod documents;
 mod drafts;
+mod effects;
 pub(crate) mod error;
 mod extracts;
 pub(crate) mod file;
@@ -40,6 +41,7 @@ pub(crate) mod tests;
 mod texts;
 mod transcripts;
 
+pub(crate) use effects::{About, Side, Sides, Told, Verdict};
 pub(crate) use error::StorageError;
 pub(crate) use extracts::{CommandRun, Extract, Touch};
 pub(crate) use forget::Forget;

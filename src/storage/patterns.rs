@@ -5,14 +5,14 @@ use rusqlite::{Row, params};
 use super::error::{Attempt, StorageError};
 use super::open::Reader;
 use crate::model::ids::PatternId;
-use crate::model::pattern::{Kind, Pattern, Payload, State, Tally};
+use crate::model::pattern::{Effect, Kind, Pattern, Payload, State, Tally};
 
 /// The columns of [`pattern_from`], in its order, of a table named `p`.
 pub(super) const COLUMNS: &str = "p.row, p.id, p.kind, p.project, p.tool, p.category, p.trigger, \
-     p.text, p.payload, p.state, p.successes, p.failures, p.sessions, p.first, p.last";
+     p.text, p.payload, p.state, p.successes, p.failures, p.sessions, p.first, p.last, p.helped, p.hurt";
 
 /// How many columns [`COLUMNS`] names.
-pub(super) const COLUMN_COUNT: usize = 15;
+pub(super) const COLUMN_COUNT: usize = 17;
 
 /// One step behind a pattern, with where it stands.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
@@ -64,6 +64,7 @@ pub(super) fn pattern_from(row: &Row<'_>) -> Result<Pattern, rusqlite::Error> {
             first: row.get(13)?,
             last: row.get(14)?,
         },
+        effect: Effect { helped: row.get(15)?, hurt: row.get(16)? },
     })
 }
 

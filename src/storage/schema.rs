@@ -8,8 +8,11 @@ use super::error::{Attempt, StorageError, is_damage};
 
 /// Migrations in order; the schema's number is how many of them ran. Never edit one that was
 /// released: add another.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_vectors.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_vectors.sql"),
+    include_str!("migrations/0004_effect.sql"),
+];
 
 /// The schema's number that this binary writes.
 pub(super) const CURRENT: i64 = MIGRATIONS.len() as i64;

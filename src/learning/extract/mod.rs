@@ -18,10 +18,11 @@ mod view;
 mod wording;
 
 use crate::model::pattern::{Draft, Evidence};
+#[cfg(test)]
 use crate::model::trajectory::Step;
 use crate::storage::Extract;
 
-pub(crate) use view::View;
+pub(crate) use view::{Seen, View};
 
 /// Number of this extraction. Raise it when the same steps would give other patterns: every
 /// trajectory is then extracted anew from its stored steps.
@@ -29,20 +30,26 @@ pub(crate) const REVISION: i64 = 1;
 
 /// What the steps of one trajectory say. `root` is the folder in which it started (`~` for the
 /// home), `main` whether it is the main conversation rather than a subagent's.
+#[cfg(test)]
 pub(crate) fn extract(steps: &[Step], root: &str, main: bool) -> Extract {
-    let view = View::new(steps, root);
+    extract_from(&View::new(steps, root), main)
+}
+
+/// What the steps behind `view` say. `main` tells whether it is the main conversation rather than
+/// a subagent's.
+pub(crate) fn extract_from(view: &View<'_>, main: bool) -> Extract {
     let mut drafts = Vec::new();
-    fix::extract(&view, &mut drafts);
-    missing::extract(&view, &mut drafts);
-    recipe::extract(&view, &mut drafts);
+    fix::extract(view, &mut drafts);
+    missing::extract(view, &mut drafts);
+    recipe::extract(view, &mut drafts);
     if main {
-        decision::extract(&view, &mut drafts);
-        episode::extract(&view, &mut drafts);
+        decision::extract(view, &mut drafts);
+        episode::extract(view, &mut drafts);
     }
     Extract {
         drafts: merge(drafts),
-        touches: places::extract(&view),
-        commands: commands::extract(&view),
+        touches: places::extract(view),
+        commands: commands::extract(view),
     }
 }
 

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::pattern::Kind;
+use crate::model::ids::PatternId;
+use crate::model::pattern::{Effect, Kind};
 use crate::storage::tests::dump;
 use crate::storage::{Reader, Recall};
 use sessions::{Session, sessions};
@@ -270,6 +271,56 @@ fn deliveries_are_confirmed_in_the_run_that_learns_of_them() {
     assert_eq!(bench.learn().injections, 1);
     let line = bench.dump().lines().find(|l| l.starts_with("injection")).unwrap().to_string();
     assert!(line.contains("| 0 | 1 |"), "not delivered: {line}");
+}
+
+/// What is noted of pattern `id` at the failure whose call is `tool_use`.
+fn told_at(tool_use: &str, id: &PatternId, withheld: bool) -> crate::storage::Record {
+    crate::storage::Record::Shown {
+        pattern: id.to_string(),
+        event: "PostToolUseFailure".into(),
+        tool_use: tool_use.into(),
+        confidence: 0.5,
+        withheld,
+    }
+}
+
+#[test]
+fn what_was_said_is_judged_by_what_came_next() {
+    let bench = Bench::new();
+    let known =
+        Session::new(1).prompt("please run the checks").failed("./check").ok("./check --all");
+    bench.write_all(std::slice::from_ref(&known));
+    bench.learn();
+    let fix = Reader::open(&bench.home()).unwrap().best(Kind::Fix, 1).unwrap().remove(0);
+    assert_eq!(fix.effect, Effect::default());
+    // Session 2 follows what was said, 3 fails in spite of it, 4 was told nothing and manages.
+    let tried = |n: u32| Session::new(n).prompt("please run the checks").failed("./check");
+    let sessions = [
+        tried(2).ok("./check --all"),
+        tried(3).failed("./check --all").failed("./check -x").failed("./check -y"),
+        tried(4).ok("./check --fast"),
+    ];
+    bench.write_all(&sessions);
+    for (session, withheld) in sessions.iter().zip([false, false, true]) {
+        let journal = crate::storage::Journal::path(&bench.home(), &session.id(), "");
+        let tool_use = format!("toolu_{}_1", session.number());
+        let told = told_at(&tool_use, &fix.id, withheld);
+        crate::storage::Journal::append(&journal, NOW, &[told]).unwrap();
+    }
+    bench.learn();
+    let reader = Reader::open(&bench.home()).unwrap();
+    let sides = reader.sides_of(fix.id.as_bytes()).unwrap();
+    let group = |cases, well| crate::model::effect::Group { cases, well };
+    assert_eq!((sides.shown.well, sides.held_back.well), (group(2, 1), group(1, 1)));
+    assert_eq!((sides.shown.followed, sides.held_back.followed), (group(2, 2), group(1, 0)));
+    assert_eq!(sides.shown.calls, (1, 1));
+    assert_eq!(reader.sides_by_kind().unwrap()[&Some(Kind::Fix)], sides);
+    let fix = reader.best(Kind::Fix, 1).unwrap().remove(0);
+    assert_eq!(fix.effect, Effect { helped: 1, hurt: 1 });
+    // The same transcripts once more change nothing.
+    let before = bench.dump();
+    bench.learn();
+    assert_eq!(bench.dump(), before);
 }
 
 /// A session whose every text has a word of its own.

@@ -4,7 +4,7 @@
 
 use super::layout::Damage;
 use crate::model::ids::PatternId;
-use crate::model::pattern::{Kind, Pattern, Payload, State, Tally};
+use crate::model::pattern::{Effect, Kind, Pattern, Payload, State, Tally};
 
 /// Adds a number.
 pub(super) fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
@@ -31,8 +31,20 @@ fn put_texts(bytes: &mut Vec<u8>, texts: &[String]) {
 /// Adds an active pattern. Its project is told as "global or not".
 pub(super) fn put_pattern(bytes: &mut Vec<u8>, pattern: &Pattern) {
     // Taken apart, so that a new field does not compile until it is here.
-    let Pattern { row, id, kind, project, tool, category, trigger, text, payload, state, tally } =
-        pattern;
+    let Pattern {
+        row,
+        id,
+        kind,
+        project,
+        tool,
+        category,
+        trigger,
+        text,
+        payload,
+        state,
+        tally,
+        effect: Effect { helped, hurt },
+    } = pattern;
     debug_assert_eq!(*state, State::Active);
     let Payload { files, commands, remedy, routine, next_only, standing, subject } = payload;
     let Tally { successes, failures, sessions, first, last } = tally;
@@ -41,7 +53,7 @@ pub(super) fn put_pattern(bytes: &mut Vec<u8>, pattern: &Pattern) {
     bytes.push(*kind as u8);
     let flags = [project.is_none(), *routine, *next_only, *standing];
     bytes.push(flags.iter().rev().fold(0, |byte, flag| byte << 1 | u8::from(*flag)));
-    for number in [*successes, *failures, *sessions] {
+    for number in [*successes, *failures, *sessions, *helped, *hurt] {
         put_number(bytes, number.into());
     }
     for time in [*first, *last] {
@@ -127,6 +139,7 @@ impl<'a> Reading<'a> {
         let kind = Kind::from_number(kind.into()).ok_or(Damage)?;
         let flag = |n: u8| flags >> n & 1 == 1;
         let (successes, failures, sessions) = (self.small()?, self.small()?, self.small()?);
+        let effect = Effect { helped: self.small()?, hurt: self.small()? };
         let (first, last) =
             (i64::from_le_bytes(*self.array()?), i64::from_le_bytes(*self.array()?));
         Ok(Pattern {
@@ -149,6 +162,7 @@ impl<'a> Reading<'a> {
             },
             state: State::Active,
             tally: Tally { successes, failures, sessions, first, last },
+            effect,
         })
     }
 }
@@ -186,6 +200,7 @@ mod tests {
                 first: -1,
                 last: i64::MAX,
             },
+            effect: Effect { helped: 300, hurt: 2 },
         }
     }
 

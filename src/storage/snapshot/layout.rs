@@ -10,7 +10,7 @@ use std::ops::Range;
 const MAGIC: [u8; 8] = *b"MANASNAP";
 
 /// Number of this layout. A file with another one counts as missing.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Bytes before the directory of sections: magic, version, number of sections, generation, length
 /// of the file, checksum of header and directory.

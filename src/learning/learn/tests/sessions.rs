@@ -18,6 +18,10 @@ impl Session {
         Self { number, folder: "/home/dev/gone/app".into(), lines: Vec::new() }
     }
 
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
     pub(super) fn in_folder(mut self, folder: &str) -> Self {
         for line in &mut self.lines {
             line["cwd"] = folder.into();
