@@ -7,6 +7,7 @@ pub(crate) mod masked;
 pub(crate) mod paths;
 pub(crate) mod pattern;
 pub(crate) mod rank;
+pub(crate) mod role;
 pub(crate) mod shell;
 pub(crate) mod signature;
 pub(crate) mod subject;

@@ -41,6 +41,11 @@ pub(crate) struct Term<'a> {
 }
 
 impl<'a> Term<'a> {
+    /// The term.
+    pub(crate) fn text(&self) -> &'a str {
+        self.text
+    }
+
     /// A term that nothing holds.
     pub(super) fn unknown(text: &'a str) -> Self {
         let key = Key::new(Space::Term, text);

@@ -7,6 +7,7 @@ use crate::model::ids::PatternId;
 use crate::model::paths;
 use crate::model::rank::{self, Asked, Place};
 use crate::model::trajectory::path_of;
+use crate::model::{role, tokens};
 use crate::storage::{Corpus, KnownFile, Query, StorageError, Term};
 
 /// Files that are named at most.
@@ -24,6 +25,9 @@ const EPISODES: usize = 8;
 /// Files of this session whose company is looked up.
 const COMPANY: usize = 4;
 
+/// Files of this session whose tests, or whose subjects, are looked up.
+const COUNTERPARTS: usize = 4;
+
 struct Candidate {
     uid: PatternId,
     path: String,
@@ -37,13 +41,25 @@ pub(super) fn suggest(
     query: &Query<'_>,
 ) -> Result<Vec<Item>, StorageError> {
     let touched = question.journal.touched();
-    let asked = Asked { terms: query.terms.len(), midway: !touched.is_empty() };
+    let terms = || query.terms.iter().map(Term::text);
+    let asked = Asked {
+        terms: query.terms.len(),
+        midway: !touched.is_empty(),
+        tests: role::speaks_of_tests(terms()),
+        documents: role::speaks_of_documents(terms()),
+    };
     let mut candidates = Vec::new();
     by_text(question, query.terms, &mut candidates)?;
     by_episode(question, query, &mut candidates)?;
     by_symbol(question, prompt, &mut candidates)?;
     by_mention(question, prompt, &mut candidates)?;
     by_company(question, &touched, &mut candidates)?;
+    by_counterpart(question, &touched, asked.tests, &mut candidates)?;
+    let session = Session::of(&touched);
+    for candidate in &mut candidates {
+        session.compare(candidate);
+        candidate.place.named = share_named(&candidate.path, query.terms);
+    }
     let shown: Vec<&str> = question.journal.shown().map(|(id, _)| id).collect();
     let is_new = |c: &Candidate| shown.is_empty() || !shown.contains(&c.uid.to_string().as_str());
     let mut ranked: Vec<(f64, Candidate)> = candidates
@@ -203,6 +219,69 @@ fn by_company(
         }
     }
     Ok(())
+}
+
+/// Tests of the files that this session works on, where the prompt speaks of tests, and what the
+/// tests among them are about.
+fn by_counterpart(
+    question: &Question<'_>,
+    touched: &[&str],
+    tests: bool,
+    candidates: &mut Vec<Candidate>,
+) -> Result<(), StorageError> {
+    for path in touched.iter().take(COUNTERPARTS) {
+        if !tests && !role::is_test(path) {
+            continue;
+        }
+        for name in role::counterparts(paths::name(path)) {
+            for file in question.recall.files_named(question.scope.project, &name)? {
+                let place = entry(candidates, &file, question);
+                place.edits = file.edits;
+                place.reads = file.reads;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the files that a session works on have in common with others.
+struct Session<'a> {
+    subjects: Vec<&'a str>,
+    folders: Vec<&'a str>,
+}
+
+impl<'a> Session<'a> {
+    fn of(touched: &[&'a str]) -> Self {
+        let subjects = touched.iter().map(|path| role::subject(paths::name(path)));
+        let folders = touched.iter().filter_map(|path| Some(path.rsplit_once('/')?.0));
+        Self { subjects: subjects.collect(), folders: folders.collect() }
+    }
+
+    fn compare(&self, Candidate { path, place, .. }: &mut Candidate) {
+        place.test = role::is_test(path);
+        place.document = role::is_document(path);
+        place.sibling = self.subjects.contains(&role::subject(paths::name(path)));
+        place.neighbour =
+            path.rsplit_once('/').is_some_and(|(folder, _)| self.folders.contains(&folder));
+    }
+}
+
+/// Words in a file's name that say nothing.
+const UNTELLING: [&str; 5] = ["test", "spec", "index", "main", "mod"];
+
+/// Share of the words in a file's name that the terms of a prompt have.
+fn share_named(path: &str, terms: &[Term<'_>]) -> f64 {
+    let stem = paths::stem(paths::name(path));
+    let (mut all, mut shared) = (0_u32, 0_u32);
+    let mut words = tokens::terms(stem);
+    while let Some(word) = words.next_term() {
+        // A compound's parts are words as well.
+        if !UNTELLING.contains(&word) && !word.contains(['_', '-', '.']) {
+            all += 1;
+            shared += u32::from(terms.iter().any(|term| term.text() == word));
+        }
+    }
+    if all == 0 { 0.0 } else { f64::from(shared) / f64::from(all) }
 }
 
 /// The file that a path which does not exist probably meant: the known one of that name.

@@ -4,6 +4,10 @@
 //! posterior with a uniform prior (Laplace's rule of succession), never as a raw ratio, so that
 //! one lucky run does not count as certainty.
 
+mod place;
+
+pub(crate) use place::{Asked, PLACE_AGAIN, PLACE_THRESHOLD, Place, place};
+
 use super::key::Key;
 use super::pattern::{Effect, Pattern, Tally};
 use super::signature::ErrorClass;
@@ -24,10 +28,6 @@ pub(crate) const FAILED_THRESHOLD: f64 = 0.25;
 pub(crate) const BEFORE_THRESHOLD: f64 = 0.2;
 /// See [`FAILED_THRESHOLD`].
 pub(crate) const DECISION_THRESHOLD: f64 = 0.2;
-/// See [`FAILED_THRESHOLD`].
-pub(crate) const PLACE_THRESHOLD: f64 = 0.03;
-/// A file that was named before in this context window is named again only from here on.
-pub(crate) const PLACE_AGAIN: f64 = 0.08;
 /// See [`FAILED_THRESHOLD`].
 pub(crate) const RECIPE_THRESHOLD: f64 = 0.5;
 /// Expected failures to save from which on a mistake stands in the brief.
@@ -185,71 +185,6 @@ pub(crate) fn overlap(a: &[String], b: &[String]) -> f64 {
     shared as f64 / smaller as f64
 }
 
-/// What is known of a file as an answer to a prompt.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
-pub(crate) struct Place {
-    /// BM25 score over path, symbols and earlier prompts.
-    pub(crate) bm25: f64,
-    /// The same relative to the best file.
-    pub(crate) relative: f64,
-    /// BM25 over the path alone.
-    pub(crate) path: f64,
-    /// BM25 over the words of earlier prompts alone.
-    pub(crate) words: f64,
-    /// BM25 of the prompt's identifiers over its symbols, and relative to the best file.
-    pub(crate) symbols: (f64, f64),
-    /// Its name stands in the prompt.
-    pub(crate) mentioned: bool,
-    /// Its name stands there with its folder.
-    pub(crate) spelled: bool,
-    /// Episodes that changed it.
-    pub(crate) edits: u32,
-    /// Episodes that only read it.
-    pub(crate) reads: u32,
-    /// Days from the last work on it to the project's last activity.
-    pub(crate) age_days: f64,
-    /// Share of the changes of a file of this session in which it changed too.
-    pub(crate) company: f64,
-    /// How alike the prompt is that is most like one that led to it, by [`same_subject`].
-    pub(crate) alike: f64,
-}
-
-/// What is known of a prompt.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Asked {
-    /// Different terms in it: long prompts score higher without meaning more.
-    pub(crate) terms: usize,
-    /// The session has worked on files already: the next prompt is often about those.
-    pub(crate) midway: bool,
-}
-
-/// Chance that a prompt leads to this file.
-///
-/// A logistic model; the weights were fitted on replayed sessions of seven projects (each prompt
-/// with its candidates, learned from earlier sessions only), and hold up when fitted on one
-/// project and tried on another. `docs/learning.md` has the method.
-pub(crate) fn place(place: &Place, asked: &Asked) -> f64 {
-    let flag = |on: bool| if on { 1.0 } else { 0.0 };
-    let z = -3.88
-        + 0.47 * place.relative
-        + 0.040 * place.bm25.min(40.0)
-        + 0.228 * place.path
-        + 0.034 * place.words
-        + 1.34 * place.symbols.1
-        + 0.084 * place.symbols.0.min(20.0)
-        + 1.96 * flag(place.mentioned)
-        + 1.37 * flag(place.spelled)
-        + 0.17 * f64::from(place.edits).ln_1p()
-        + 0.26 * f64::from(place.reads).ln_1p()
-        + 0.59 * decay(place.age_days, 2.0)
-        + 0.46 * decay(place.age_days, 10.0)
-        + 1.45 * place.company
-        + 0.4 * place.alike
-        - 0.79 * (asked.terms as f64).ln_1p()
-        - 1.34 * flag(asked.midway);
-    1.0 / (1.0 + (-z).exp())
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -393,7 +328,7 @@ mod tests {
 
     #[test]
     fn each_sign_makes_a_file_likelier() {
-        let asked = Asked { terms: 12, midway: false };
+        let asked = Asked { terms: 12, midway: false, tests: false, documents: false };
         let weak = Place { relative: 0.5, bm25: 4.0, age_days: 20.0, ..Place::default() };
         let least = place(&weak, &asked);
         for (name, stronger) in [
@@ -406,6 +341,10 @@ mod tests {
             ("reads", Place { reads: 4, ..weak }),
             ("recent", Place { age_days: 0.5, ..weak }),
             ("company", Place { company: 0.7, ..weak }),
+            ("words of its name", Place { named: 1.0, ..weak }),
+            ("sibling", Place { sibling: true, ..weak }),
+            ("neighbour", Place { neighbour: true, ..weak }),
+            ("meaning", Place { alike: 0.5, ..weak }),
         ] {
             assert!(place(&stronger, &asked) > least, "{name}");
         }
@@ -413,6 +352,11 @@ mod tests {
         assert!(place(&Place { spelled: true, ..mentioned }, &asked) > place(&mentioned, &asked));
         assert!(place(&weak, &Asked { midway: true, ..asked }) < least);
         assert!(place(&weak, &Asked { terms: 60, ..asked }) < least);
+        let test = Place { test: true, ..weak };
+        let of_tests = Asked { tests: true, ..asked };
+        assert!(place(&test, &of_tests) > place(&weak, &of_tests));
+        assert!(place(&test, &asked) < least);
+        assert!(place(&Place { document: true, ..weak }, &asked) < least);
     }
 
     proptest! {
@@ -430,7 +374,7 @@ mod tests {
                     decision(&pattern, quality),
                     recipe(&pattern, now),
                     before_command(&pattern, successes + failures, failures),
-                    super::place(&place, &Asked { terms, midway: false }),
+                    super::place(&place, &Asked { terms, midway: false, tests: false, documents: false }),
                 ] {
                     prop_assert!((0.0..=1.0).contains(&chance), "{}", chance);
                 }
