@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::LearnArgs;
+use super::encode::{self, Pace};
 use super::encoder;
 use super::error::{CliError, Kind};
 use super::output::{Output, count};
@@ -13,7 +14,7 @@ use super::{hook, time};
 use crate::config::{self, Settings};
 use crate::hooks::session_end::Pending;
 use crate::learning::discover::Root;
-use crate::learning::learn::{self, Progress, Report};
+use crate::learning::learn::{self, Encoding, Progress, Report};
 use crate::storage::{StorageError, Store, log};
 
 pub(crate) fn run(args: &LearnArgs, output: &mut Output) -> Result<(), CliError> {
@@ -50,9 +51,17 @@ pub(crate) fn learn(
     let pending = Pending::take(&settings.home);
     let bar = Bar::new(output.shows_progress());
     let roots = roots(settings, paths, pending);
-    let report = learn::learn(&mut store, &settings.home, &roots, now, &|p| bar.show(p));
+    let learned = learn::learn(&mut store, &settings.home, &roots, now, &|p| bar.show(p));
+    let encoded = learned.and_then(|mut report| {
+        let pace = Pace {
+            limit: None,
+            begin: &|patterns| bar.start("encoding  {wide_bar} {pos}/{len}  {eta}", patterns),
+            progress: &|patterns| bar.0.inc(patterns),
+        };
+        encode::new_patterns(settings, &mut store, &pace, &mut report).map(|()| report)
+    });
     bar.0.finish_and_clear();
-    Ok(report?)
+    Ok(encoded?)
 }
 
 fn roots(settings: &Settings, paths: &[PathBuf], pending: Pending) -> Vec<Root> {
@@ -75,19 +84,20 @@ impl Bar {
     }
 
     fn show(&self, progress: Progress) {
-        let style = |text| ProgressStyle::with_template(text).expect("the template is valid");
         match progress {
             Progress::Reading(bytes) => {
-                self.0.set_style(style("reading   {wide_bar} {bytes}/{total_bytes}"));
-                self.0.set_length(bytes);
+                self.start("reading   {wide_bar} {bytes}/{total_bytes}", bytes);
             }
-            Progress::Extracting(count) => {
-                self.0.set_style(style("learning  {wide_bar} {pos}/{len}"));
-                self.0.set_position(0);
-                self.0.set_length(count);
-            }
+            Progress::Extracting(count) => self.start("learning  {wide_bar} {pos}/{len}", count),
             Progress::Read(n) | Progress::Extracted(n) => self.0.inc(n),
         }
+    }
+
+    /// Begins a part of the work, of `length`.
+    fn start(&self, template: &str, length: u64) {
+        self.0.set_style(ProgressStyle::with_template(template).expect("the template is valid"));
+        self.0.set_position(0);
+        self.0.set_length(length);
     }
 }
 
@@ -113,6 +123,16 @@ pub(crate) fn tell(report: &Report, output: &mut Output) {
             report.account.learned,
             report.account.skipped_lines(),
         ));
+    }
+    if let Some(Encoding { encoder, encoded, left }) = &report.encoding
+        && encoded + left > 0
+    {
+        let waiting = match left {
+            0 => String::new(),
+            left => format!("; {left} more wait for the next run"),
+        };
+        let patterns = count(*encoded, "pattern", "patterns");
+        output.line(format!("Encoded {patterns} with {encoder}{waiting}."));
     }
     for line in &report.damaged {
         output.notice(format!("skipped: {line}"));
@@ -164,7 +184,12 @@ fn learn_alone(settings: &Settings) -> Result<Option<Report>, StorageError> {
     store.encode_with(Some(Box::new(encoder::of_home(&settings.home))));
     let pending = Pending::take(&settings.home);
     let roots = roots(settings, &[], pending);
-    learn::learn(&mut store, &settings.home, &roots, now, &|_| {}).map(Some)
+    let mut report = learn::learn(&mut store, &settings.home, &roots, now, &|_| {})?;
+    // Encoding keeps all processors busy, and the user's own work comes first. A system that
+    // does not allow even that leaves everything as it is.
+    let _refused = rustix::process::nice(10);
+    encode::new_patterns(settings, &mut store, &Pace::BACKGROUND, &mut report)?;
+    Ok(Some(report))
 }
 
 /// Starts `mana learn` so that it outlives this process and holds nothing of it open.

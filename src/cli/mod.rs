@@ -2,6 +2,7 @@
 
 mod args;
 mod demo;
+mod encode;
 mod encoder;
 mod error;
 mod forget;

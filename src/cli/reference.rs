@@ -75,6 +75,10 @@ const NOTES: &[(&str, &[&str])] = &[
             "When another `mana` is writing, it says so and waits.",
             "In a folder that is named, every `.jsonl` file counts but `history.jsonl`; a file that \
              is named counts whatever it is called.",
+            "Where an encoder is in use, it then encodes the active patterns that are new or say \
+             something else, the latest first, and says so: about twenty a second, stored every few \
+             seconds, so this is safe to kill too and the next run goes on; a run in the background \
+             stops after a minute.",
             "A file that cannot be read, and a session in which a defect of mana shows, are reported \
              on standard error and the run goes on; it still ends with 0.",
         ],
@@ -91,8 +95,10 @@ const NOTES: &[(&str, &[&str])] = &[
     ),
     (
         "status",
-        &["Prints the home, whether the hooks stand in the user's settings, the encoder in use, \
-             what was read, the patterns by kind, the projects, and how many ended turns wait to be learned."],
+        &[
+            "Prints the home, whether the hooks stand in the user's settings, the encoder in use and \
+             how many active patterns it has encoded, what was read, the patterns by kind, the projects, and how many ended turns wait to be learned.",
+        ],
     ),
     (
         "search",

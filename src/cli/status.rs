@@ -27,7 +27,15 @@ struct Status {
     project: Option<String>,
     pending: u32,
     encoder: Option<String>,
+    encoded: Option<Encoded>,
     static_table: String,
+}
+
+/// How many active patterns have a vector of the encoder in use.
+#[derive(Debug, Serialize)]
+struct Encoded {
+    vectors: u64,
+    patterns: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -61,6 +69,7 @@ pub(crate) fn run(output: &mut Output) -> Result<(), CliError> {
         project: None,
         pending: Pending::read(&settings.home).ended,
         encoder: model::active(&settings.home)?,
+        encoded: None,
         static_table: model::static_table(&settings.home),
     };
     match Reader::open(&settings.home) {
@@ -69,6 +78,10 @@ pub(crate) fn run(output: &mut Output) -> Result<(), CliError> {
         Ok(reader) => {
             status.database = true;
             status.totals = Some(reader.totals()?);
+            if let Some(encoder) = &status.encoder {
+                let (vectors, patterns) = reader.vector_counts(encoder)?;
+                status.encoded = Some(Encoded { vectors, patterns });
+            }
             status.patterns = counts(&reader, None)?;
             for (row, key, name) in reader.projects()? {
                 let patterns = counts(&reader, Some(row))?.iter().map(|c| c.active).sum();
@@ -122,7 +135,12 @@ fn tell(status: &Status, output: &mut Output) {
         files => format!("Hooks: installed in {}", files.join(" and ")),
     });
     output.line(match &status.encoder {
-        Some(encoder) => format!("Encoder: {encoder}"),
+        Some(encoder) => match &status.encoded {
+            Some(Encoded { vectors, patterns }) => {
+                format!("Encoder: {encoder}, has encoded {vectors} of {patterns} active patterns")
+            }
+            None => format!("Encoder: {encoder}"),
+        },
         None if cfg!(feature = "encoder") => "Encoder: none, search goes by words alone; \
             `mana model install gte-small` fetches one"
             .into(),

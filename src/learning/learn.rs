@@ -61,6 +61,20 @@ pub(crate) struct Report {
     /// Where a damaged database was put; the transcripts have been learned anew.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) set_aside: Option<PathBuf>,
+    /// What was encoded afterwards, where an encoder is in use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) encoding: Option<Encoding>,
+}
+
+/// What the full encoder did.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct Encoding {
+    /// Its name with the checksum of its weights.
+    pub(crate) encoder: String,
+    /// Patterns that got a vector.
+    pub(crate) encoded: u64,
+    /// Patterns that still wait for one.
+    pub(crate) left: u64,
 }
 
 /// Learns what is new under `roots`, as of `now` (milliseconds since the Unix epoch).

@@ -1,10 +1,12 @@
 //! Turns transcripts into what MANA knows.
 //!
 //! [`discover`] lists the transcript files, [`transcript`] reads one of them into steps,
-//! [`extract`] says what a trajectory's steps mean, [`learn`] puts it together. Nothing here
-//! prints, reads the environment or asks for the time.
+//! [`extract`] says what a trajectory's steps mean, [`learn`] puts it together, and `encoding` gives
+//! what came out vectors where an encoder is installed. Nothing here prints, reads the environment or asks for the time.
 
 pub(crate) mod discover;
+#[cfg(any(test, feature = "encoder"))]
+pub(crate) mod encoding;
 pub(crate) mod extract;
 mod extracting;
 mod filing;

@@ -27,6 +27,8 @@ pub(crate) enum Space {
     Holdout = 7,
     /// A term of the index.
     Term = 8,
+    /// A text that was encoded.
+    Encoded = 9,
 }
 
 impl Key {

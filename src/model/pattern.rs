@@ -39,6 +39,15 @@ impl Kind {
         Self::Skill,
     ];
 
+    /// Which of a pattern's two texts says what it means. What was asked for and what a command
+    /// is good for stand in the trigger; for the others the text has all of it, in whole sentences.
+    pub(crate) fn meaningful<'a>(self, trigger: &'a str, text: &'a str) -> &'a str {
+        match self {
+            Self::Recipe | Self::Episode => trigger,
+            _ => text,
+        }
+    }
+
     /// The kind's name, as shown and as part of derived ids.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -72,6 +72,7 @@ impl Store {
     /// [`StorageError::Read`] when another process reads the database so long that the log
     /// cannot be emptied.
     pub(crate) fn purge(&mut self) -> Result<(), StorageError> {
+        self.drop_outdated_vectors()?;
         self.conn()
             .execute("INSERT INTO pattern_fts (pattern_fts) VALUES ('optimize')", [])
             .attempt("wipe the search index")?;

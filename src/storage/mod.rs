@@ -40,6 +40,7 @@ pub(crate) mod tests;
 #[cfg(feature = "encoder")]
 mod texts;
 mod transcripts;
+mod vectors;
 
 pub(crate) use effects::{About, Side, Sides, Told, Verdict};
 pub(crate) use error::StorageError;
@@ -56,6 +57,8 @@ pub(crate) use snapshot::answered_from_snapshots;
 pub(crate) use snapshot::recall;
 pub(crate) use steps::{CallResult, Span, StepPlace, StoredTrajectory};
 pub(crate) use transcripts::{Account, StoredCursor, Totals};
+#[cfg(any(test, feature = "encoder"))]
+pub(crate) use vectors::NewVector;
 
 /// The database's file name inside the home.
 const DATABASE: &str = "metadata.sqlite";

@@ -11,6 +11,7 @@ use super::error::{Attempt, StorageError, is_damage};
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_vectors.sql"),
+    include_str!("migrations/0003_encoded.sql"),
     include_str!("migrations/0004_effect.sql"),
 ];
 

@@ -21,6 +21,7 @@ mod crash;
 mod damage;
 mod distill;
 mod dump;
+mod encoding;
 mod hook_contract;
 mod layout;
 mod models;
