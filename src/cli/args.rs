@@ -123,6 +123,9 @@ pub(crate) struct SearchArgs {
     /// How many items at most
     #[arg(long, short = 'n', default_value_t = 10)]
     pub(crate) limit: u32,
+    /// Show for each item what speaks for it: its words, its meaning, and both together
+    #[arg(long)]
+    pub(crate) explain: bool,
 }
 
 /// Arguments of `mana show`.

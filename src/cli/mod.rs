@@ -9,6 +9,7 @@ mod forget;
 mod hook;
 mod init;
 mod learn;
+mod meaning;
 mod model;
 mod output;
 #[cfg(test)]

@@ -103,7 +103,14 @@ const NOTES: &[(&str, &[&str])] = &[
     (
         "search",
         &[
-            "Finds active patterns that have any of the words, best first by BM25.",
+            "Finds active patterns that have any of the words, or mean the same in other words.",
+            "An item's score is its BM25 as a share of the best one's, plus twice the cosine of its \
+             vector and the query's, as far as that stands above what any two texts have; an item that has all of the words never stands lower than \
+             it would by words alone.",
+            "Vectors are those of the encoder in use ([embeddings.md](embeddings.md)), of the static \
+             table in the program for items that it has not encoded yet, and of that table alone \
+             where no encoder is in use.",
+            "`--explain` shows these parts, and so does `--json` with it.",
             "In a folder whose project is known, it searches that project; elsewhere all of them.",
             "Without a hit it ends with 4; with `--json` it prints an empty list and ends with 0.",
         ],
@@ -218,6 +225,11 @@ const KEYS: &[(&str, &str, &str)] = &[
         "learn.max_wait_minutes",
         "integer",
         "minutes after which an ended turn starts a learning run even when fewer have come together",
+    ),
+    (
+        "search.meaning",
+        "boolean",
+        "whether `mana search` also finds what means the same in other words",
     ),
 ];
 

@@ -141,10 +141,10 @@ fn tell(status: &Status, output: &mut Output) {
             }
             None => format!("Encoder: {encoder}"),
         },
-        None if cfg!(feature = "encoder") => "Encoder: none, search goes by words alone; \
-            `mana model install gte-small` fetches one"
+        None if cfg!(feature = "encoder") => "Encoder: none, what is meant is told by the \
+            static table; `mana model install gte-small` fetches one"
             .into(),
-        None => "Encoder: not part of this build, search goes by words alone".into(),
+        None => "Encoder: not part of this build; what is meant is told by the static table".into(),
     });
     output.line(format!("Static table: {}", status.static_table));
     let Some(totals) = &status.totals else {

@@ -42,6 +42,7 @@ pub(crate) enum ConfigError {
 struct File {
     inject: Inject,
     learn: Learn,
+    search: Search,
 }
 
 /// What is injected.
@@ -80,6 +81,21 @@ impl Default for Learn {
     }
 }
 
+/// How `mana search` finds.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default)]
+pub(crate) struct Search {
+    /// Whether it also finds by meaning, and not by words alone.
+    pub(crate) meaning: bool,
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        Self { meaning: true }
+    }
+}
+
 /// Everything a command needs to know about where it runs.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Settings {
@@ -93,6 +109,8 @@ pub(crate) struct Settings {
     pub(crate) inject: Inject,
     /// When learning starts.
     pub(crate) learn: Learn,
+    /// How `mana search` finds.
+    pub(crate) search: Search,
 }
 
 impl Settings {
@@ -110,7 +128,7 @@ impl Settings {
         }
         inject.holdout = inject.holdout.clamp(0.0, 1.0);
         let project_dir = variable("CLAUDE_PROJECT_DIR").filter(|dir| !dir.is_empty());
-        Ok(Self { home, agent, project_dir, inject, learn: file.learn })
+        Ok(Self { home, agent, project_dir, inject, learn: file.learn, search: file.search })
     }
 
     /// The folder in which the agent keeps its transcripts.

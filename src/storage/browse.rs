@@ -4,31 +4,23 @@ use rusqlite::params;
 
 use super::Reader;
 use super::error::{Attempt, StorageError};
-use super::patterns::{COLUMN_COUNT, COLUMNS, kind_term, pattern_from, scope_term};
+use super::patterns::{COLUMNS, kind_term, pattern_from, scope_term};
 use super::recall::KnownFile;
 use super::sql::{FILE_COLUMNS, file_from};
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Kind, Pattern};
 
-/// A pattern found by its words.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Hit {
-    /// The pattern.
-    pub(crate) pattern: Pattern,
-    /// BM25 score; larger is better.
-    pub(crate) bm25: f64,
-}
-
 impl Reader {
-    /// Active patterns of these kinds, of one project and global ones or of all, by BM25 over any
-    /// of `terms` (index terms, as the tokeniser makes them); best first.
-    pub(crate) fn full_text(
+    /// Rows of the active patterns of these kinds, of one project and global ones or of all, that
+    /// hold any of `terms` (index terms, as the tokeniser makes them), with their BM25 scores;
+    /// best first.
+    pub(super) fn by_words(
         &self,
         project: Option<i64>,
         kinds: &[Kind],
         terms: &[String],
-        limit: u32,
-    ) -> Result<Vec<Hit>, StorageError> {
+    ) -> Result<Vec<(i64, f64)>, StorageError> {
+        const ATTEMPT: &str = "search the patterns";
         let Some(any) = any_of(terms) else { return Ok(Vec::new()) };
         let kinds: Vec<String> = kinds.iter().map(|kind| kind_term(*kind)).collect();
         let kinds = kinds.join(" OR ");
@@ -36,17 +28,16 @@ impl Reader {
             format!("scope:({} OR {}) AND ", scope_term(Some(id)), scope_term(None))
         });
         let expression = format!("{scope}scope:({kinds}) AND {{trigger text}}:({any})");
-        let sql = format!(
-            "SELECT {COLUMNS}, bm25(pattern_fts, 0.0, 1.0, 0.3) AS score
-             FROM pattern_fts JOIN patterns p ON p.row = pattern_fts.rowid
-             WHERE pattern_fts MATCH ?1 AND p.state = 1 ORDER BY score, p.row LIMIT ?2"
-        );
-        let mut query = self.conn.prepare_cached(&sql).attempt("search the patterns")?;
-        let rows = query.query_map(params![expression, limit], |row| {
-            let bm25 = -row.get::<_, f64>(COLUMN_COUNT)?;
-            Ok(Hit { pattern: pattern_from(row)?, bm25 })
-        });
-        rows.and_then(Iterator::collect).attempt("search the patterns")
+        let mut query = self
+            .conn
+            .prepare_cached(
+                "SELECT p.row, -bm25(pattern_fts, 0.0, 1.0, 0.3) AS score
+                 FROM pattern_fts JOIN patterns p ON p.row = pattern_fts.rowid
+                 WHERE pattern_fts MATCH ?1 AND p.state = 1 ORDER BY score DESC, p.row",
+            )
+            .attempt(ATTEMPT)?;
+        let rows = query.query_map([expression], |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.and_then(Iterator::collect).attempt(ATTEMPT)
     }
 
     /// The active patterns of one kind over all projects, most sessions first.

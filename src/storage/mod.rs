@@ -32,6 +32,7 @@ mod postings;
 mod projects;
 mod recall;
 mod schema;
+mod search;
 mod snapshot;
 mod sql;
 mod steps;
@@ -52,11 +53,13 @@ pub(crate) use patterns::EvidenceRow;
 pub(crate) use postings::Corpus;
 pub(crate) use projects::{StoredRoot, transcript_folder};
 pub(crate) use recall::{KnownFile, Meaning, Query, Recall, Term};
+pub(crate) use search::{Found, Sought};
 #[cfg(test)]
 pub(crate) use snapshot::answered_from_snapshots;
 pub(crate) use snapshot::recall;
 pub(crate) use steps::{CallResult, Span, StepPlace, StoredTrajectory};
 pub(crate) use transcripts::{Account, StoredCursor, Totals};
+pub(crate) use vectors::Means;
 #[cfg(any(test, feature = "encoder"))]
 pub(crate) use vectors::NewVector;
 

@@ -11,9 +11,6 @@ use crate::model::pattern::{Effect, Kind, Pattern, Payload, State, Tally};
 pub(super) const COLUMNS: &str = "p.row, p.id, p.kind, p.project, p.tool, p.category, p.trigger, \
      p.text, p.payload, p.state, p.successes, p.failures, p.sessions, p.first, p.last, p.helped, p.hurt";
 
-/// How many columns [`COLUMNS`] names.
-pub(super) const COLUMN_COUNT: usize = 17;
-
 /// One step behind a pattern, with where it stands.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
 pub(crate) struct EvidenceRow {

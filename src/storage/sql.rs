@@ -295,7 +295,7 @@ mod tests {
     use crate::model::pattern::{Draft, Evidence, Payload, Role};
     use crate::model::trajectory::TrajectoryKey;
     use crate::storage::recall::FileHit;
-    use crate::storage::{CommandRun, Extract, Store, StoredTrajectory, Touch};
+    use crate::storage::{CommandRun, Extract, Sought, Store, StoredTrajectory, Touch};
 
     const NOW: i64 = 1_767_323_045_000;
 
@@ -388,8 +388,9 @@ mod tests {
         let app = known.learn("app", "s", &Extract { drafts, ..Extract::default() });
         let web = known.learn("web", "t", &Extract::default());
         let find = |project, kinds: &[Kind], words: &str, limit| {
-            let hits =
-                known.store.full_text(project, kinds, &tokens::distinct(words), limit).unwrap();
+            let terms = tokens::distinct(words);
+            let sought = Sought { project, kinds, terms: &terms, means: None, limit };
+            let hits = known.store.find(&sought).unwrap();
             assert!(hits.windows(2).all(|pair| pair[0].bm25 >= pair[1].bm25));
             hits.into_iter().map(|hit| hit.pattern.text).collect::<Vec<_>>()
         };
@@ -414,7 +415,7 @@ mod tests {
         let known = Known::new();
         for term in ["\"", "a\" OR \"b", "*", "^a", "{x}:", "-", "NEAR(", "é", ""] {
             let terms = [term.to_string()];
-            assert_eq!(known.store.full_text(None, &[Kind::Fix], &terms, 9).unwrap(), [], "{term}");
+            assert_eq!(known.store.by_words(None, &[Kind::Fix], &terms).unwrap(), [], "{term}");
             let terms = known.store.look_up(1, &Corpus::ALL, &terms).unwrap();
             assert_eq!(known.store.search_files(1, &terms, 9).unwrap(), [], "{term}");
             assert_eq!(known.store.search_symbols(1, &terms, 9).unwrap(), [], "{term}");

@@ -223,8 +223,7 @@ fn a_pattern_is_what_its_trajectories_say_now() {
             .conn()
             .query_row("SELECT coalesce(max(successes), 0) FROM counts", [], |row| row.get(0))
             .unwrap();
-        let found =
-            |word: &str| store.full_text(None, &[Kind::Fix], &[word.into()], 9).unwrap().len();
+        let found = |word: &str| store.by_words(None, &[Kind::Fix], &[word.into()]).unwrap().len();
         let texts: Vec<String> = pattern.iter().map(|p| p.text.clone()).collect();
         (texts.join(","), keys, counted, found("alpha"), found("beta"))
     };

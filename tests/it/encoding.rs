@@ -93,3 +93,46 @@ fn a_damaged_encoder_is_named_and_all_else_is_learned() {
     assert_eq!(encoded["vectors"], 0);
     assert!(encoded["patterns"].as_u64().unwrap() > active, "{encoded}");
 }
+
+#[test]
+fn search_says_what_speaks_for_an_item_and_can_do_without_meaning() {
+    let (sandbox, _) = learned();
+    let search = |arguments: &[&str]| {
+        let all = ["search", "--json"].iter().chain(arguments).copied();
+        sandbox.mana(all.collect::<Vec<_>>()).run().success().json()
+    };
+    let plain = search(&["check all"]);
+    let item = &plain[0];
+    assert!(item["score"].as_f64().unwrap() > 1.0, "words and meaning: {item}");
+    assert_eq!(item["parts"], Value::Null);
+    let by_table = search(&["--explain", "check all"])[0]["parts"].clone();
+    assert!(by_table["cosine"].as_f64().unwrap() > 0.0, "{by_table}");
+    assert_eq!(by_table["every_word"], true);
+    let text = sandbox.mana(["search", "--explain", "check all"]).run().success().text();
+    assert!(text.contains("Meaning: by the static table"), "{text}");
+    assert!(text.contains("with every word, meaning 0."), "{text}");
+
+    install(&sandbox, "tiny", 1);
+    assert_eq!(search(&["--explain", "check all"])[0]["parts"], by_table, "nothing is encoded");
+    drop(encoding(&sandbox));
+    let by_encoder = search(&["--explain", "check all"])[0]["parts"].clone();
+    assert_ne!(by_encoder["cosine"], by_table["cosine"]);
+    assert_eq!(by_encoder["bm25"], by_table["bm25"]);
+    let text = sandbox.mana(["search", "--explain", "check all"]).run().success().text();
+    assert!(text.contains("Meaning: tiny@"), "{text}");
+
+    // A damaged encoder is named, and the table takes its place.
+    let weights = sandbox.mana_home().join("models/tiny/model.safetensors");
+    fs::write(&weights, "torn").unwrap();
+    let output = sandbox.mana(["search", "check all"]).run().success();
+    assert!(output.errors().contains("model.safetensors is damaged"), "{output:?}");
+    assert_eq!(search(&["--explain", "check all"])[0]["parts"], by_table);
+
+    fs::write(sandbox.mana_home().join("config.toml"), "[search]\nmeaning = false\n").unwrap();
+    let parts = search(&["--explain", "check all"])[0]["parts"].clone();
+    assert_eq!((&parts["cosine"], &parts["bm25"]), (&Value::Null, &by_table["bm25"]));
+    let text = sandbox.mana(["search", "--explain", "check all"]).run().success().text();
+    assert!(text.contains("Meaning: switched off"), "{text}");
+    let nothing = sandbox.mana(["search", "zebra"]).run().code(4);
+    assert!(nothing.errors().contains("nothing found"), "{nothing:?}");
+}

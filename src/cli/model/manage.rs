@@ -50,7 +50,8 @@ pub(super) fn run(command: &ModelCommand, output: &mut Output) -> Result<(), Cli
             output.object(&serde_json::json!({ "removed": args.name }));
             output.line(format!("Removed {}.", args.name));
             if library.active()?.is_none() {
-                output.line("No encoder is in use; MANA searches by words alone.");
+                output
+                    .line("No encoder is in use; what is meant is told by the static table alone.");
             }
             Ok(())
         }

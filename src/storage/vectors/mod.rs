@@ -4,6 +4,7 @@
 //! of is told by the text's key, so a pattern that says something else is encoded again, and one
 //! of which only the evidence grew is not.
 
+mod near;
 mod numbers;
 
 #[cfg(any(test, feature = "encoder"))]
@@ -13,6 +14,9 @@ use super::error::{Attempt, StorageError};
 use super::open::{Reader, Store};
 use crate::model::key::{Key, Space};
 use crate::model::pattern::Kind;
+
+pub(crate) use near::Means;
+pub(super) use near::Near;
 
 /// A vector of a pattern, to be stored.
 #[cfg(any(test, feature = "encoder"))]
