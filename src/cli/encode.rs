@@ -67,6 +67,11 @@ pub(super) fn new_patterns(
             },
         }
     }
+    #[cfg(feature = "index")]
+    if let Err(error) = store.refresh_index() {
+        // Without it all vectors are compared, which takes longer and says the same.
+        report.unreadable.push(chain(&error));
+    }
     let left = store.unencoded(&model.space)?.len() as u64;
     report.encoding = Some(Encoding { encoder: model.space, encoded: done, left });
     Ok(())

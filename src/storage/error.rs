@@ -80,6 +80,15 @@ pub(crate) enum StorageError {
         /// The file.
         path: PathBuf,
     },
+    /// The index over the vectors cannot be made.
+    #[cfg(feature = "index")]
+    #[error("cannot build the index {path}")]
+    Index {
+        /// The file.
+        path: PathBuf,
+        /// What usearch or SQLite says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A query failed.
     #[error("cannot {attempt}")]
     Query {

@@ -40,6 +40,7 @@ impl Store {
     pub(crate) fn forget(&mut self, what: &Forget, now: i64) -> Result<u64, StorageError> {
         self.forgets = true;
         self.withdraw()?;
+        file::remove(&self.home.join(super::vectors::FILE)).map_err(file_error)?;
         self.atomically(|store| store.forget_rows(what, now))
     }
 

@@ -12,13 +12,13 @@ const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
 
 /// The bytes of the regular file at `path`.
 #[expect(unsafe_code, reason = "no safe way to map a file exists")]
-pub(super) fn map(path: &Path) -> io::Result<Mmap> {
+pub(in crate::storage) fn map(path: &Path) -> io::Result<Mmap> {
     let file = OpenOptions::new().read(true).custom_flags(NONBLOCK).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    // SAFETY: the bytes must not change while they are mapped. A snapshot is never written to
-    // once it has its name, it is only replaced by another file, and the folder is the user's
+    // SAFETY: the bytes must not change while they are mapped. A snapshot or an index is never
+    // written to once it has its name, it is only replaced by another file, and the folder is the user's
     // alone (0700). Whoever breaks into that could change the program as well; what is read is
     // checked anyway, and no Rust value is laid over the bytes but bytes.
     unsafe { Mmap::map(&file) }

@@ -37,6 +37,8 @@ use crate::model::key::{Key, Space};
 use crate::model::pattern::{Kind, Pattern};
 use catalogue::Catalogue;
 use layout::Damage;
+#[cfg(feature = "index")]
+pub(super) use map::map;
 use project::ProjectSnapshot;
 
 /// Folder of the snapshots in the home.

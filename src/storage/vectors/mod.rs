@@ -2,8 +2,10 @@
 //!
 //! They are of one encoder: those of another are dropped when it encodes. Which text a vector is
 //! of is told by the text's key, so a pattern that says something else is encoded again, and one
-//! of which only the evidence grew is not.
+//! of which only the evidence grew is not. Of very many there is an index beside the database.
 
+#[cfg(feature = "index")]
+mod index;
 mod near;
 mod numbers;
 
@@ -14,6 +16,9 @@ use super::error::{Attempt, StorageError};
 use super::open::{Reader, Store};
 use crate::model::key::{Key, Space};
 use crate::model::pattern::Kind;
+
+/// File in the home with the index over the vectors.
+pub(super) const FILE: &str = "vectors.usearch";
 
 pub(crate) use near::Means;
 pub(super) use near::Near;

@@ -3,7 +3,7 @@
 //! The full encoder's vectors count where there are some. For all other patterns it is those of the
 //! static encoder: the ones that hooks use, and for the rest it makes them on the spot.
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, HashSet};
 use rayon::prelude::*;
 use rusqlite::params;
 
@@ -21,6 +21,13 @@ const ON_THE_SPOT: u64 = 20_000;
 
 /// Patterns that words propose, in such a scope.
 const PROPOSED: usize = 1_000;
+
+/// Patterns that the index proposes.
+#[cfg(feature = "index")]
+const NEAREST: usize = 200;
+
+/// Patterns that tell how near any two texts are, where not all of a scope are compared.
+const SAMPLE: i64 = 256;
 
 /// What a query means.
 #[derive(Debug)]
@@ -66,11 +73,10 @@ impl Reader {
         words: &[(i64, f64)],
     ) -> Result<HashMap<i64, Near>, StorageError> {
         let mut scan = Scan::new(means);
-        let unencoded = self.unencoded_in(project, scan.encoder)?;
-        if unencoded <= ON_THE_SPOT {
-            if let Some((encoder, query)) = means.table.as_ref().filter(|_| unencoded > 0) {
-                scan.listed = self.listed(project, encoder.space(), query)?;
-            }
+        let active = self.active_in(project)?;
+        let indexed = self.indexed(project, means, active)?;
+        let by_words = words.iter().take(PROPOSED).map(|(row, _)| *row);
+        if indexed.is_none() && (means.encoded.is_some() || active <= ON_THE_SPOT) {
             let scope = project.map_or("", |_| "AND (p.project = ?2 OR p.project IS NULL)");
             let sql = format!("{SELECT} WHERE p.state = 1 {scope}");
             let mut query = self.conn.prepare_cached(&sql).attempt(ATTEMPT)?;
@@ -79,29 +85,96 @@ impl Reader {
                 None => query.query([scan.encoder]),
             };
             scan.take(rows.attempt(ATTEMPT)?)?;
+            if scan.texts.len() as u64 > ON_THE_SPOT {
+                let proposed: HashSet<i64> = by_words.collect();
+                scan.texts.retain(|(row, _)| proposed.contains(row));
+            }
         } else {
             let sql = format!("{SELECT} WHERE p.state = 1 AND p.row = ?2");
             let mut query = self.conn.prepare_cached(&sql).attempt(ATTEMPT)?;
-            for (row, _) in words.iter().take(PROPOSED) {
+            for row in self.sample(scan.encoder)? {
                 scan.take(query.query(params![scan.encoder, row]).attempt(ATTEMPT)?)?;
             }
+            scan.sampled();
+            let candidates: HashSet<i64> = by_words.chain(indexed.unwrap_or_default()).collect();
+            for row in candidates {
+                scan.take(query.query(params![scan.encoder, row]).attempt(ATTEMPT)?)?;
+            }
+        }
+        if let Some((encoder, query)) = means.table.as_ref().filter(|_| !scan.texts.is_empty()) {
+            scan.take_listed(&self.listed(project, encoder.space(), query)?);
         }
         Ok(scan.finish())
     }
 
-    /// Active patterns in the scope without a vector of `encoder`.
-    fn unencoded_in(&self, project: Option<i64>, encoder: &str) -> Result<u64, StorageError> {
+    /// Active patterns in the scope.
+    fn active_in(&self, project: Option<i64>) -> Result<u64, StorageError> {
         self.conn
             .query_row(
-                "SELECT count(*) FROM patterns p
-                 LEFT JOIN vectors v ON v.pattern = p.row AND v.encoder = ?1
-                 WHERE p.state = 1 AND v.pattern IS NULL
-                 AND (?2 IS NULL OR p.project = ?2 OR p.project IS NULL)",
-                params![encoder, project],
+                "SELECT count(*) FROM patterns
+                 WHERE state = 1 AND (?1 IS NULL OR project = ?1 OR project IS NULL)",
+                [project],
                 |row| row.get::<_, i64>(0),
             )
             .map(|count| count as u64)
             .attempt(ATTEMPT)
+    }
+
+    /// The patterns in the scope that the index finds nearest; `None` when the scope has few, or
+    /// there is no index of the present vectors.
+    #[cfg(feature = "index")]
+    fn indexed(
+        &self,
+        project: Option<i64>,
+        means: &Means<'_>,
+        active: u64,
+    ) -> Result<Option<Vec<i64>>, StorageError> {
+        let Some((_, query)) = means.encoded.filter(|_| active >= super::index::MANY) else {
+            return Ok(None);
+        };
+        let Some(project) = project else { return self.nearest(query, NEAREST, |_| true) };
+        let scope: HashSet<i64> = {
+            let mut query = self
+                .conn
+                .prepare_cached(
+                    "SELECT row FROM patterns
+                     WHERE state = 1 AND (project = ?1 OR project IS NULL)",
+                )
+                .attempt(ATTEMPT)?;
+            let rows = query.query_map([project], |row| row.get(0));
+            rows.and_then(Iterator::collect).attempt(ATTEMPT)?
+        };
+        self.nearest(query, NEAREST, |row| scope.contains(&row))
+    }
+
+    #[cfg(not(feature = "index"))]
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "as with the index")]
+    fn indexed(
+        &self,
+        _: Option<i64>,
+        _: &Means<'_>,
+        _: u64,
+    ) -> Result<Option<Vec<i64>>, StorageError> {
+        Ok(None)
+    }
+
+    /// Some patterns with vectors of `encoder`, from everywhere: any texts.
+    fn sample(&self, encoder: &str) -> Result<Vec<i64>, StorageError> {
+        let mut query = self
+            .conn
+            .prepare_cached(
+                "WITH RECURSIVE step (at, width) AS (
+                     SELECT min(pattern), (max(pattern) - min(pattern)) / ?2 + 1 FROM vectors
+                     UNION ALL SELECT at + width, width FROM step
+                     WHERE at + width <= (SELECT max(pattern) FROM vectors)
+                 )
+                 SELECT DISTINCT v.pattern FROM step JOIN vectors v ON v.pattern =
+                     (SELECT min(pattern) FROM vectors WHERE pattern >= step.at)
+                 WHERE v.encoder = ?1",
+            )
+            .attempt(ATTEMPT)?;
+        let rows = query.query_map(params![encoder, SAMPLE], |row| row.get(0));
+        rows.and_then(Iterator::collect).attempt(ATTEMPT)
     }
 
     /// The cosines of the query and the patterns that were listed with a vector of the space.
@@ -146,13 +219,13 @@ struct Scan<'a> {
     encoder: &'a str,
     /// Its vector of the query, in the form in which vectors are stored.
     query: Vec<u8>,
-    /// Cosines that are known without looking at the words.
-    listed: HashMap<i64, f32>,
     /// Cosines by the full encoder and by the static one.
     encoded: Vec<(i64, f32)>,
     by_table: Vec<(i64, f32)>,
     /// What the static encoder has to encode.
     texts: Vec<(i64, String)>,
+    /// Cosines of any texts by the full encoder, where those above are chosen ones.
+    sample: Option<Vec<(i64, f32)>>,
 }
 
 impl<'a> Scan<'a> {
@@ -161,11 +234,16 @@ impl<'a> Scan<'a> {
             means,
             encoder: means.encoded.map_or("", |(name, _)| name),
             query: means.encoded.map_or_else(Vec::new, |(_, vector)| stored(vector)),
-            listed: HashMap::new(),
             encoded: Vec::new(),
             by_table: Vec::new(),
             texts: Vec::new(),
+            sample: None,
         }
+    }
+
+    /// What was taken so far is only a sample.
+    fn sampled(&mut self) {
+        self.sample = Some(std::mem::take(&mut self.encoded));
     }
 
     fn take(&mut self, mut rows: rusqlite::Rows<'_>) -> Result<(), StorageError> {
@@ -180,14 +258,23 @@ impl<'a> Scan<'a> {
         if let Some(numbers) = row.get_ref(1)?.as_blob_or_null()? {
             let both = Numbers::new(&self.query).zip(Numbers::new(numbers));
             self.encoded.extend(both.map(|(query, other)| (pattern, query.cosine(other))));
-        } else if let Some(cosine) = self.listed.get(&pattern) {
-            self.by_table.push((pattern, *cosine));
         } else if self.means.table.is_some() {
             let kind = Kind::from_number(row.get(2)?).unwrap_or(Kind::Skill);
             let text = |column| row.get_ref(column).map(|text| text.as_str().unwrap_or(""));
             self.texts.push((pattern, kind.meaningful(text(3)?, text(4)?).to_owned()));
         }
         Ok(())
+    }
+
+    /// Takes the cosines that are known, so that their texts need not be encoded.
+    fn take_listed(&mut self, listed: &HashMap<i64, f32>) {
+        self.texts.retain(|(pattern, _)| match listed.get(pattern) {
+            None => true,
+            Some(cosine) => {
+                self.by_table.push((*pattern, *cosine));
+                false
+            }
+        });
     }
 
     fn finish(mut self) -> HashMap<i64, Near> {
@@ -198,8 +285,9 @@ impl<'a> Scan<'a> {
             }));
         }
         let mut near = HashMap::new();
-        near.extend(calibrated(&self.encoded, ENOUGH));
-        near.extend(calibrated(&self.by_table, ENOUGH_BY_TABLE));
+        let any = self.sample.as_ref().unwrap_or(&self.encoded);
+        near.extend(calibrated(&self.encoded, mean(any), ENOUGH));
+        near.extend(calibrated(&self.by_table, mean(&self.by_table), ENOUGH_BY_TABLE));
         near
     }
 }
@@ -215,12 +303,15 @@ const ENOUGH_BY_TABLE: f32 = 0.45;
 /// says little.
 const DOUBT: f32 = 20.0;
 
-/// What cosines tell. Encoders differ in how near they place any two texts (the mean cosine of
-/// all-MiniLM-L6-v2 is about 0.1, that of gte-small 0.7), so what counts is how far a cosine
-/// stands above the mean.
-fn calibrated(cosines: &[(i64, f32)], enough: f32) -> impl Iterator<Item = (i64, Near)> {
+/// How near any two texts are.
+fn mean(cosines: &[(i64, f32)]) -> f32 {
     let sum: f32 = cosines.iter().map(|(_, cosine)| cosine).sum();
-    let mean = (sum / (cosines.len() as f32 + DOUBT)).clamp(0.0, 0.95);
+    (sum / (cosines.len() as f32 + DOUBT)).clamp(0.0, 0.95)
+}
+
+/// What cosines tell. Encoders differ in how near they place any two texts, so what counts is how
+/// far a cosine stands above their `mean`.
+fn calibrated(cosines: &[(i64, f32)], mean: f32, enough: f32) -> impl Iterator<Item = (i64, Near)> {
     cosines.iter().map(move |(pattern, cosine)| {
         let meaning = ((cosine - mean) / (1.0 - mean)).max(0.0);
         (*pattern, Near { cosine: *cosine, meaning, proposes: meaning >= enough })
@@ -235,7 +326,7 @@ mod tests {
     fn encoders_that_place_all_texts_near_are_no_better_for_it() {
         let of = |cosines: &[f32]| -> Vec<Near> {
             let numbered: Vec<(i64, f32)> = (1..).zip(cosines.iter().copied()).collect();
-            calibrated(&numbered, ENOUGH).map(|(_, near)| near).collect()
+            calibrated(&numbered, mean(&numbered), ENOUGH).map(|(_, near)| near).collect()
         };
         let mut wide = vec![0.1; 2_000];
         let mut narrow = vec![0.75; 2_000];

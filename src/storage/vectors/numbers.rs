@@ -20,6 +20,12 @@ impl<'a> Numbers<'a> {
         Some(Self { scale: f32::from_le_bytes(*scale), integers })
     }
 
+    /// The numbers that the integers stand for.
+    #[cfg(feature = "index")]
+    pub(super) fn values(self) -> Vec<f32> {
+        self.integers.iter().map(|&value| f32::from(value as i8) * self.scale).collect()
+    }
+
     /// The cosine of the angle between two vectors of length 1; 0 when they have different
     /// dimensions and so cannot be compared.
     pub(super) fn cosine(self, other: Numbers<'_>) -> f32 {

@@ -112,6 +112,12 @@ pub(super) const WORDS: &[WordRule] = &[
         reason: "what is mapped must never change: only snapshots keep that promise",
     },
     WordRule {
+        words: &["usearch"],
+        within: &[],
+        except: &["src/storage/vectors/index.rs"],
+        reason: "one place builds and reads the index over vectors",
+    },
+    WordRule {
         words: &["candle_core", "candle_nn", "candle_transformers", "tokenizers", "safetensors"],
         within: &[],
         except: &["src/embeddings/bert.rs"],
