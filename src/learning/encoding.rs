@@ -59,6 +59,9 @@ pub(crate) fn encode(
         done += batch.len() as u64;
         progress(batch.len() as u64);
     }
+    // Where the static table was fitted to this encoder, hooks search its vectors too.
+    store.refresh_postings()?;
+    publish(store)?;
     Ok(done)
 }
 

@@ -76,6 +76,12 @@ pub(crate) trait Encode: std::fmt::Debug {
 
     /// The vector of a text; `None` when nothing in it is known.
     fn encode(&self, text: &str) -> Option<Quantised>;
+
+    /// Whether vectors of the full encoder with this name can be brought into the space.
+    fn is_taught_by(&self, encoder: &str) -> bool;
+
+    /// A vector of that encoder in the space; `None` when none of its meaning is left there.
+    fn project(&self, vector: &[f32]) -> Option<Quantised>;
 }
 
 /// Integers from −127 to 127 and the scale that makes them `values` again, to half a scale.
@@ -175,6 +181,16 @@ pub(crate) mod testing {
                     values[at] += if hash >> (40 + n) & 1 == 0 { 1.0 } else { -1.0 };
                 }
             }
+            Vector::normalised(values).map(|vector| vector.quantised())
+        }
+
+        fn is_taught_by(&self, encoder: &str) -> bool {
+            encoder == "teacher of words"
+        }
+
+        /// The vectors of its teacher are the beginnings of its own.
+        fn project(&self, vector: &[f32]) -> Option<Quantised> {
+            let values = std::array::from_fn(|n| vector.get(n).copied().unwrap_or(0.0));
             Vector::normalised(values).map(|vector| vector.quantised())
         }
     }

@@ -202,18 +202,25 @@ impl Store {
         const ATTEMPT: &str = "write the vectors";
         let Some(encoder) = &self.encoder else { return Ok(()) };
         let space = encoder.space();
+        let taught = self.reader.has_teacher(encoder.as_ref())?;
         let vectors = {
             let mut query = self.reader.conn.prepare_cached(corpus.documents()).attempt(ATTEMPT)?;
             let mut rows = query.query([project]).attempt(ATTEMPT)?;
             let mut vectors = Vec::new();
             while let Some(row) = rows.next().attempt(ATTEMPT)? {
                 // The same rows as in the directory, whose numbers these are.
-                if u32::try_from(row.get::<_, i64>(0).attempt(ATTEMPT)?).is_err() {
+                let pattern: i64 = row.get(0).attempt(ATTEMPT)?;
+                if u32::try_from(pattern).is_err() {
                     continue;
                 }
                 let column = corpus.meaningful();
                 let text = row.get_ref(column).attempt(ATTEMPT)?.as_str().unwrap_or("");
-                vectors.push(encoder.encode(text));
+                let vector = if taught {
+                    self.reader.taught(encoder.as_ref(), pattern, text)?
+                } else {
+                    None
+                };
+                vectors.push(vector.or_else(|| encoder.encode(text)));
             }
             vectors
         };

@@ -56,6 +56,16 @@ impl Encode for StaticEncoder<'_> {
     fn encode(&self, text: &str) -> Option<Quantised> {
         self.embed(text).map(|vector| vector.quantised())
     }
+
+    fn is_taught_by(&self, encoder: &str) -> bool {
+        // Whatever it was installed as, the checksum says whose weights they are.
+        let weights = |name: &str| name.rsplit_once('@').map(|(_, sum)| sum.to_owned());
+        weights(encoder).is_some_and(|sum| weights(&self.table.about().teacher) == Some(sum))
+    }
+
+    fn project(&self, vector: &[f32]) -> Option<Quantised> {
+        self.table.project(vector).map(|vector| vector.quantised())
+    }
 }
 
 /// Calls `each` with the tokens of `text` that count: the known ones among the first

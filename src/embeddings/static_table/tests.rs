@@ -73,6 +73,22 @@ fn a_long_name_is_cut_between_characters() {
 }
 
 #[test]
+fn a_teacher_is_known_by_its_weights() {
+    with_encoder(|encoder| {
+        for name in ["teacher@0123", "installed-as-this@0123"] {
+            assert!(encoder.is_taught_by(name), "{name}");
+        }
+        for name in ["teacher", "teacher@", "teacher@4567", "0123", ""] {
+            assert!(!encoder.is_taught_by(name), "{name}");
+        }
+        let projected = Encode::project(&encoder, &[0.5, 0.1, 0.2]).unwrap();
+        let exact = encoder.table().project(&[0.5, 0.1, 0.2]).unwrap();
+        assert_eq!(projected, exact.quantised());
+        assert_eq!(Encode::project(&encoder, &[1.0]), None, "not one of the teacher's");
+    });
+}
+
+#[test]
 fn a_text_is_what_its_tokens_are() {
     with_encoder(|encoder| {
         let vector = encoder.embed("git push").unwrap();

@@ -8,6 +8,7 @@
 mod index;
 mod near;
 mod numbers;
+mod taught;
 
 #[cfg(any(test, feature = "encoder"))]
 use rusqlite::params;
@@ -122,7 +123,24 @@ impl Store {
                 .execute(params![pattern, encoder, key(text), numbers::stored(vector)])
                 .attempt(ATTEMPT)?;
         }
+        drop(insert);
+        if self.encoder.as_ref().is_some_and(|table| table.is_taught_by(encoder)) {
+            self.unlist_meanings(vectors)?;
+        }
         Ok(())
+    }
+
+    /// Notes that vectors which hooks search are out of date where these patterns are among them.
+    fn unlist_meanings(&mut self, vectors: &[NewVector<'_>]) -> Result<(), StorageError> {
+        const ATTEMPT: &str = "note a changed project";
+        let mut update = self
+            .conn()
+            .prepare_cached(
+                "UPDATE projects SET listed = 0 WHERE listed = 1 AND id =
+                     (SELECT project FROM patterns WHERE row = ?1 AND kind IN (5, 6))",
+            )
+            .attempt(ATTEMPT)?;
+        vectors.iter().try_for_each(|new| update.execute([new.pattern]).map(drop).attempt(ATTEMPT))
     }
 
     /// Drops the vectors of other encoders, and those of patterns that are not active any more.

@@ -21,7 +21,6 @@ impl<'a> Numbers<'a> {
     }
 
     /// The numbers that the integers stand for.
-    #[cfg(feature = "index")]
     pub(super) fn values(self) -> Vec<f32> {
         self.integers.iter().map(|&value| f32::from(value as i8) * self.scale).collect()
     }
