@@ -546,6 +546,7 @@ mod tests {
         assert_eq!(dirs("npm --prefix web run lint"), [some("web")]);
         assert_eq!(dirs("pushd a; x; popd; y"), [some("a"), None]);
         assert_eq!(normalise("git -C /r status").key(), "git status");
+        assert_eq!(dirs("git -C /r -C sub -C ./ status"), [some("/r/sub")]);
 
         let normal = normalise("CI=1 FOO='a b' npm test");
         assert_eq!(normal.parts[0].env_names().collect::<Vec<_>>(), ["CI", "FOO"]);
@@ -578,6 +579,17 @@ mod tests {
         assert!(normalise(&long).exact().len() < 500);
         let longer = format!("x '{}'", "é".repeat(5_001));
         assert_ne!(normalise(&long).exact(), normalise(&longer).exact());
+    }
+
+    #[test]
+    fn directories_are_taken_out_whole_or_not_at_all() {
+        for command in ["git -C", "git -C ''", "git -C '' -C", "git -C -C ''", "git -C a -C ''"] {
+            let normal = normalise(command);
+            let again = normalise(&normal.exact());
+            assert_eq!(again.exact(), normal.exact(), "{command}");
+            assert_eq!(again.key(), normal.key(), "{command}");
+        }
+        assert_eq!(normalise("git -C '' -C").exact(), "git -C");
     }
 
     proptest! {

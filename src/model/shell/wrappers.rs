@@ -87,8 +87,20 @@ pub(super) fn inner_script(simple: &Simple) -> Option<(String, bool)> {
     }
 }
 
-/// Takes out the option by which a program is told its directory.
+/// Takes out the options by which a program is told its directory: each is seen from the one
+/// before it.
 pub(super) fn own_directory(words: &mut Vec<String>) -> Option<String> {
+    let mut directory: Option<String> = None;
+    while let Some(next) = next_directory(words) {
+        // An empty one changes nothing.
+        if !next.is_empty() {
+            directory = Some(join(directory.as_deref(), &next));
+        }
+    }
+    directory
+}
+
+fn next_directory(words: &mut Vec<String>) -> Option<String> {
     let options: &[&str] = match words[0].as_str() {
         "git" | "make" | "gmake" | "go" | "ninja" | "cargo" => &["-C"],
         "npm" => &["--prefix", "-C"],
