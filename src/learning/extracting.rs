@@ -5,13 +5,14 @@ use std::path::Path;
 use super::contained;
 use super::extract::{self, View};
 use super::judging::judge;
-use super::workers::{Found, Workers};
 use crate::model::trajectory::{Body, Step};
-use crate::storage::{Extract, Reader, Span, StorageError, StoredTrajectory, Told, Verdict};
+use crate::storage::{
+    Arriving, Extract, Reader, Span, StorageError, StoredTrajectory, Told, Verdict, Workers,
+};
 
-/// How many trajectories may be extracted before what the first of them says is stored: about as
-/// many as are stored together, since extraction goes on meanwhile.
-const AHEAD: usize = 64;
+/// How many trajectories may be extracted before what the first of them says is stored: more than
+/// are stored together, so that extraction goes on meanwhile.
+const AHEAD: usize = 192;
 
 /// What one trajectory says; its steps are not needed any more.
 #[derive(Debug)]
@@ -51,13 +52,13 @@ pub(super) fn extract_each<'a, T>(
     home: &Path,
     due: &'a [StoredTrajectory],
     workers: &Workers,
-    store: impl FnOnce(&Found<Result<Outcome<'a>, StorageError>>) -> T,
+    store: impl FnOnce(&Arriving<Result<Outcome<'a>, StorageError>>) -> T,
 ) -> T {
     let connect = || None;
     let load = |reader: &mut Option<Reader>, trajectory: &StoredTrajectory| {
         let reader = match reader {
             Some(reader) => reader,
-            None => reader.insert(Reader::of_steps(home)?),
+            None => reader.insert(Reader::beside(home)?),
         };
         Ok((reader.steps(trajectory.id)?, reader.told(&trajectory.key)?))
     };

@@ -8,8 +8,7 @@ use super::intake::{Due, Intake};
 use super::learn::{Progress, Report};
 use super::project::Projects;
 use super::reading::Part;
-use super::workers::Found;
-use crate::storage::{Account, StorageError, Store};
+use crate::storage::{Account, Arriving, StorageError, Store};
 
 /// Steps after which a transaction ends. Every file is stored as a whole; several of them share
 /// a transaction, because each writes much the same pages of the indexes again.
@@ -26,7 +25,7 @@ type Files<'a> = Zip<slice::Iter<'a, Due>, mpsc::Iter<'a, Receiver<Part>>>;
 pub(super) fn file_all(
     store: &mut Store,
     due: &[Due],
-    found: &Found<Part>,
+    found: &Arriving<Part>,
     now: i64,
     report: &mut Report,
     progress: &dyn Fn(Progress),

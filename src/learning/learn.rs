@@ -5,6 +5,7 @@
 //! as such. What comes out does not depend on the order or the portions of reading.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -16,12 +17,11 @@ use super::filing::file_all;
 use super::intake::{Due, changed};
 use super::project;
 use super::reading::read_all;
-use super::workers::Workers;
 use crate::storage::{Account, Forget, StorageError, Store};
 
 /// Steps of the trajectories whose patterns are stored in one transaction: the more there are, the
 /// fewer patterns are brought up to date more than once.
-const BATCH_STEPS: usize = 4_096;
+const BATCH_STEPS: usize = 2_048;
 
 /// Where learning stands, for a progress bar.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,7 +102,7 @@ pub(crate) fn learn(
 pub(crate) fn forget(store: &mut Store, what: &Forget, now: i64) -> Result<u64, StorageError> {
     let forgotten = store.forget(what, now)?;
     if forgotten > 0 {
-        Run::new(store, now, &|_| {}).extract_all(&Workers::start())?;
+        Run::new(store, now, &|_| {}).extract_all()?;
     }
     store.purge()?;
     store.publish()?;
@@ -123,20 +123,19 @@ fn learn_once(
     let mut run = Run::new(store, now, progress);
     run.report.files = files;
     run.report.unreadable.extend(found.unreadable.iter().map(describe));
-    let workers = Workers::start();
-    run.read(&due, &workers)?;
+    run.read(&due)?;
     run.store.atomically(|store| {
         store.drop_needless_results()?;
         project::settle(store)
     })?;
     // Before extraction, which marks those that the transcripts show as delivered.
     run.report.injections = run.store.import_journals(home, now)?;
-    run.extract_all(&workers)?;
-    // A process that reads now keeps the log from being emptied; the next run does it.
-    let _emptied = run.store.checkpoint()?;
-    // Without snapshots hooks ask the database, which takes longer and says the same.
-    if let Err(error) = run.store.publish() {
-        run.report.unreadable.push(describe(&error));
+    run.extract_all()?;
+    // Everything is stored: without snapshots hooks ask the database, which takes longer and says
+    // the same, and a log that could not be emptied is emptied by the next run.
+    match run.store.publish() {
+        Err(error) if !error.is_damage() => run.report.unreadable.push(describe(&error)),
+        published => published?,
     }
     Ok(run.report)
 }
@@ -154,19 +153,21 @@ impl<'a> Run<'a> {
     }
 
     /// Reads the files and stores what they hold.
-    fn read(&mut self, due: &[Due], workers: &Workers) -> Result<(), StorageError> {
+    fn read(&mut self, due: &[Due]) -> Result<(), StorageError> {
         let (now, progress) = (self.now, self.progress);
+        let workers = Arc::clone(self.store.workers());
         let (store, report) = (&mut *self.store, &mut self.report);
-        read_all(due, workers, |parts| file_all(store, due, parts, now, report, progress))
+        read_all(due, &workers, |parts| file_all(store, due, parts, now, report, progress))
     }
 
     /// Extracts every trajectory that is due: steps in, patterns out, side by side; stored in
     /// order.
-    fn extract_all(&mut self, workers: &Workers) -> Result<(), StorageError> {
+    fn extract_all(&mut self) -> Result<(), StorageError> {
         let due = self.store.trajectories_to_do(REVISION)?;
         (self.progress)(Progress::Extracting(due.len() as u64));
         let home = self.store.home().to_path_buf();
-        extract_each(&home, &due, workers, |found| {
+        let workers = Arc::clone(self.store.workers());
+        extract_each(&home, &due, &workers, |found| {
             let mut batch = Vec::new();
             let mut steps = 0;
             for done in found.iter().flatten() {

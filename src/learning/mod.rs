@@ -16,7 +16,6 @@ pub(crate) mod learn;
 mod project;
 mod reading;
 pub(crate) mod transcript;
-mod workers;
 
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};

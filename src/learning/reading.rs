@@ -6,14 +6,14 @@ use std::sync::mpsc::SyncSender;
 
 use super::intake::Due;
 use super::transcript::{self, Buffer, Chunk, Options, Reading, Summary};
-use super::workers::{Found, Workers};
 use super::{contained, describe};
+use crate::storage::{Arriving, Workers};
 
 /// A larger file is handed over chunk by chunk.
 const LARGE: u64 = 4 << 20;
 
 /// How many files may be read before the first of them is stored.
-const AHEAD: usize = 16;
+const AHEAD: usize = 32;
 
 /// What was read of a file: steps, and one of the others at the end.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(super) enum Part {
 pub(super) fn read_all<T>(
     due: &[Due],
     workers: &Workers,
-    store: impl FnOnce(&Found<Part>) -> T,
+    store: impl FnOnce(&Arriving<Part>) -> T,
 ) -> T {
     workers.in_order(
         due,

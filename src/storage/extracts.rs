@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::error::{Attempt, StorageError};
 use super::open::{Reader, Store};
@@ -176,26 +176,7 @@ impl Store {
         project_key: &str,
         touch: &Touch,
     ) -> Result<i64, StorageError> {
-        let name = paths::name(&touch.path);
-        let uid = PatternId::derive("place", project_key, &touch.path, "");
-        let file: i64 = self
-            .conn()
-            .prepare_cached(
-                "INSERT INTO files (project, path, name, uid) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (project, path) DO UPDATE SET name = excluded.name RETURNING id",
-            )
-            .and_then(|mut insert| {
-                insert.query_row(
-                    params![
-                        trajectory.project,
-                        touch.path,
-                        Key::new(Space::FileName, name).to_i64(),
-                        uid.as_bytes(),
-                    ],
-                    |row| row.get(0),
-                )
-            })
-            .attempt("store a file")?;
+        let file = self.ensure_file(trajectory.project, project_key, &touch.path)?;
         self.conn()
             .prepare_cached(
                 "INSERT OR REPLACE INTO touches
@@ -215,6 +196,37 @@ impl Store {
             })
             .attempt("store a file's episode")?;
         Ok(file)
+    }
+
+    /// The row of a project's file, made if it is new.
+    fn ensure_file(
+        &mut self,
+        project: i64,
+        project_key: &str,
+        path: &str,
+    ) -> Result<i64, StorageError> {
+        let name = Key::new(Space::FileName, paths::name(path)).to_i64();
+        // Asked first: mostly it is there, and an upsert would write its indexes again.
+        let known = self
+            .conn()
+            .prepare_cached("SELECT id FROM files WHERE project = ?1 AND path = ?2 AND name = ?3")
+            .and_then(|mut query| {
+                query.query_row(params![project, path, name], |row| row.get(0)).optional()
+            })
+            .attempt("look up a file")?;
+        if let Some(row) = known {
+            return Ok(row);
+        }
+        let uid = PatternId::derive("place", project_key, path, "");
+        self.conn()
+            .prepare_cached(
+                "INSERT INTO files (project, path, name, uid) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (project, path) DO UPDATE SET name = excluded.name RETURNING id",
+            )
+            .and_then(|mut insert| {
+                insert.query_row(params![project, path, name, uid.as_bytes()], |row| row.get(0))
+            })
+            .attempt("store a file")
     }
 
     fn put_command_run(

@@ -24,6 +24,7 @@ mod forget;
 mod injections;
 mod journal;
 mod listing;
+mod lists;
 mod lock;
 pub(crate) mod log;
 mod open;
@@ -42,6 +43,7 @@ pub(crate) mod tests;
 mod texts;
 mod transcripts;
 mod vectors;
+mod workers;
 
 pub(crate) use effects::{About, Side, Sides, Told, Verdict};
 pub(crate) use error::StorageError;
@@ -62,6 +64,7 @@ pub(crate) use transcripts::{Account, StoredCursor, Totals};
 pub(crate) use vectors::Means;
 #[cfg(any(test, feature = "encoder"))]
 pub(crate) use vectors::NewVector;
+pub(crate) use workers::{Arriving, Workers};
 
 /// The database's file name inside the home.
 const DATABASE: &str = "metadata.sqlite";

@@ -1,8 +1,10 @@
 //! Opening the database: to read it, to write it, and what every connection is set to.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -10,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::{Attempt, StorageError};
 use super::lock::WriteLock;
+use super::workers::Workers;
 use super::{DATABASE, schema};
 use crate::model::vector::Encode;
 
@@ -17,7 +20,8 @@ use crate::model::vector::Encode;
 /// readers out: another process replays a log that a crash left, or the last one closes.
 const READER_PATIENCE: Duration = Duration::from_millis(200);
 
-/// How long the writer waits for readers when it empties the log.
+/// How long the writer waits for readers when it empties the log, and how long those who read
+/// beside it wait meanwhile.
 const WRITER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Pages of the write-ahead log from which on it is emptied while a learning run goes on (32 MB).
@@ -81,6 +85,20 @@ impl Reader {
             return answer;
         }
         Self::open(home)?.at_once(&read)
+    }
+
+    /// Opens the database of the home at `home` for a thread that reads beside the store. It sees
+    /// what was committed. Most of it is read once, so it keeps few pages.
+    pub(crate) fn beside(home: &Path) -> Result<Self, StorageError> {
+        let path = home.join(DATABASE);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags(&path, flags)
+            .and_then(|conn| {
+                conn.busy_timeout(WRITER_PATIENCE)?;
+                conn.pragma_update(None, "cache_size", -256)?;
+                Ok(Self { conn })
+            })
+            .map_err(|source| StorageError::Open { path, source })
     }
 
     /// Runs `read` in one transaction: all of it sees the same state, and it is set up once.
@@ -190,7 +208,9 @@ pub(crate) struct Store {
     /// Projects that changed since their snapshots were written.
     pub(super) unpublished: BTreeSet<i64>,
     /// Makes the vectors by which documents are also found.
-    pub(super) encoder: Option<Box<dyn Encode>>,
+    pub(super) encoder: Option<Arc<dyn Encode + Send + Sync>>,
+    /// Threads that read beside the store, once it needs them.
+    workers: OnceCell<Arc<Workers>>,
     /// The damaged database that this one replaces.
     pub(super) set_aside: Option<PathBuf>,
     _lock: WriteLock,
@@ -246,8 +266,13 @@ impl Store {
     }
 
     /// Sets what makes the vectors of what is learned from now on.
-    pub(crate) fn encode_with(&mut self, encoder: Option<Box<dyn Encode>>) {
-        self.encoder = encoder;
+    pub(crate) fn encode_with(&mut self, encoder: Option<Box<dyn Encode + Send + Sync>>) {
+        self.encoder = encoder.map(Arc::from);
+    }
+
+    /// The threads that read beside the store.
+    pub(crate) fn workers(&self) -> &Arc<Workers> {
+        self.workers.get_or_init(|| Arc::new(Workers::start()))
     }
 
     /// Where the damaged database was put that this one replaces.
@@ -268,6 +293,7 @@ impl Store {
             published: false,
             unpublished: BTreeSet::new(),
             encoder: None,
+            workers: OnceCell::new(),
             set_aside: None,
             _lock: lock,
         };
@@ -323,6 +349,13 @@ impl Store {
             let _rolled_back = self.conn().execute_batch("ROLLBACK");
         }
         done
+    }
+
+    /// Moves what the write-ahead log holds into the database, as far as nobody reads older content.
+    pub(super) fn move_log(&mut self) -> Result<(), StorageError> {
+        self.conn()
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+            .attempt("move the write-ahead log into the database")
     }
 
     /// Moves what the write-ahead log holds into the database and empties the log. Returns

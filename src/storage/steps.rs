@@ -7,19 +7,14 @@
 //! that looks at nothing but the two copies.
 
 use std::path::Path;
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 
-use super::DATABASE;
 use super::error::{Attempt, StorageError};
 use super::open::{Reader, Store};
 use crate::model::ids::StepId;
 use crate::model::paths;
 use crate::model::trajectory::{Author, Body, Call, Outcome, Step, TrajectoryKey};
-
-/// How long a reader of steps waits when another process replays the log or empties it.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Numbers of the step kinds in the table; never reuse or renumber one.
 mod body {
@@ -189,20 +184,6 @@ fn step_from(row: &Row<'_>) -> Result<Step, rusqlite::Error> {
 }
 
 impl Reader {
-    /// Opens the database of the home at `home` for a thread that reads steps beside the store.
-    /// Each step is read once, so it keeps few pages.
-    pub(crate) fn of_steps(home: &Path) -> Result<Self, StorageError> {
-        let path = home.join(DATABASE);
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Connection::open_with_flags(&path, flags)
-            .and_then(|conn| {
-                conn.busy_timeout(PATIENCE)?;
-                conn.pragma_update(None, "cache_size", -256)?;
-                Ok(Self { conn })
-            })
-            .map_err(|source| StorageError::Open { path, source })
-    }
-
     /// Trajectories that the extraction of this revision has not seen, oldest first.
     pub(crate) fn trajectories_to_do(
         &self,

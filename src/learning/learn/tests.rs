@@ -148,7 +148,7 @@ fn a_file_that_cannot_be_read_costs_itself_only() {
     let gone = projects.join(sessions[0].path());
     fs::remove_file(&gone).unwrap();
     let mut run = Run::new(&mut store, NOW, &|_| {});
-    run.read(&due, &Workers::start()).unwrap();
+    run.read(&due).unwrap();
     assert_eq!((run.report.files_read, run.report.lines), (1, 1));
     assert_eq!(run.report.unreadable.len(), 1, "{:?}", run.report.unreadable);
     assert!(store.transcript(&gone.to_string_lossy()).unwrap().is_none());

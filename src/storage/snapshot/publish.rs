@@ -1,13 +1,17 @@
 //! Brings the snapshots in line with the database.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::catalogue::Catalogue;
 use super::write::{write_catalogue, write_project};
 use super::{FOLDER, Snapshots, catalogue_path, project_path};
 use crate::storage::error::StorageError;
-use crate::storage::open::{Rest, Store};
+use crate::storage::open::{Reader, Rest, Store};
 use crate::storage::{DATABASE, file};
+
+/// Projects that may be written before the log is moved; only their generations wait.
+const AHEAD: usize = 64;
 
 impl Store {
     /// Whether hooks answer from snapshots of the database as it is.
@@ -16,8 +20,8 @@ impl Store {
     }
 
     /// Writes the snapshots of the projects that changed since the last time, and the catalogue.
-    /// Call it when the write-ahead log is empty: while a process keeps it from being emptied,
-    /// nothing is written and hooks ask the database.
+    /// Meanwhile it moves the write-ahead log into the database and then empties it: while a
+    /// process keeps it from that, there is no catalogue that fits and hooks ask the database.
     ///
     /// A crash in between leaves a catalogue that fits no more: hooks ask the database, and the
     /// next run writes all snapshots.
@@ -25,7 +29,6 @@ impl Store {
         if self.unpublished.is_empty() && self.is_published() {
             return Ok(());
         }
-        let Some(database) = Rest::of(&self.home.join(DATABASE)) else { return Ok(()) };
         let mut known: HashMap<i64, u64> = HashMap::new();
         if self.published
             && let Ok(catalogue) = Catalogue::open(&catalogue_path(&self.home))
@@ -33,21 +36,51 @@ impl Store {
             let unchanged = |row: &i64| !self.unpublished.contains(row);
             known = catalogue.generations().filter(|(row, _)| unchanged(row)).collect();
         }
-        let mut generations = Vec::new();
-        for (project, _, _) in self.projects()? {
-            let path = project_path(&self.home, project);
-            let generation = match known.get(&project) {
-                Some(generation) if path.is_file() => *generation,
-                _ => write_project(self, project, &path)?,
-            };
-            generations.push((project, generation));
-        }
+        known.retain(|project, _| project_path(&self.home, *project).is_file());
+        let projects: Vec<i64> = self.projects()?.into_iter().map(|(row, ..)| row).collect();
+        known.extend(self.write_projects(projects.iter().filter(|row| !known.contains_key(row)))?);
+        let emptied = self.checkpoint()?;
+        let Some(database) = Rest::of(&self.home.join(DATABASE)).filter(|_| emptied) else {
+            return Ok(());
+        };
+        let generations: Vec<(i64, u64)> =
+            projects.into_iter().map(|row| (row, known[&row])).collect();
         write_catalogue(self, &database, &generations, &catalogue_path(&self.home))?;
         self.unpublished.clear();
         self.published = true;
         self.remove_snapshots(|name| {
             name.parse::<i64>().is_ok_and(|row| generations.iter().all(|(known, _)| *known != row))
         })
+    }
+
+    /// Writes the snapshots of these projects, on threads of their own, while the log moves into
+    /// the database: both wait for the disk. Returns their generations.
+    fn write_projects<'p>(
+        &mut self,
+        projects: impl Iterator<Item = &'p i64>,
+    ) -> Result<Vec<(i64, u64)>, StorageError> {
+        let projects: Vec<i64> = projects.copied().collect();
+        let home = self.home.clone();
+        let write = |reader: &mut Option<Reader>, project| {
+            let reader = match reader {
+                Some(reader) => reader,
+                None => reader.insert(Reader::beside(&home)?),
+            };
+            Ok((project, write_project(reader, project, &project_path(&home, project))?))
+        };
+        Arc::clone(self.workers()).in_order(
+            &projects,
+            AHEAD,
+            || None,
+            |reader, project, generations| {
+                // Nobody listens any more when the log could not be moved, and that says so.
+                let _stopped = generations.send(write(reader, *project));
+            },
+            |found| {
+                self.move_log()?;
+                found.iter().flatten().collect()
+            },
+        )
     }
 
     /// Deletes all snapshots: they hold words that are to be forgotten.

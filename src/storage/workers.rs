@@ -1,4 +1,5 @@
-//! The threads that read and extract, and the order in which what they find arrives.
+//! The threads that read and extract while the store writes, and the order in which what they find
+//! arrives.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,17 +15,17 @@ const PARTS: usize = 2;
 
 /// As many threads as there are processors, but a few at most.
 #[derive(Debug)]
-pub(super) struct Workers(ThreadPool);
+pub(crate) struct Workers(ThreadPool);
 
 /// What is found in each item, in the order of the items.
-pub(super) type Found<P> = Receiver<Receiver<P>>;
+pub(crate) type Arriving<P> = Receiver<Receiver<P>>;
 
 impl Workers {
     /// Starts them.
     ///
     /// # Panics
     /// Where not a single thread can be had, as the standard library does.
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let pool = |threads| ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool(processors.min(MOST)).or_else(|_| pool(1));
@@ -38,13 +39,13 @@ impl Workers {
     ///
     /// Memory stays flat: when what was found in `ahead` items waits to be taken, the threads wait
     /// too.
-    pub(super) fn in_order<'i, I: Sync, W, P: Send, T>(
+    pub(crate) fn in_order<'i, I: Sync, W, P: Send, T>(
         &self,
         items: &'i [I],
         ahead: usize,
         prepare: impl Fn() -> W + Sync,
         work: impl Fn(&mut W, &'i I, &SyncSender<P>) + Sync,
-        take: impl FnOnce(&Found<P>) -> T,
+        take: impl FnOnce(&Arriving<P>) -> T,
     ) -> T {
         let (queue, found) = sync_channel(ahead);
         // Gone with the last of the threads, which tells `take` that nothing follows.
