@@ -19,6 +19,8 @@ mod learning;
 #[cfg(feature = "encoder")]
 mod library;
 mod model;
+#[doc(hidden)]
+pub mod quality;
 mod redact;
 mod storage;
 mod workspace;

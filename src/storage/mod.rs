@@ -54,7 +54,7 @@ pub(crate) use open::{Reader, Store, create_home};
 pub(crate) use patterns::EvidenceRow;
 pub(crate) use postings::Corpus;
 pub(crate) use projects::{StoredRoot, transcript_folder};
-pub(crate) use recall::{KnownFile, Meaning, Query, Recall, Term};
+pub(crate) use recall::{KnownFile, Meaning, Query, Recall, Term, fused};
 pub(crate) use search::{Found, Sought};
 #[cfg(test)]
 pub(crate) use snapshot::answered_from_snapshots;

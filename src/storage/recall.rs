@@ -248,10 +248,9 @@ pub(crate) trait Recall {
                     (Some(dense), Some(meaning)) => dense.cosine(meaning.vector, document),
                     _ => None,
                 };
-                let words = if best > 0.0 { f64::from(bm25 / best) } else { 0.0 };
                 let weight = query.meaning.map_or(0.0, |meaning| meaning.weight);
-                let score = words + weight * f64::from(cosine.unwrap_or(0.0).max(0.0));
                 let (bm25, cosine) = (bm25.into(), cosine.map(f64::from));
+                let score = fused(bm25, best.into(), cosine, weight);
                 (document, Scored { row: search.row(document), bm25, cosine, score })
             })
             .collect();
@@ -280,6 +279,12 @@ pub(crate) trait Recall {
     ) -> Result<Vec<FileHit>, StorageError> {
         files_by_terms(self, project, symbols, Weights::SYMBOL, limit)
     }
+}
+
+/// Words and meaning together: BM25 as a share of the best one, and the cosine with its weight.
+pub(crate) fn fused(bm25: f64, best: f64, cosine: Option<f64>, weight: f64) -> f64 {
+    let words = if best > 0.0 { bm25 / best } else { 0.0 };
+    words + weight * cosine.unwrap_or(0.0).max(0.0)
 }
 
 /// The files that hold any of `terms`; best first.

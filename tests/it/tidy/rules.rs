@@ -4,6 +4,8 @@
 /// list names modules further down. `lib.rs` and `main.rs` are above all of them.
 pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["config", "hooks", "learning", "library", "storage", "embeddings", "model"]),
+    // What `benches/quality` measures with; no other module uses it.
+    ("quality", &["learning", "library", "storage", "embeddings", "model"]),
     ("config", &[]),
     ("hooks", &["storage", "workspace", "model"]),
     ("learning", &["library", "storage", "embeddings", "workspace", "redact", "model"]),
