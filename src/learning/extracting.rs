@@ -10,9 +10,9 @@ use crate::storage::{
     Arriving, Extract, Reader, Span, StorageError, StoredTrajectory, Told, Verdict, Workers,
 };
 
-/// How many trajectories may be extracted before what the first of them says is stored: more than
-/// are stored together, so that extraction goes on meanwhile.
-const AHEAD: usize = 192;
+/// How many trajectories may be extracted before what the first of them says is stored: about as
+/// many as are stored together, since extraction goes on meanwhile.
+const AHEAD: usize = 64;
 
 /// What one trajectory says; its steps are not needed any more.
 #[derive(Debug)]

@@ -20,7 +20,8 @@ use super::reading::read_all;
 use crate::storage::{Account, Forget, StorageError, Store};
 
 /// Steps of the trajectories whose patterns are stored in one transaction: the more there are, the
-/// fewer patterns are brought up to date more than once.
+/// fewer patterns are brought up to date more than once, and the longer the last of them are stored
+/// while nothing else is left to do.
 const BATCH_STEPS: usize = 2_048;
 
 /// Where learning stands, for a progress bar.

@@ -13,7 +13,7 @@ use crate::storage::{Arriving, Workers};
 const LARGE: u64 = 4 << 20;
 
 /// How many files may be read before the first of them is stored.
-const AHEAD: usize = 32;
+const AHEAD: usize = 16;
 
 /// What was read of a file: steps, and one of the others at the end.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use super::postings::Corpus;
 const MANY: u32 = 1_000;
 
 /// Parts that may be made before the first of them is written; lists of many files are large.
-const AHEAD: usize = 3;
+const AHEAD: usize = 1;
 
 /// The parts of a project's lists, in the order in which they are written.
 fn parts(files: u32) -> Vec<Part> {
@@ -184,7 +184,7 @@ impl Store {
                 .attempt(ATTEMPT)?;
         }
         // In the order of the table, every row goes to its end.
-        for (term, list) in &lists.terms {
+        for (term, list) in lists.terms() {
             let known = known.of(term);
             insert
                 .execute(params![project, corpus as u8, term, list.entries, known, list.bytes])

@@ -4,8 +4,10 @@
 //! connection of its own.
 
 use std::borrow::Cow;
+use std::hash::BuildHasher;
 
 use foldhash::HashMap;
+use foldhash::fast::FixedState;
 
 use super::dense;
 use super::error::{Attempt, StorageError};
@@ -16,7 +18,7 @@ use crate::model::vector::Encode;
 
 /// Ranges of terms, by where each begins. The files of a large project have so many different
 /// terms that they are listed range by range, to bound the memory.
-const RANGES: &[&str] = &["", "e", "m", "s"];
+const RANGES: &[&str] = &["", "c", "f", "l", "p", "s"];
 
 /// The terms from one to another that comes after it in the alphabet.
 #[derive(Clone, Copy, Debug)]
@@ -98,8 +100,72 @@ impl Known {
 pub(super) struct Listed {
     /// The number of documents, and their directory; with the first range only.
     pub(super) directory: Option<(usize, Vec<u8>)>,
-    /// The lists, in the order of their terms.
-    pub(super) terms: Vec<(String, List)>,
+    terms: Terms,
+    /// The numbers of the terms, in the order of their texts.
+    order: Vec<u32>,
+}
+
+impl Listed {
+    /// The terms with their lists, in the order of the terms.
+    pub(super) fn terms(&self) -> impl Iterator<Item = (&str, &List)> {
+        self.order
+            .iter()
+            .map(|number| (self.terms.text(*number), &self.terms.lists[*number as usize]))
+    }
+}
+
+/// Terms with a list each, by number. Many terms of a large project are kept at a time, so their
+/// texts lie one behind the other: a map that owns each takes twice the memory.
+#[derive(Debug, Default)]
+struct Terms {
+    texts: String,
+    /// Where each text ends.
+    ends: Vec<u32>,
+    lists: Vec<List>,
+    /// An open-addressed hash table of one more than each number, at most half full; 0 is empty.
+    slots: Vec<u32>,
+    hasher: FixedState,
+}
+
+impl Terms {
+    fn text(&self, number: u32) -> &str {
+        let number = number as usize;
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.texts[start as usize..self.ends[number] as usize]
+    }
+
+    /// The list of `term`, which is made if it is new.
+    fn list(&mut self, term: &str) -> &mut List {
+        if self.slots.len() < (self.lists.len() + 1) * 2 {
+            self.grow();
+        }
+        let slot = self.slot(term);
+        if self.slots[slot] == 0 {
+            self.texts.push_str(term);
+            self.ends.push(self.texts.len() as u32);
+            self.lists.push(List::default());
+            self.slots[slot] = self.lists.len() as u32;
+        }
+        &mut self.lists[self.slots[slot] as usize - 1]
+    }
+
+    /// The slot of `term`, or the one in which it belongs.
+    fn slot(&self, term: &str) -> usize {
+        let last = self.slots.len() - 1;
+        let mut slot = self.hasher.hash_one(term) as usize & last;
+        while self.slots[slot] != 0 && self.text(self.slots[slot] - 1) != term {
+            slot = (slot + 1) & last;
+        }
+        slot
+    }
+
+    fn grow(&mut self) {
+        self.slots = vec![0; (self.slots.len() * 2).max(1_024)];
+        for number in 0..self.lists.len() as u32 {
+            let slot = self.slot(self.text(number));
+            self.slots[slot] = number + 1;
+        }
+    }
 }
 
 /// The lists of the documents that were seen so far.
@@ -109,7 +175,7 @@ struct Lists {
     /// Rows of the documents, and their lengths in terms.
     rows: Vec<u32>,
     lengths: Vec<u16>,
-    by_term: HashMap<String, List>,
+    terms: Terms,
     /// Terms of the document that is being seen.
     length: u16,
 }
@@ -117,19 +183,14 @@ struct Lists {
 impl Lists {
     fn new(range: Range) -> Self {
         let (rows, lengths) = (Vec::new(), Vec::new());
-        Self { range, rows, lengths, by_term: HashMap::default(), length: 0 }
+        Self { range, rows, lengths, terms: Terms::default(), length: 0 }
     }
 
     /// Counts a term of the current document when it is in the range; its length counts anyway.
     fn add(&mut self, term: &str, field: usize) {
         self.length = self.length.saturating_add(1);
-        if !self.range.holds(term) {
-            return;
-        }
-        let document = self.rows.len() as u32;
-        match self.by_term.get_mut(term) {
-            Some(list) => list.count(document, field),
-            None => self.by_term.entry(term.into()).or_default().count(document, field),
+        if self.range.holds(term) {
+            self.terms.list(term).count(self.rows.len() as u32, field);
         }
     }
 
@@ -148,11 +209,12 @@ impl Lists {
     }
 
     fn finish(self) -> Listed {
-        let Self { range, rows, lengths, by_term, .. } = self;
+        let Self { range, rows, lengths, mut terms, .. } = self;
         let directory = range.is_first().then(|| (rows.len(), directory(&rows, &lengths)));
-        let mut terms: Vec<(String, List)> = by_term.into_iter().collect();
-        terms.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        Listed { directory, terms }
+        terms.slots = Vec::new();
+        let mut order: Vec<u32> = (0..terms.lists.len() as u32).collect();
+        order.sort_unstable_by(|a, b| terms.text(*a).cmp(terms.text(*b)));
+        Listed { directory, terms, order }
     }
 }
 
@@ -281,6 +343,30 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn lists_come_in_the_order_of_their_terms_however_many_there_are() {
+        let mut lists = Lists::new(Range::all(false)[0]);
+        for document in 0..3_u32 {
+            for number in (0..5_000).rev().step_by(document as usize + 1) {
+                lists.add(&format!("t{number}"), 0);
+            }
+            lists.close(document + 7);
+        }
+        let listed = lists.finish();
+        let mut expected: Vec<(String, u32)> = (0..5_000)
+            .map(|number| {
+                let from_the_end = 4_999 - number;
+                let held = (1..=3).filter(|every| from_the_end % every == 0).count();
+                (format!("t{number}"), held as u32)
+            })
+            .collect();
+        expected.sort();
+        let found: Vec<(String, u32)> =
+            listed.terms().map(|(term, list)| (term.to_owned(), list.entries)).collect();
+        assert_eq!(found, expected);
+        assert_eq!(listed.directory.unwrap().0, 3);
+    }
 
     proptest! {
         #[test]

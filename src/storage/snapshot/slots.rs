@@ -53,22 +53,38 @@ fn index(key: u64) -> usize {
 
 /// The table of these entries, as bytes. No value is all zeroes.
 pub(super) fn table<const VALUE: usize>(entries: &[(u64, [u8; VALUE])]) -> Vec<u8> {
-    if entries.is_empty() {
-        return Vec::new();
-    }
-    let slots = (entries.len() * 3 / 2 + 1).next_power_of_two();
-    let mut bytes = vec![0; slots * (KEY + VALUE)];
+    let mut table = Table::of(entries.len());
     for (key, value) in entries {
+        table.insert(*key, value);
+    }
+    table.bytes
+}
+
+/// A table that is being made.
+pub(super) struct Table<const VALUE: usize> {
+    /// What is in it so far, as it lies in the file.
+    pub(super) bytes: Vec<u8>,
+}
+
+impl<const VALUE: usize> Table<VALUE> {
+    /// A table with room for `entries`.
+    pub(super) fn of(entries: usize) -> Self {
+        let slots = if entries == 0 { 0 } else { (entries * 3 / 2 + 1).next_power_of_two() };
+        Self { bytes: vec![0; slots * (KEY + VALUE)] }
+    }
+
+    /// Puts an entry in, of which there is room for one more. Its value is not all zeroes.
+    pub(super) fn insert(&mut self, key: u64, value: &[u8; VALUE]) {
         debug_assert!(value != &[0; VALUE], "a value of zeroes is a free slot");
-        let mut slot = index(*key) & (slots - 1);
-        while bytes[slot * (KEY + VALUE) + KEY..][..VALUE] != [0; VALUE] {
-            slot = (slot + 1) & (slots - 1);
+        let last = self.bytes.len() / (KEY + VALUE) - 1;
+        let mut slot = index(key) & last;
+        while self.bytes[slot * (KEY + VALUE) + KEY..][..VALUE] != [0; VALUE] {
+            slot = (slot + 1) & last;
         }
         let at = slot * (KEY + VALUE);
-        bytes[at..at + KEY].copy_from_slice(&key.to_le_bytes());
-        bytes[at + KEY..at + KEY + VALUE].copy_from_slice(value);
+        self.bytes[at..at + KEY].copy_from_slice(&key.to_le_bytes());
+        self.bytes[at + KEY..at + KEY + VALUE].copy_from_slice(value);
     }
-    bytes
 }
 
 #[cfg(test)]

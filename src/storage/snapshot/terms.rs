@@ -5,7 +5,7 @@ use rusqlite::{Rows, params};
 use super::encode::put_number;
 use super::layout::Section;
 use super::sheet::Sheet;
-use super::slots::table;
+use super::slots::Table;
 use super::write::ATTEMPT;
 use crate::model::key::{Key, Space};
 use crate::storage::error::{Attempt, StorageError};
@@ -74,7 +74,13 @@ pub(super) fn put_terms(
     for (query, corpus) in queries.iter_mut().zip(Corpus::ALL) {
         sources.push(Source::new(query.query(params![project, corpus as u8]).attempt(ATTEMPT)?)?);
     }
-    let (mut slots, mut record) = (Vec::new(), Vec::new());
+    // A large project has so many terms that the table has to be the only place where they are.
+    let count: u32 = reader
+        .conn
+        .prepare_cached("SELECT count(DISTINCT term) FROM postings WHERE project = ?1")
+        .and_then(|mut query| query.query_row([project], |row| row.get(0)))
+        .attempt(ATTEMPT)?;
+    let (mut slots, mut record) = (Table::of(count as usize), Vec::new());
     let next = |sources: &[Source<'_>]| {
         sources.iter().filter_map(|source| Some(&source.next.as_ref()?.term)).min().cloned()
     };
@@ -86,9 +92,9 @@ pub(super) fn put_terms(
         // A place in the slots is never 0.
         let place = sheet.put(Section::Lists, &record)? + 1;
         let place = u32::try_from(place).map_err(|_| sheet.too_large())?;
-        slots.push((Key::new(Space::Term, &term).to_i64() as u64, place.to_le_bytes()));
+        slots.insert(Key::new(Space::Term, &term).to_i64() as u64, &place.to_le_bytes());
     }
-    sheet.put(Section::Terms, &table(&slots)).map(drop)
+    sheet.put(Section::Terms, &slots.bytes).map(drop)
 }
 
 /// One term's counts and lists, by corpus.
