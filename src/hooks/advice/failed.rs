@@ -2,6 +2,7 @@
 
 use super::places;
 use super::wording;
+use super::working;
 use super::{Advice, Question};
 use crate::hooks::context::Item;
 use crate::hooks::event::ToolCall;
@@ -36,12 +37,21 @@ pub(super) fn advise(
         near(question, &command, &signature, class, &mut found)?;
     }
     let mut items = found.items(question);
+    if items.is_empty() && call.tool == "Bash" && is_missing(class) {
+        items.extend(working::elsewhere(question, &normalise(&call.subject))?);
+    }
     if class == ErrorClass::NoSuchFile {
         items.extend(places::meant(question, call, error)?);
     }
     items.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     items.truncate(MOST);
     Ok(Advice { header: "", items })
+}
+
+/// Whether something was not there, which it may be in another folder.
+fn is_missing(class: ErrorClass) -> bool {
+    use ErrorClass::{CommandNotFound, NoSuchFile, NotADirectory, ScriptNotFound};
+    matches!(class, CommandNotFound | NoSuchFile | NotADirectory | ScriptNotFound)
 }
 
 /// Patterns with the best confidence each was found with.

@@ -9,6 +9,7 @@ mod prompt;
 #[cfg(test)]
 mod tests;
 mod wording;
+mod working;
 
 use super::context::Item;
 use super::event::{HookEvent, Moment};

@@ -352,6 +352,30 @@ mod failed {
     }
 
     #[test]
+    fn says_in_which_folder_the_command_works() {
+        let desk = thrice("$ cd web && npm run lint\n$ npm run build");
+        let missing = "npm error Missing script: \"lint\"";
+        let found = desk.failed("s", "Bash", "npm run lint 2>&1", missing);
+        assert_eq!(
+            found,
+            ["it works as `cd web && npm run lint` (3 of 3 runs in 3 sessions, yesterday)"]
+        );
+        // In that very folder, and where lint itself found something, there is nothing to say.
+        let there = "npm error Missing script: \"lint\"";
+        assert_eq!(desk.failed("t", "Bash", "cd web && npm run lint", there), [""; 0]);
+        let findings = "src/a.ts\n  1:1  error  'x' is never used  no-unused-vars";
+        assert_eq!(desk.failed("u", "Bash", "npm run lint", findings), [""; 0]);
+        let missing = "npm error Missing script: \"build\"";
+        let found = desk.failed("v", "Bash", "cd web && npm run build", missing);
+        assert_eq!(
+            found,
+            [
+                "in the project's root it works: `npm run build` (3 of 3 runs in 3 sessions, yesterday)"
+            ]
+        );
+    }
+
+    #[test]
     fn is_silent_about_other_failures() {
         for (command, error) in [
             ("cargo build", "error[E0308]: mismatched types"),

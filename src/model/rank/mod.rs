@@ -19,6 +19,8 @@ pub(crate) const SAME_CALL: f64 = 1.0;
 pub(crate) const SAME_ERROR: f64 = 0.7;
 /// Match quality: the same command failed with another error.
 pub(crate) const SAME_COMMAND: f64 = 0.6;
+/// Match quality: the same command works in another folder.
+const SAME_ELSEWHERE: f64 = 0.8;
 /// Confidence that a known file of the same name is what a missing path meant.
 pub(crate) const MEANT: f64 = 0.5;
 
@@ -92,6 +94,14 @@ pub(crate) fn decision(pattern: &Pattern, overlap: f64) -> f64 {
 /// Whether any decision with this overlap could apply.
 pub(crate) fn decision_may_apply(overlap: f64) -> bool {
     STANDING * overlap >= DECISION_THRESHOLD
+}
+
+/// Chance that a failed command was meant for the folder in which `pattern` runs it.
+pub(crate) fn elsewhere(pattern: &Pattern) -> f64 {
+    let Tally { successes, failures, sessions, .. } = pattern.tally;
+    let works = posterior(f64::from(successes), f64::from(successes + failures));
+    let used = 1.0 - 0.5_f64.powf(f64::from(sessions));
+    (SAME_ELSEWHERE * works * used * measured(pattern.effect)).min(1.0)
 }
 
 /// How well a command is worth naming: its chance to work, less for rare, old and long ones.
