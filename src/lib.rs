@@ -14,6 +14,7 @@ mod config;
     expect(dead_code, reason = "without the full encoder, nothing makes vectors")
 )]
 mod embeddings;
+mod evaluation;
 mod hooks;
 mod learning;
 #[cfg(feature = "encoder")]

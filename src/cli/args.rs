@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Status,
     /// Show whether what was said helped, beside what was held back to compare with
     Stats,
+    /// Measure on recorded sessions how good the suggestions would have been
+    Eval(EvalArgs),
     /// Search what was learned
     Search(SearchArgs),
     /// Show one item with its evidence
@@ -109,6 +111,27 @@ pub(crate) struct LearnArgs {
     /// other run is going on
     #[arg(long, hide = true)]
     pub(crate) detached: bool,
+}
+
+/// Arguments of `mana eval`.
+#[derive(Debug, Args)]
+pub(crate) struct EvalArgs {
+    /// Folders with the transcripts of one project, or of such folders [default: your own history]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Parts in which a project's later sessions follow, each learned before the next
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) folds: u32,
+    /// Share of a project's sessions that is learned before the first is asked about
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5, value_parser = share)]
+    pub(crate) train: f64,
+}
+
+/// A number from 0 to 1.
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("not a number from 0 to 1".into()),
+    }
 }
 
 /// Arguments of `mana search`.

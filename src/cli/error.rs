@@ -7,6 +7,7 @@ use crate::config::ConfigError;
 use crate::embeddings::EmbeddingError;
 #[cfg(feature = "encoder")]
 use crate::embeddings::distill::DistillError;
+use crate::evaluation::EvaluationError;
 use crate::hooks::install::InstallError;
 #[cfg(feature = "download")]
 use crate::library::FetchError;
@@ -60,6 +61,15 @@ impl CliError {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+}
+
+impl From<EvaluationError> for CliError {
+    fn from(error: EvaluationError) -> Self {
+        match error {
+            EvaluationError::Storage(error) => error.into(),
+            error => Self { kind: Kind::Failed, source: error.into(), hints: Vec::new() },
+        }
     }
 }
 

@@ -188,6 +188,7 @@ fn tell_history(settings: &Settings, report: &Report, output: &mut Output) -> Re
         "From the next session on the agent is told. `mana show ID` explains one of these, `mana \
          search TEXT` finds others, `mana status` sums up.",
     );
+    output.line("See what MANA would have told in your own sessions: mana eval");
     Ok(())
 }
 

@@ -5,6 +5,7 @@ mod demo;
 mod encode;
 mod encoder;
 mod error;
+mod eval;
 mod forget;
 mod hook;
 mod init;
@@ -69,6 +70,7 @@ fn dispatch(command: Command, output: &mut Output) -> Result<(), CliError> {
         Command::Learn(args) => learn::run(&args, output),
         Command::Status => status::run(output),
         Command::Stats => stats::run(output),
+        Command::Eval(args) => eval::run(&args, output),
         Command::Search(args) => search::run(&args, output),
         Command::Show(args) => show::run(&args, output),
         Command::Forget(args) => forget::run(&args, output),

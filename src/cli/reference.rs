@@ -101,6 +101,27 @@ const NOTES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "eval",
+        &[
+            "Replays sessions in the order in which they happened: MANA learns a project's earlier \
+             ones, is asked at every hook event of the next ones what it would say, then learns \
+             these, and so on; what the agent did next tells whether it was right.",
+            "[learning.md](learning.md#measured) says what each measure means.",
+            "A folder that is named holds one project's transcripts (`.jsonl` or `.jsonl.gz`), or a \
+             folder for each project; without one it is `projects` in the client's configuration \
+             folder.",
+            "Everything is written to a temporary folder that is removed at the end; the home is \
+             neither read nor written, and the settings in `config.toml` do not count.",
+            "Nothing is held back to compare with, and the shipped table makes the vectors.",
+            "A project needs four sessions; others, and transcripts that cannot be read, are named \
+             on standard error and under `left_out`.",
+            "The same transcripts give the same report on the same day: the age of evidence is part \
+             of what is said.",
+            "When no project has enough sessions it ends with 4; with `--json` it prints the empty \
+             report and ends with 0.",
+        ],
+    ),
+    (
         "search",
         &[
             "Finds active patterns that have any of the words, or mean the same in other words.",
@@ -200,7 +221,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("CLAUDE_PROJECT_DIR", "the client's project folder; the client sets it for hooks"),
     ("HOME", "the user's home folder; when it is unset, what `/etc/passwd` says for this user"),
     ("PATH", "`mana init` looks there for a link to itself that outlives an update"),
-    ("TMPDIR", "where `mana demo` makes its temporary folder"),
+    ("TMPDIR", "where `mana demo` and `mana eval` make their temporary folders"),
 ];
 
 /// Variables that a library reads and not `config`.

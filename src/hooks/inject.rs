@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::advice::{self, Advice, Question};
-use super::context;
+use super::context::{self, Item};
 use super::event::{HookEvent, Moment};
 use super::scope;
 use crate::model::paths;
@@ -37,12 +37,36 @@ pub(crate) fn inject(
     }
     let journal_path = Journal::path(around.home, &event.session, &event.agent);
     let answered = recall(around.home, |recall| answer(recall, event, around, &journal_path));
-    let (records, context) = match answered {
+    let (records, said) = match answered {
         Err(error) if error.is_missing() => return Ok(None),
         other => other?,
     };
     let _unwritten = Journal::append(&journal_path, around.now, &records);
-    Ok(context.map(|text| context::answer(&event.name, &text)))
+    Ok(said.map(|said| context::answer(&event.name, &said.text)))
+}
+
+/// What was said to an event.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Said {
+    /// What the agent reads.
+    pub(crate) text: String,
+    /// What it is made of, in order.
+    pub(crate) items: Vec<Item>,
+}
+
+/// The same from a store that is open, for one who asks about many events in a row.
+pub(crate) fn inject_from(
+    recall: &dyn Recall,
+    event: &HookEvent,
+    around: &Surroundings<'_>,
+) -> Result<Option<Said>, StorageError> {
+    if matches!(event.moment, Moment::Other | Moment::End { .. }) {
+        return Ok(None);
+    }
+    let journal_path = Journal::path(around.home, &event.session, &event.agent);
+    let (records, said) = answer(recall, event, around, &journal_path)?;
+    let _unwritten = Journal::append(&journal_path, around.now, &records);
+    Ok(said)
 }
 
 /// What to note and what to say.
@@ -51,7 +75,7 @@ fn answer(
     event: &HookEvent,
     around: &Surroundings<'_>,
     journal: &Path,
-) -> Result<(Vec<Record>, Option<String>), StorageError> {
+) -> Result<(Vec<Record>, Option<Said>), StorageError> {
     let Some(scope) = scope::of_event(recall, event, around.project_dir)? else {
         return Ok((Vec::new(), None));
     };
@@ -67,8 +91,8 @@ fn answer(
     };
     let mut records = notes(&question);
     let advice = advice::advise(&question)?;
-    let context = say(&question, advice, around.holdout, &mut records);
-    Ok((records, context))
+    let said = say(&question, advice, around.holdout, &mut records);
+    Ok((records, said))
 }
 
 /// What the event itself tells of the session.
@@ -95,7 +119,7 @@ fn say(
     advice: Advice,
     holdout: f64,
     records: &mut Vec<Record>,
-) -> Option<String> {
+) -> Option<Said> {
     let event = question.event;
     let shown: Vec<_> = match &event.moment {
         moment if is_fresh(moment) => Vec::new(),
@@ -118,7 +142,7 @@ fn say(
         Moment::Before(call) | Moment::Failed { call, .. } => call.id.clone(),
         _ => String::new(),
     };
-    let mut note = |item: &context::Item, withheld| {
+    let mut note = |item: &Item, withheld| {
         for id in std::iter::once(&item.id).chain(&item.also) {
             records.push(Record::Shown {
                 pattern: id.to_string(),
@@ -129,13 +153,15 @@ fn say(
             });
         }
     };
-    for n in used {
-        note(&items[n], false);
+    for n in &used {
+        note(&items[*n], false);
     }
     for item in &held {
         note(item, true);
     }
-    (!text.is_empty()).then_some(text)
+    let mut place = 0..;
+    items.retain(|_| place.next().is_some_and(|n| used.contains(&n)));
+    (!text.is_empty()).then_some(Said { text, items })
 }
 
 /// Whether an item may be said at `event`, given what was said in this context window. Never

@@ -14,6 +14,7 @@ const VERBS: &[&str] = &[
     "session-end",
     "learn",
     "status",
+    "eval",
     "search",
     "show",
     "forget",

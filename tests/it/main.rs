@@ -22,6 +22,7 @@ mod damage;
 mod distill;
 mod dump;
 mod encoding;
+mod eval;
 mod hook_contract;
 mod layout;
 mod models;

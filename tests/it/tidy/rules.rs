@@ -3,10 +3,14 @@
 /// Who may use whom, from top to bottom: a module uses only what stands in its list, and every
 /// list names modules further down. `lib.rs` and `main.rs` are above all of them.
 pub(super) const ARROWS: &[(&str, &[&str])] = &[
-    ("cli", &["config", "hooks", "learning", "library", "storage", "embeddings", "model"]),
+    (
+        "cli",
+        &["config", "evaluation", "hooks", "learning", "library", "storage", "embeddings", "model"],
+    ),
     // What `benches/quality` measures with; no other module uses it.
     ("quality", &["learning", "library", "storage", "embeddings", "model"]),
     ("config", &[]),
+    ("evaluation", &["hooks", "learning", "storage", "redact", "model"]),
     ("hooks", &["storage", "workspace", "model"]),
     ("learning", &["library", "storage", "embeddings", "workspace", "redact", "model"]),
     ("library", &["storage", "embeddings"]),
