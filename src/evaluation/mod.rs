@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`session`] is a transcript as events, [`words`], [`recovery`], [`episode`] and
 //! [`history`] say what a session needed and what earlier ones knew, [`judge`] looks back on a
-//! suggestion, [`score`] counts, [`replay`] is the loop over all of it, with a home of its own
+//! suggestion, [`score`] counts, [`mod@replay`] is the loop over all of it, with a home of its own
 //! ([`scratch`]). `docs/learning.md` has the measures.
 
 mod episode;

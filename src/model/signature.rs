@@ -35,6 +35,16 @@ pub(crate) fn signature(tool: &str, error: &str) -> Signature {
     Signature { key: clean::key(&line, MAX_KEY), headline: cut(&line, MAX_HEADLINE) }
 }
 
+/// Openings of a result that say another call of the same batch failed.
+const BATCH: [&str; 2] = ["Sibling tool call errored", "Cancelled: parallel tool call"];
+
+/// Whether `error` only says that another call of the same batch failed.
+pub(crate) fn is_of_batch(error: &str) -> bool {
+    let error = error.trim_start();
+    let error = error.strip_prefix("<tool_use_error>").unwrap_or(error);
+    BATCH.iter().any(|opening| error.starts_with(opening))
+}
+
 /// The start and the end of a long text: what failed stands in one of them.
 fn bounded(text: &str) -> std::borrow::Cow<'_, str> {
     if text.len() <= 2 * MAX_HALF {

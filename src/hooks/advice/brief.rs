@@ -73,7 +73,7 @@ fn mistakes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storag
         items.push(Item {
             id: pattern.id,
             text: wording::with_evidence(pattern, question.now),
-            confidence: rank::fix(pattern, 1.0),
+            confidence: rank::fix_in_brief(rank::fix(pattern, 1.0)),
             also: Vec::new(),
         });
     }

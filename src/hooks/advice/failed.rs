@@ -10,7 +10,7 @@ use crate::model::key::{Key, Space};
 use crate::model::pattern::{Kind, Pattern};
 use crate::model::rank;
 use crate::model::shell::{Normal, normalise};
-use crate::model::signature::{ErrorClass, Signature, error_class, signature};
+use crate::model::signature::{ErrorClass, Signature, error_class, is_of_batch, signature};
 use crate::model::tokens;
 use crate::storage::{Corpus, Query, StorageError};
 
@@ -28,13 +28,20 @@ pub(super) fn advise(
     call: &ToolCall,
     error: &str,
 ) -> Result<Advice, StorageError> {
+    // That call has an event of its own.
+    if is_of_batch(error) {
+        return Ok(Advice::default());
+    }
     let class = error_class(&call.tool, error);
     let signature = signature(&call.tool, error);
     let mut found = Found::default();
     if call.tool == "Bash" {
         let command = normalise(&call.subject);
         exact(question, &command, &signature, &mut found)?;
-        near(question, &command, &signature, class, &mut found)?;
+        // Without a word of what went wrong, a like command says nothing.
+        if !signature.key.is_empty() {
+            near(question, &command, &signature, class, &mut found)?;
+        }
     }
     let mut items = found.items(question);
     if items.is_empty() && call.tool == "Bash" && is_missing(class) {
@@ -73,7 +80,7 @@ impl Found {
             .map(|(confidence, p)| Item {
                 id: p.id,
                 text: wording::with_evidence(&p, question.now),
-                confidence,
+                confidence: rank::fix_at_failure(&p, confidence),
                 also: Vec::new(),
             })
             .collect()

@@ -381,6 +381,8 @@ mod failed {
             ("cargo build", "error[E0308]: mismatched types"),
             ("git push", "fatal: unable to access: Could not resolve host"),
             ("", ""),
+            ("make -k e2e", "Exit code 1"),
+            ("make e2e", "<tool_use_error>Sibling tool call errored</tool_use_error>"),
         ] {
             assert_eq!(once().failed("s", "Bash", command, error), [""; 0], "{command}");
         }

@@ -10,6 +10,7 @@ use super::scan::Object;
 use super::wire::{self, Structured, Top};
 use crate::model::masked::masked_failure;
 use crate::model::shell::normalise;
+use crate::model::signature;
 use crate::model::trajectory::{Call, Outcome};
 
 /// Openings of a result that say the user refused the call.
@@ -23,9 +24,6 @@ const REFUSALS: &[&str] = &[
 
 /// The opening of a result, and of a user line, that say the user stopped the agent.
 pub(super) const INTERRUPT: &str = "[Request interrupted by user";
-
-/// Openings of a result that say another call of the same batch failed.
-const BATCH: &[&str] = &["Sibling tool call errored", "Cancelled: parallel tool call"];
 
 /// Openings of a result that say a permission rule or a hook stopped the call.
 const DENIALS: &[&str] = &[
@@ -117,7 +115,7 @@ fn of_error(text: &str, top: &Top) -> (Outcome, String) {
     if refused_by_user || denied_by_user {
         return (refused(message, top), String::new());
     }
-    if begins(message, BATCH) {
+    if signature::is_of_batch(message) {
         return (Outcome::Cancelled, String::new());
     }
     let denied = begins(message, DENIALS)

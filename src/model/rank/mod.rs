@@ -85,6 +85,23 @@ pub(crate) fn fix(pattern: &Pattern, quality: f64) -> f64 {
 /// Share of the decisions on a prompt's very subject that apply, if they are meant to stand.
 const STANDING: f64 = 0.9;
 
+/// What a fix said at a failure turned out to be worth on replayed sessions, where `score` is its
+/// [`fix`]: of those that one session knew, one in eight was what then mended the failure, of those
+/// that several knew nearly all that they promised.
+pub(crate) fn fix_at_failure(pattern: &Pattern, score: f64) -> f64 {
+    let once = pattern.tally.sessions <= 1;
+    if once { score * ONCE } else { score }
+}
+
+/// Share that is left of a fix's chance when one session alone knew it.
+const ONCE: f64 = 0.3;
+
+/// What a mistake named at the start of a session turned out to be worth where it came up, given
+/// its [`fix`]: nine in ten, because only what comes back is named.
+pub(crate) fn fix_in_brief(score: f64) -> f64 {
+    0.65 + 0.35 * score
+}
+
 /// Chance that a decision applies, given the share of its subject that the prompt has.
 pub(crate) fn decision(pattern: &Pattern, overlap: f64) -> f64 {
     let standing = if pattern.payload.standing { STANDING } else { 0.7 };
