@@ -1,7 +1,7 @@
 //! MANA: memory for coding agents.
 //!
 //! Reading order: [`model`] holds the plain types and the pure rules; `learning` turns
-//! transcripts into patterns; `storage` keeps them; `embeddings` makes vectors of texts; `hooks`
+//! transcripts into patterns; `consolidation` tidies them up; `storage` keeps them; `embeddings` makes vectors of texts; `hooks`
 //! answers Claude Code's hook events; `cli` is the glue. Arrows point down only; see
 //! `docs/architecture.md`.
 
@@ -9,6 +9,7 @@
 
 mod cli;
 mod config;
+mod consolidation;
 #[cfg_attr(
     not(feature = "encoder"),
     expect(dead_code, reason = "without the full encoder, nothing makes vectors")

@@ -43,6 +43,8 @@ pub(crate) enum Command {
     /// Show one item with its evidence
     #[command(alias = "why")]
     Show(ShowArgs),
+    /// Merge what says the same, and set aside what is not used or does harm
+    Consolidate(ConsolidateArgs),
     /// Forget an item, a project or a session
     Forget(ForgetArgs),
     /// Manage the sentence encoders that find what is meant, whatever the words
@@ -156,6 +158,14 @@ pub(crate) struct SearchArgs {
 pub(crate) struct ShowArgs {
     /// The item's id or its first digits, as injected text and `mana search` print it
     pub(crate) id: String,
+}
+
+/// Arguments of `mana consolidate`.
+#[derive(Debug, Args)]
+pub(crate) struct ConsolidateArgs {
+    /// Print what would change and why, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Arguments of `mana forget`.

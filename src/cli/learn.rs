@@ -10,8 +10,9 @@ use super::encode::{self, Pace};
 use super::encoder;
 use super::error::{CliError, Kind};
 use super::output::{Output, count};
-use super::{hook, time};
+use super::{consolidate, hook, time};
 use crate::config::{self, Settings};
+use crate::consolidation;
 use crate::hooks::session_end::Pending;
 use crate::learning::discover::Root;
 use crate::learning::learn::{self, Encoding, Progress, Report};
@@ -185,6 +186,9 @@ fn learn_alone(settings: &Settings) -> Result<Option<Report>, StorageError> {
     let pending = Pending::take(&settings.home);
     let roots = roots(settings, &[], pending);
     let mut report = learn::learn(&mut store, &settings.home, &roots, now, &|_| {})?;
+    if consolidation::is_due(&mut store, now)? {
+        consolidation::consolidate(&mut store, consolidate::rules(settings), now)?;
+    }
     // Encoding keeps all processors busy, and the user's own work comes first. A system that
     // does not allow even that leaves everything as it is.
     let _refused = rustix::process::nice(10);

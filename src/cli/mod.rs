@@ -1,6 +1,7 @@
 //! The command line: one verb, one file. The only part of MANA that prints.
 
 mod args;
+mod consolidate;
 mod demo;
 mod encode;
 mod encoder;
@@ -73,6 +74,7 @@ fn dispatch(command: Command, output: &mut Output) -> Result<(), CliError> {
         Command::Eval(args) => eval::run(&args, output),
         Command::Search(args) => search::run(&args, output),
         Command::Show(args) => show::run(&args, output),
+        Command::Consolidate(args) => consolidate::run(&args, output),
         Command::Forget(args) => forget::run(&args, output),
         Command::Model(command) => model::run(&command, output),
         Command::Demo => demo::run(output),

@@ -141,7 +141,21 @@ const NOTES: &[(&str, &[&str])] = &[
         &[
             "Takes at least four digits of an id, and also the marker as it stands in injected text.",
             "The evidence names transcript and line; `--json` has all of it.",
+            "It says whether the item would be shown now and why: from which chance on, or why it is \
+             set aside and what stands for it.",
             "An id that names several items ends with 1 and lists them.",
+        ],
+    ),
+    (
+        "consolidate",
+        &[
+            "Merges patterns of a project that say the same, sets aside what was not used for long, \
+             what nothing ever matched and what does harm, and takes together what three projects \
+             or more learned ([learning.md](learning.md#consolidation)).",
+            "Nothing is deleted: `mana show` says of each item why it is set aside, and what is seen \
+             again comes back.",
+            "A second run changes nothing, and a run that is interrupted is gone on with by the next.",
+            "The learning runs that hooks start do it by themselves, once a day at most.",
         ],
     ),
     (
@@ -251,6 +265,11 @@ const KEYS: &[(&str, &str, &str)] = &[
         "search.meaning",
         "boolean",
         "whether `mana search` also finds what means the same in other words",
+    ),
+    (
+        "consolidate.half_life_days",
+        "number, at least 1",
+        "days in which the weight of a pattern that is not used halves",
     ),
 ];
 

@@ -8,7 +8,9 @@ use super::output::{Output, count};
 use super::time;
 use crate::config::{self, Settings};
 use crate::model::effect::Estimate;
-use crate::model::pattern::Pattern;
+use crate::model::ids::PatternId;
+use crate::model::pattern::{Kind as Sort, Pattern, Reason, State};
+use crate::model::rank;
 use crate::storage::{EvidenceRow, KnownFile, Reader};
 
 /// An item, as `--json` prints it.
@@ -31,6 +33,11 @@ struct Shown {
     helped: u32,
     hurt: u32,
     difference: Option<Estimate>,
+    reason: Option<&'static str>,
+    merged_into: Option<String>,
+    #[serde(rename = "last_shown")]
+    last_told: Option<String>,
+    now: String,
     evidence: Vec<EvidenceRow>,
 }
 
@@ -67,13 +74,18 @@ pub(crate) fn find(reader: &Reader, id: &str) -> Result<Option<Pattern>, CliErro
 }
 
 fn load(reader: &Reader, pattern: Pattern) -> Result<Shown, CliError> {
-    let (told, withheld, _) = reader.shown(pattern.id.as_bytes())?;
+    let (told, withheld, last_told) = reader.shown(pattern.id.as_bytes())?;
     let sides = reader.sides_of(pattern.id.as_bytes())?;
     let project = match pattern.project {
         Some(row) => Some(reader.project_names(row)?.1),
         None => None,
     };
+    let set_aside = reader.set_aside(pattern.row)?;
     Ok(Shown {
+        reason: set_aside.map(|(reason, _)| reason.name()),
+        merged_into: set_aside.and_then(|(_, id)| id).map(|id| id.to_string()),
+        last_told: last_told.map(time::shown),
+        now: now(&pattern, set_aside),
         evidence: reader.evidence(pattern.row)?,
         id: pattern.id.to_string(),
         kind: pattern.kind.name(),
@@ -94,6 +106,74 @@ fn load(reader: &Reader, pattern: Pattern) -> Result<Shown, CliError> {
     })
 }
 
+/// Whether the pattern would be shown now, and why.
+fn now(pattern: &Pattern, set_aside: Option<(Reason, Option<PatternId>)>) -> String {
+    let other = set_aside.and_then(|(_, id)| id).map(|id| id.short()).unwrap_or_default();
+    match (pattern.state, set_aside.map(|(reason, _)| reason)) {
+        (State::Active, _) => active(pattern.kind),
+        (State::Candidate, _) => format!("not shown: {}", wanting(pattern)),
+        (State::Quarantined, _) => "not shown: it waits for approval".into(),
+        (State::Retired, Some(Reason::Merged)) => {
+            format!("not shown: it was merged into {other}, which says the same")
+        }
+        (State::Retired, Some(Reason::Global)) => {
+            format!("not shown: several projects learned it, and {other} stands for all of them")
+        }
+        (State::Retired, Some(Reason::Faded)) => {
+            "not shown: it was not used for so long that nothing speaks for it any more; it comes \
+             back when it is seen again"
+                .into()
+        }
+        (State::Retired, Some(Reason::Unmatched)) => {
+            "not shown: it was seen once, and nothing ever matched it; it comes back when it is \
+             seen again"
+                .into()
+        }
+        (State::Retired, Some(Reason::Harmful)) => {
+            "not shown: things went well less often after it was shown than where its kind was \
+             held back"
+                .into()
+        }
+        (State::Retired, None) => "not shown: it is retired".into(),
+    }
+}
+
+/// When an active pattern of this kind is shown.
+fn active(kind: Sort) -> String {
+    let once = "once in a context window, unless it is held back to compare with";
+    match kind {
+        Sort::Fix | Sort::Pitfall => format!(
+            "shown at a failed call that it matches with a chance of {} to be right, or before one \
+             with {}; {once}",
+            rank::FAILED_THRESHOLD,
+            rank::BEFORE_THRESHOLD
+        ),
+        Sort::Recipe => format!(
+            "shown at the start of a session, with a chance of {} to be right; {once}",
+            rank::RECIPE_THRESHOLD
+        ),
+        Sort::Decision => format!(
+            "shown at a prompt on its subject, with a chance of {} to apply; {once}",
+            rank::DECISION_THRESHOLD
+        ),
+        Sort::Path => format!("shown when the path is asked for and does not exist; {once}"),
+        Sort::Episode => format!(
+            "not shown itself: it leads prompts like its own to its files, from a chance of {} on",
+            rank::PLACE_THRESHOLD
+        ),
+        Sort::Skill => "not shown by hooks".into(),
+    }
+}
+
+/// What a candidate lacks.
+fn wanting(pattern: &Pattern) -> &'static str {
+    match pattern.kind {
+        Sort::Recipe => "it has to work twice, and at least as often as it fails",
+        Sort::Decision => "a refusal without a word counts when it is repeated",
+        _ => "it counts when a second session shows it",
+    }
+}
+
 fn tell(shown: &Shown, output: &mut Output) {
     output.line(&shown.text);
     output.line("");
@@ -109,11 +189,13 @@ fn tell(shown: &Shown, output: &mut Output) {
         shown.first,
         shown.last
     ));
+    let last = shown.last_told.as_ref().map_or(String::new(), |last| format!("; last {last}"));
     output.line(format!(
-        "shown     {}, held back {} to compare with",
+        "shown     {}, held back {} to compare with{last}",
         count(shown.told, "time", "times"),
         count(shown.withheld, "time", "times")
     ));
+    output.line(format!("now       {}", shown.now));
     if shown.helped + shown.hurt > 0 {
         output.line(format!(
             "effect    followed {}: it went well {}",

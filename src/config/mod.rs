@@ -43,6 +43,7 @@ struct File {
     inject: Inject,
     learn: Learn,
     search: Search,
+    consolidate: Consolidate,
 }
 
 /// What is injected.
@@ -96,6 +97,21 @@ impl Default for Search {
     }
 }
 
+/// How what was learned is tidied up.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default)]
+pub(crate) struct Consolidate {
+    /// Days in which the weight of a pattern that is not used halves; at least one.
+    pub(crate) half_life_days: f64,
+}
+
+impl Default for Consolidate {
+    fn default() -> Self {
+        Self { half_life_days: 60.0 }
+    }
+}
+
 /// Everything a command needs to know about where it runs.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Settings {
@@ -111,6 +127,8 @@ pub(crate) struct Settings {
     pub(crate) learn: Learn,
     /// How `mana search` finds.
     pub(crate) search: Search,
+    /// How what was learned is tidied up.
+    pub(crate) consolidate: Consolidate,
 }
 
 impl Settings {
@@ -128,7 +146,18 @@ impl Settings {
         }
         inject.holdout = inject.holdout.clamp(0.0, 1.0);
         let project_dir = variable("CLAUDE_PROJECT_DIR").filter(|dir| !dir.is_empty());
-        Ok(Self { home, agent, project_dir, inject, learn: file.learn, search: file.search })
+        let mut consolidate = file.consolidate;
+        // A NaN becomes a day as well.
+        consolidate.half_life_days = consolidate.half_life_days.max(1.0);
+        Ok(Self {
+            home,
+            agent,
+            project_dir,
+            inject,
+            learn: file.learn,
+            search: file.search,
+            consolidate,
+        })
     }
 
     /// The folder in which the agent keeps its transcripts.

@@ -3,6 +3,7 @@
 pub(crate) mod effect;
 pub(crate) mod ids;
 pub(crate) mod key;
+pub(crate) mod likeness;
 pub(crate) mod masked;
 pub(crate) mod paths;
 pub(crate) mod pattern;

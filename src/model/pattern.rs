@@ -109,6 +109,44 @@ impl State {
     }
 }
 
+/// Why consolidation set a pattern aside. The numbers are stored.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub(crate) enum Reason {
+    /// Another pattern of its project says the same.
+    Merged = 1,
+    /// It was not used for so long that what speaks for it weighs nothing any more.
+    Faded = 2,
+    /// It was seen once, long ago, and nothing ever matched it.
+    Unmatched = 3,
+    /// Things went well less often after it was shown.
+    Harmful = 4,
+    /// Several projects learned it: a pattern of all projects stands for it.
+    Global = 5,
+}
+
+impl Reason {
+    /// All reasons in the order of their numbers.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Merged, Self::Faded, Self::Unmatched, Self::Harmful, Self::Global];
+
+    /// The reason's name, as `--json` prints it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Merged => "merged",
+            Self::Faded => "faded",
+            Self::Unmatched => "unmatched",
+            Self::Harmful => "harmful",
+            Self::Global => "global",
+        }
+    }
+
+    /// The reason with this stored number.
+    pub(crate) fn from_number(number: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| *reason as i64 == number)
+    }
+}
+
 /// What one step says about a pattern. The numbers are stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -283,6 +321,11 @@ mod tests {
         }
         assert_eq!(State::from_number(99), State::Retired, "what is unknown is not shown");
         assert_eq!((Role::Success as u8, Role::Failure as u8), (1, 2));
+        let reasons = Reason::ALL.map(|reason| (reason as u8, reason.name()));
+        let stored = [(1, "merged"), (2, "faded"), (3, "unmatched"), (4, "harmful"), (5, "global")];
+        assert_eq!(reasons, stored);
+        assert_eq!(Reason::from_number(4), Some(Reason::Harmful));
+        assert_eq!((Reason::from_number(0), Reason::from_number(6)), (None, None));
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Store {
         }
         let row = match self.pattern_row(id)? {
             Some(row) => row,
-            None => self.insert_pattern(id, trajectory.project, draft.kind, now)?,
+            None => self.insert_pattern(id, Some(trajectory.project), draft.kind, now)?,
         };
         let newest = draft.evidence.iter().map(|evidence| evidence.at).max().unwrap_or(0);
         let keys: Vec<u8> = draft.keys.iter().flat_map(|key| key.to_i64().to_le_bytes()).collect();
@@ -99,7 +99,7 @@ impl Store {
         Ok(Some(row))
     }
 
-    fn pattern_row(&mut self, id: PatternId) -> Result<Option<i64>, StorageError> {
+    pub(super) fn pattern_row(&mut self, id: PatternId) -> Result<Option<i64>, StorageError> {
         self.conn()
             .prepare_cached("SELECT row FROM patterns WHERE id = ?1")
             .and_then(|mut query| query.query_row([id.as_bytes()], |row| row.get(0)).optional())
@@ -107,10 +107,10 @@ impl Store {
     }
 
     /// A pattern without words yet: its refresh fills them in.
-    fn insert_pattern(
+    pub(super) fn insert_pattern(
         &mut self,
         id: PatternId,
-        project: i64,
+        project: Option<i64>,
         kind: Kind,
         now: i64,
     ) -> Result<i64, StorageError> {
@@ -142,16 +142,23 @@ impl Store {
         row: i64,
         now: i64,
     ) -> Result<Option<Document>, StorageError> {
-        let tally = self.tally(row)?;
-        let wording = self.best_wording(row)?;
+        let mut all = self.merged_into(row)?;
+        let merged = !all.is_empty();
+        all.push(row);
+        let tally = if merged { self.tally_of(&all)? } else { self.tally(row)? };
+        let current = self.current(row)?;
+        let mut wording = self.best_wording(&[row])?;
+        if wording.is_none() && current.project.is_none() {
+            // A pattern of all projects has the words of those that it stands for.
+            wording = self.best_wording(&all)?;
+        }
         let Some(wording) = wording.filter(|_| tally.successes + tally.failures > 0) else {
             return self.drop_pattern(row).map(Some);
         };
-        let current = self.current(row)?;
         if wording != current.wording {
             self.reword_pattern(row, &wording, now)?;
         }
-        self.refresh_keys(row)?;
+        self.refresh_keys(row, &all)?;
         let payload = serde_json::from_str(&wording.payload).unwrap_or_default();
         let state = match State::from_number(current.state) {
             State::Candidate | State::Active => {
@@ -187,17 +194,27 @@ impl Store {
             .attempt("sum up a pattern's evidence")
     }
 
-    /// The wording with the newest evidence; of several at the same instant the greatest text.
-    fn best_wording(&mut self, row: i64) -> Result<Option<Wording>, StorageError> {
-        self.conn()
-            .prepare_cached(
-                "SELECT tool, category, trigger, text, payload FROM drafts WHERE pattern = ?1
-                 ORDER BY newest DESC, text DESC, trigger DESC, payload DESC, tool DESC,
-                          category DESC
-                 LIMIT 1",
-            )
-            .and_then(|mut query| query.query_row([row], |r| wording_from(r, 0)).optional())
-            .attempt("read a pattern's words")
+    /// The wording with the newest evidence among those of `rows`; of several at the same instant
+    /// the greatest text.
+    fn best_wording(&mut self, rows: &[i64]) -> Result<Option<Wording>, StorageError> {
+        let mut best: Option<(i64, Wording)> = None;
+        for row in rows {
+            let found = self
+                .conn()
+                .prepare_cached(
+                    "SELECT newest, tool, category, trigger, text, payload FROM drafts
+                     WHERE pattern = ?1
+                     ORDER BY newest DESC, text DESC, trigger DESC, payload DESC, tool DESC,
+                              category DESC
+                     LIMIT 1",
+                )
+                .and_then(|mut query| {
+                    query.query_row([row], |r| Ok((r.get(0)?, wording_from(r, 1)?))).optional()
+                })
+                .attempt("read a pattern's words")?;
+            best = best.into_iter().chain(found).max_by(|a, b| order(a).cmp(&order(b)));
+        }
+        Ok(best.map(|(_, wording)| wording))
     }
 
     fn current(&mut self, row: i64) -> Result<Current, StorageError> {
@@ -247,9 +264,11 @@ impl Store {
             .attempt("store a pattern's words")
     }
 
-    /// Brings a pattern's keys in line with those of its drafts.
-    fn refresh_keys(&mut self, row: i64) -> Result<(), StorageError> {
-        let proposed: BTreeSet<i64> = {
+    /// Brings a pattern's keys in line with those of the drafts of `all`: its own and those of the
+    /// patterns that it stands for.
+    fn refresh_keys(&mut self, row: i64, all: &[i64]) -> Result<(), StorageError> {
+        let mut proposed: BTreeSet<i64> = BTreeSet::new();
+        for row in all {
             let mut query = self
                 .conn()
                 .prepare_cached("SELECT DISTINCT keys FROM drafts WHERE pattern = ?1")
@@ -257,8 +276,8 @@ impl Store {
             let rows = query.query_map([row], |r| r.get::<_, Vec<u8>>(0));
             let blobs: Vec<Vec<u8>> =
                 rows.and_then(Iterator::collect).attempt("read a pattern's keys")?;
-            blobs.iter().flat_map(|blob| keys_from(blob)).collect()
-        };
+            proposed.extend(blobs.iter().flat_map(|blob| keys_from(blob)));
+        }
         let known: BTreeSet<i64> = {
             let mut query = self
                 .conn()
@@ -353,6 +372,11 @@ fn wording_from(row: &rusqlite::Row<'_>, at: usize) -> Result<Wording, rusqlite:
         text: row.get(at + 3)?,
         payload: row.get(at + 4)?,
     })
+}
+
+/// What decides between the wordings of several patterns.
+fn order((newest, wording): &(i64, Wording)) -> (i64, &str, &str, &str) {
+    (*newest, &wording.text, &wording.trigger, &wording.payload)
 }
 
 /// The keys that a draft's column holds.

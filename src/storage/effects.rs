@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::error::{Attempt, StorageError};
 use super::open::{Reader, Store};
@@ -277,10 +277,19 @@ impl Store {
                 query.query_row([pattern], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             })
             .attempt(ATTEMPT)?;
-        self.conn()
-            .prepare_cached("UPDATE patterns SET helped = ?2, hurt = ?3 WHERE id = ?1")
-            .and_then(|mut update| update.execute(params![pattern, helped, hurt]))
+        let rows: Option<(i64, Option<i64>)> = self
+            .conn()
+            .prepare_cached("SELECT row, merged_into FROM patterns WHERE id = ?1")
+            .and_then(|mut query| {
+                query.query_row([pattern], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+            })
             .attempt(ATTEMPT)?;
+        if let Some((row, stands_for)) = rows {
+            self.sum_effect(row)?;
+            if let Some(row) = stands_for {
+                self.sum_effect(row)?;
+            }
+        }
         // Counts never decrease: a verdict that was taken back stays counted there.
         self.conn()
             .prepare_cached(

@@ -160,9 +160,18 @@ impl Store {
         now: i64,
     ) -> Result<(), StorageError> {
         self.unlist_projects(patterns, files)?;
+        let standing = self.standing_for(patterns)?;
         let mut documents = Vec::new();
         for pattern in patterns {
             documents.extend(self.refresh_pattern(*pattern, now)?);
+        }
+        for pattern in standing {
+            documents.extend(self.refresh_standing(pattern, now)?);
+        }
+        let orphans = self.release_orphans()?;
+        self.unlist_projects(&orphans, &BTreeSet::new())?;
+        for pattern in orphans {
+            documents.extend(self.refresh_pattern(pattern, now)?);
         }
         for file in files {
             self.refresh_file(*file)?;

@@ -18,8 +18,8 @@ const FORGOTTEN: &str = "forgotten";
 /// What to forget.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Forget {
-    /// One pattern, and the steps that it was learned from: other patterns that were learned
-    /// from the same steps go with them.
+    /// One pattern with those that were merged with it, and the steps that they were learned from:
+    /// other patterns that were learned from the same steps go with them.
     Pattern(i64),
     /// Everything that was learned in a project so far.
     Project(i64),
@@ -46,8 +46,16 @@ impl Store {
 
     fn forget_rows(&mut self, what: &Forget, now: i64) -> Result<u64, StorageError> {
         let store = self;
+        store.forget_skills()?;
         match what {
-            Forget::Pattern(row) => store.forget_pattern(*row).map(|()| 1),
+            Forget::Pattern(row) => {
+                // What was merged says nearly the same words.
+                let standing = store.stands_for(*row)?.unwrap_or(*row);
+                let mut rows = store.merged_into(standing)?;
+                rows.push(standing);
+                rows.iter().try_for_each(|row| store.forget_pattern(*row))?;
+                Ok(1)
+            }
             Forget::Project(project) => {
                 let trajectories =
                     store.list("SELECT id FROM trajectories WHERE project = ?1", project)?;
@@ -135,6 +143,14 @@ impl Store {
                 .attempt("note what is forgotten")?;
         }
         Ok(())
+    }
+
+    /// Drops all skills, which are made of patterns' words; the next consolidation, which is then
+    /// due, makes them anew of what is left.
+    fn forget_skills(&mut self) -> Result<(), StorageError> {
+        self.conn()
+            .execute_batch("DELETE FROM skills; DELETE FROM meta WHERE key = 'consolidated';")
+            .attempt("forget the skills")
     }
 
     fn forget_pattern(&mut self, row: i64) -> Result<(), StorageError> {

@@ -12,6 +12,7 @@
 mod bm25;
 mod browse;
 mod clock;
+mod consolidation;
 mod damage;
 mod dense;
 mod documents;
@@ -45,6 +46,7 @@ mod transcripts;
 mod vectors;
 mod workers;
 
+pub(crate) use consolidation::{Change, SetAside, Sketch, Usage};
 pub(crate) use effects::{About, Side, Sides, Told, Verdict};
 pub(crate) use error::StorageError;
 pub(crate) use extracts::{CommandRun, Extract, Touch};

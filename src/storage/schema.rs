@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_vectors.sql"),
     include_str!("migrations/0003_encoded.sql"),
     include_str!("migrations/0004_effect.sql"),
+    include_str!("migrations/0005_consolidation.sql"),
 ];
 
 /// The schema's number that this binary writes.

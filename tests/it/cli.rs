@@ -17,6 +17,7 @@ const VERBS: &[&str] = &[
     "eval",
     "search",
     "show",
+    "consolidate",
     "forget",
     "model",
     "demo",

@@ -41,8 +41,10 @@ const QUERIES: &[(&str, &str)] = &[
     (
         "pattern",
         "SELECT p.id, p.kind, j.key, p.tool, p.category, p.trigger, p.text, p.payload, p.state,
-                p.successes, p.failures, p.sessions, p.first, p.last, ?1 IS NULL
-         FROM patterns p LEFT JOIN projects j ON j.id = p.project",
+                p.successes, p.failures, p.sessions, p.first, p.last, p.helped, p.hurt, p.reason,
+                s.id, ?1 IS NULL
+         FROM patterns p LEFT JOIN projects j ON j.id = p.project
+         LEFT JOIN patterns s ON s.row = p.merged_into",
     ),
     (
         "key",

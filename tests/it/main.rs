@@ -17,6 +17,7 @@ mod transcript;
 mod tiny;
 
 mod cli;
+mod consolidate;
 mod crash;
 mod damage;
 mod distill;

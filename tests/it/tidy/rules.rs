@@ -5,7 +5,17 @@
 pub(super) const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
-        &["config", "evaluation", "hooks", "learning", "library", "storage", "embeddings", "model"],
+        &[
+            "config",
+            "evaluation",
+            "hooks",
+            "learning",
+            "consolidation",
+            "library",
+            "storage",
+            "embeddings",
+            "model",
+        ],
     ),
     // What `benches/quality` measures with; no other module uses it.
     ("quality", &["learning", "library", "storage", "embeddings", "model"]),
@@ -13,6 +23,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("evaluation", &["hooks", "learning", "storage", "redact", "model"]),
     ("hooks", &["storage", "workspace", "model"]),
     ("learning", &["library", "storage", "embeddings", "workspace", "redact", "model"]),
+    ("consolidation", &["storage", "model"]),
     ("library", &["storage", "embeddings"]),
     ("storage", &["model"]),
     ("embeddings", &["model"]),
