@@ -45,6 +45,9 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Merge what says the same, and set aside what is not used or does harm
     Consolidate(ConsolidateArgs),
+    /// List, show and export what is known about working with a program
+    #[command(subcommand, arg_required_else_help = true)]
+    Skills(SkillsCommand),
     /// Forget an item, a project or a session
     Forget(ForgetArgs),
     /// Manage the sentence encoders that find what is meant, whatever the words
@@ -166,6 +169,60 @@ pub(crate) struct ConsolidateArgs {
     /// Print what would change and why, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// What `mana skills` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SkillsCommand {
+    /// List the skills of the project of the current folder; elsewhere all of them
+    List(SkillsListArgs),
+    /// Show one skill with what is proven of it
+    Show(SkillsShowArgs),
+    /// Write skills for agents: as Agent Skills, or as a section of CLAUDE.md or AGENTS.md
+    Export(SkillsExportArgs),
+}
+
+/// Arguments of `mana skills list`.
+#[derive(Debug, Args)]
+pub(crate) struct SkillsListArgs {
+    /// List the skills of all projects
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// Arguments of `mana skills show`.
+#[derive(Debug, Args)]
+pub(crate) struct SkillsShowArgs {
+    /// The skill's id or its first digits
+    pub(crate) id: String,
+}
+
+/// Arguments of `mana skills export`.
+#[derive(Debug, Args)]
+pub(crate) struct SkillsExportArgs {
+    /// Ids of skills or their first digits [default: all of the project]
+    pub(crate) ids: Vec<String>,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Format::Skill)]
+    pub(crate) format: Format,
+    /// Write there instead of printing: a folder of skills, or a file such as CLAUDE.md
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: Option<PathBuf>,
+    /// Take in what is not proven to help, with a note
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Take out what was written to --out
+    #[arg(long, conflicts_with_all = ["ids", "all"])]
+    pub(crate) remove: bool,
+}
+
+/// Forms of an export.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// A folder for each skill with a `SKILL.md`
+    Skill,
+    /// A section for CLAUDE.md or AGENTS.md
+    ClaudeMd,
 }
 
 /// Arguments of `mana forget`.

@@ -44,7 +44,7 @@ pub(crate) fn run(args: &ConsolidateArgs, output: &mut Output) -> Result<(), Cli
     if args.dry_run {
         let reader = Reader::open(&settings.home)?;
         let plan = consolidation::plan(&reader, rules)?;
-        let report = Report::of(&plan);
+        let report = Report::foretold(&reader, &plan)?;
         let items = items(&reader, &plan)?;
         tell_items(&items, output);
         tell(&report, true, output);
@@ -120,5 +120,12 @@ fn tell(report: &Report, dry_run: bool, output: &mut Output) {
     output.line(if dry_run { "Would change:" } else { "Changed:" });
     for (number, what) in parts.into_iter().filter(|(number, _)| *number > 0) {
         output.line(format!("  {} {what}", count(number, "pattern", "patterns")));
+    }
+    if report.skills > 0 {
+        output.line(format!("  {}", count(report.skills, "skill", "skills")));
+    }
+    if report.edges > 0 {
+        let pairs = count(report.edges, "pair", "pairs");
+        output.line(format!("  {pairs} of patterns of which one tends to come before the other"));
     }
 }

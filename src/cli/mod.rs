@@ -19,6 +19,7 @@ mod reference;
 mod scope;
 mod search;
 mod show;
+mod skills;
 mod stats;
 mod status;
 mod time;
@@ -75,6 +76,7 @@ fn dispatch(command: Command, output: &mut Output) -> Result<(), CliError> {
         Command::Search(args) => search::run(&args, output),
         Command::Show(args) => show::run(&args, output),
         Command::Consolidate(args) => consolidate::run(&args, output),
+        Command::Skills(command) => skills::run(&command, output),
         Command::Forget(args) => forget::run(&args, output),
         Command::Model(command) => model::run(&command, output),
         Command::Demo => demo::run(output),

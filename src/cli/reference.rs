@@ -147,11 +147,29 @@ const NOTES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "skills",
+        &[
+            "A skill is what is known about working with one program of a project, such as `cargo \
+             test`: what works, what fails and what mended it, and what the user laid down; `mana \
+             consolidate` makes them of three patterns and more, a mistake among them.",
+            "`export` prints a skill for each program, or with `--format claude-md` one section; \
+             with `--out` it writes `PATH/mana-NAME/SKILL.md`, or the section into the file PATH.",
+            "It takes only patterns that are proven to help: things went well four of four times \
+             that they were followed, or as surely more often than not. Where nothing is, it ends \
+             with 4.",
+            "What is written stands between markers; another export brings it up to date, `--remove` \
+             takes it out, and nothing outside of the markers is changed. A file whose markers do \
+             not fit together, and a skill that mana has not written, is left as it is.",
+            "Nothing is exported but by this command.",
+        ],
+    ),
+    (
         "consolidate",
         &[
             "Merges patterns of a project that say the same, sets aside what was not used for long, \
              what nothing ever matched and what does harm, and takes together what three projects \
-             or more learned ([learning.md](learning.md#consolidation)).",
+             or more learned ([learning.md](learning.md#consolidation)); then makes skills, and \
+             notes which pattern tends to come before which.",
             "Nothing is deleted: `mana show` says of each item why it is set aside, and what is seen \
              again comes back.",
             "A second run changes nothing, and a run that is interrupted is gone on with by the next.",

@@ -11,7 +11,7 @@ use crate::model::effect::Estimate;
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Kind as Sort, Pattern, Reason, State};
 use crate::model::rank;
-use crate::storage::{EvidenceRow, KnownFile, Reader};
+use crate::storage::{Edge, EvidenceRow, KnownFile, Reader};
 
 /// An item, as `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -38,8 +38,23 @@ struct Shown {
     #[serde(rename = "last_shown")]
     last_told: Option<String>,
     now: String,
+    /// What tends to come before it or after it.
+    neighbours: Vec<Neighbour>,
     evidence: Vec<EvidenceRow>,
 }
+
+/// A pattern that tends to come before or after another one.
+#[derive(Debug, Serialize)]
+struct Neighbour {
+    comes: &'static str,
+    id: String,
+    text: String,
+    support: u32,
+    lift: f64,
+}
+
+/// Neighbours that are printed for people; `--json` has all of them.
+const NEIGHBOURS: usize = 3;
 
 /// Evidence that is printed for people; `--json` has all of it.
 const EVIDENCE: usize = 10;
@@ -81,7 +96,16 @@ fn load(reader: &Reader, pattern: Pattern) -> Result<Shown, CliError> {
         None => None,
     };
     let set_aside = reader.set_aside(pattern.row)?;
+    let mut neighbours = Vec::new();
+    for Edge { cause, effect, support, lift } in reader.edges_of(pattern.id)? {
+        let (comes, other) =
+            if cause == pattern.id { ("after", effect) } else { ("before", cause) };
+        let Some(other) = reader.patterns_by_prefix(&other.to_string())?.pop() else { continue };
+        let (id, text) = (other.id.to_string(), other.text);
+        neighbours.push(Neighbour { comes, id, text, support, lift });
+    }
     Ok(Shown {
+        neighbours,
         reason: set_aside.map(|(reason, _)| reason.name()),
         merged_into: set_aside.and_then(|(_, id)| id).map(|id| id.to_string()),
         last_told: last_told.map(time::shown),
@@ -196,6 +220,13 @@ fn tell(shown: &Shown, output: &mut Output) {
         count(shown.withheld, "time", "times")
     ));
     output.line(format!("now       {}", shown.now));
+    for Neighbour { comes, id, text, support, lift } in shown.neighbours.iter().take(NEIGHBOURS) {
+        let sessions = count((*support).into(), "session", "sessions");
+        output.line(format!(
+            "{comes:<9} {} {text} ({sessions}, {lift:.1} times as often as by chance)",
+            &id[..8]
+        ));
+    }
     if shown.helped + shown.hurt > 0 {
         output.line(format!(
             "effect    followed {}: it went well {}",

@@ -6,13 +6,17 @@
 //! interrupted anywhere.
 //!
 //! The rules are pure and one file each: [`duplicates`] finds patterns that say the same,
-//! [`fate`] weighs a pattern, [`sharing`] finds what several projects learned.
+//! [`fate`] weighs a pattern, [`sharing`] finds what several projects learned. Of what is active
+//! then, [`skills`] makes clusters, and [`edges`] says what tends to come before what.
 
 mod duplicates;
+mod edges;
+pub(crate) mod export;
 mod fate;
 mod plan;
 mod run;
 mod sharing;
+mod skills;
 #[cfg(test)]
 mod testing;
 

@@ -1,14 +1,16 @@
 //! What should change in the store, and why.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::duplicates;
 use super::fate::{self, Standing, World};
 use super::sharing::{self, Shared};
+use super::{edges, skills};
 use crate::model::effect::Group;
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Kind, Payload, Reason, State, Tally, state_by_evidence};
-use crate::storage::{Reader, Recall, SetAside, Sketch, StorageError, Usage};
+use crate::model::skill::Skill;
+use crate::storage::{Edge, Reader, Recall, SetAside, Sketch, StorageError, Usage};
 
 /// What the user can set.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -24,6 +26,15 @@ pub(crate) struct Plan {
     pub(crate) shared: Vec<Shared>,
     /// Changes by project.
     pub(crate) projects: Vec<ProjectPlan>,
+}
+
+/// What is made of the patterns that are active.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Products {
+    /// Skills by the row of their project.
+    pub(crate) skills: Vec<(i64, Vec<Skill>)>,
+    /// What tends to come before what.
+    pub(crate) edges: Vec<Edge>,
 }
 
 /// What is to change in a project.
@@ -159,6 +170,22 @@ pub(crate) fn plan(reader: &Reader, rules: Rules) -> Result<Plan, StorageError> 
         planner.shared.values().map(|shared| (shared.id, *shared)).collect();
     plan.shared = shared.into_values().collect();
     Ok(plan)
+}
+
+/// What is to be made of the patterns that are active, without those that the plan, if it is yet to
+/// be applied, sets aside.
+pub(crate) fn products(reader: &Reader, plan: Option<&Plan>) -> Result<Products, StorageError> {
+    let items = plan.iter().flat_map(|plan| &plan.projects).flat_map(|project| &project.items);
+    let leaving: HashSet<i64> =
+        items.filter(|item| item.fate.reason().is_some()).filter_map(|item| item.row).collect();
+    let leaves = |row: i64| leaving.contains(&row);
+    let mut products = Products::default();
+    for (project, key, _) in reader.projects()? {
+        let found = skills::of_project(reader, (project, &key), &leaves)?;
+        products.skills.push((project, found));
+        products.edges.extend(edges::of_project(reader, project, &leaves)?);
+    }
+    Ok(products)
 }
 
 /// Which patterns one of all projects stands for, by row.

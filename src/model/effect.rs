@@ -82,6 +82,12 @@ pub(crate) fn does_harm(said: Group, held_back: Group) -> bool {
     said.difference(held_back).is_some_and(|difference| difference.high < 0.0)
 }
 
+/// Whether following it is proven to help: things surely went well more often than not. Four of
+/// four are enough.
+pub(crate) fn is_proven(followed: Group) -> bool {
+    followed.share().is_some_and(|share| share.low >= 0.5)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -94,6 +100,20 @@ mod tests {
 
     fn near(estimate: Estimate, low: f64, high: f64) -> bool {
         (estimate.low - low).abs() < 5e-4 && (estimate.high - high).abs() < 5e-4
+    }
+
+    #[test]
+    fn a_few_that_went_well_are_a_proof_and_luck_is_not() {
+        for (well, cases, proven) in [
+            (0, 0, false),
+            (3, 3, false),
+            (4, 4, true),
+            (4, 5, false),
+            (8, 9, true),
+            (20, 40, false),
+        ] {
+            assert_eq!(is_proven(group(well, cases)), proven, "{well} of {cases}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub(crate) mod rank;
 pub(crate) mod role;
 pub(crate) mod shell;
 pub(crate) mod signature;
+pub(crate) mod skill;
 pub(crate) mod subject;
 pub(crate) mod text;
 pub(crate) mod tokens;

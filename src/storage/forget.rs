@@ -149,7 +149,10 @@ impl Store {
     /// due, makes them anew of what is left.
     fn forget_skills(&mut self) -> Result<(), StorageError> {
         self.conn()
-            .execute_batch("DELETE FROM skills; DELETE FROM meta WHERE key = 'consolidated';")
+            .execute_batch(
+                "DELETE FROM skills; DELETE FROM causal_edges;
+                 DELETE FROM meta WHERE key = 'consolidated';",
+            )
             .attempt("forget the skills")
     }
 

@@ -35,6 +35,7 @@ mod projects;
 mod recall;
 mod schema;
 mod search;
+mod skills;
 mod snapshot;
 mod sql;
 mod steps;
@@ -58,6 +59,7 @@ pub(crate) use postings::Corpus;
 pub(crate) use projects::{StoredRoot, transcript_folder};
 pub(crate) use recall::{KnownFile, Meaning, Query, Recall, Term, fused};
 pub(crate) use search::{Found, Sought};
+pub(crate) use skills::{Edge, Run};
 #[cfg(test)]
 pub(crate) use snapshot::answered_from_snapshots;
 pub(crate) use snapshot::recall;

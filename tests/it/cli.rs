@@ -18,6 +18,7 @@ const VERBS: &[&str] = &[
     "search",
     "show",
     "consolidate",
+    "skills",
     "forget",
     "model",
     "demo",

@@ -55,6 +55,20 @@ fn the_plan_says_what_the_run_does_and_a_second_run_changes_nothing() {
 }
 
 #[test]
+fn runs_that_hooks_start_do_it_once_a_day() {
+    let sandbox = Sandbox::new();
+    laid_down(&sandbox, 1, RULE);
+    laid_down(&sandbox, 2, &format!("{RULE} to whom"));
+    let _learned = sandbox.mana(["learn", "--detached"]).run().success();
+    let again = sandbox.mana(["consolidate", "--dry-run"]).run().success().text();
+    assert_eq!(again.trim(), "Nothing to change.");
+    laid_down(&sandbox, 3, &format!("{RULE} to them"));
+    let _learned = sandbox.mana(["learn", "--detached"]).run().success();
+    let later = sandbox.mana(["consolidate", "--dry-run", "--json"]).run().success().json();
+    assert_ne!(later["report"]["merged"], 0, "the third waits until a day is over: {later}");
+}
+
+#[test]
 fn nothing_was_learned_yet() {
     let sandbox = Sandbox::new();
     for arguments in [&["consolidate"][..], &["consolidate", "--dry-run"]] {

@@ -89,6 +89,12 @@ const QUERIES: &[(&str, &str)] = &[
          FROM injections",
     ),
     (
+        "skill",
+        "SELECT k.id, p.key, k.title, k.body, k.members, ?1 IS NULL
+         FROM skills k JOIN projects p ON p.id = k.project",
+    ),
+    ("edge", "SELECT cause, effect, support, lift, ?1 IS NULL FROM causal_edges"),
+    (
         "pattern word",
         "SELECT p.id, v.col, v.offset,
                 CASE WHEN v.term GLOB 'scope[0-9]*' THEN 'scope ' || j.key ELSE v.term END,

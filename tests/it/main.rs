@@ -27,5 +27,6 @@ mod eval;
 mod hook_contract;
 mod layout;
 mod models;
+mod skills;
 mod tidy;
 mod together;
