@@ -190,10 +190,10 @@ impl Reader {
         Ok(sides)
     }
 
-    /// How many patterns are retired.
+    /// How many patterns are retired because they did harm.
     pub(crate) fn retired(&self) -> Result<u64, StorageError> {
         self.conn
-            .query_row("SELECT count(*) FROM patterns WHERE state = 3", [], |row| {
+            .query_row("SELECT count(*) FROM patterns WHERE state = 3 AND reason = 4", [], |row| {
                 row.get::<_, i64>(0)
             })
             .map(|count| count as u64)

@@ -145,8 +145,8 @@ pub(crate) trait Recall {
     /// of most sessions first, then the latest.
     fn by_key(&self, project: i64, key: Key, kinds: &[Kind]) -> Result<Vec<Pattern>, StorageError>;
 
-    /// The active patterns of one kind in the project, most evidence first; [`ACTIVE_MOST`] of
-    /// them at most. The kinds are those that a brief names.
+    /// The active patterns of one kind in the project, or global ones, most evidence first;
+    /// [`ACTIVE_MOST`] of them at most. The kinds are those that a brief names.
     fn active(&self, project: i64, kind: Kind) -> Result<Vec<Pattern>, StorageError>;
 
     /// Runs and failures of the command with this key in the project.

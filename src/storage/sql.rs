@@ -103,10 +103,19 @@ impl Recall for Reader {
     }
 
     fn active(&self, project: i64, kind: Kind) -> Result<Vec<Pattern>, StorageError> {
+        // Each half is read in the order of the index, and no further than needed.
+        let best = |scope: &str| {
+            format!(
+                "SELECT row FROM (SELECT row FROM patterns
+                     WHERE {scope} AND kind = ?2 AND state = 1
+                     ORDER BY sessions DESC, last DESC, row LIMIT {ACTIVE_MOST})"
+            )
+        };
         let sql = format!(
-            "SELECT {COLUMNS} FROM patterns p
-             WHERE p.project = ?1 AND p.kind = ?2 AND p.state = 1
-             ORDER BY p.sessions DESC, p.last DESC, p.row LIMIT {ACTIVE_MOST}"
+            "SELECT {COLUMNS} FROM patterns p WHERE p.row IN ({} UNION ALL {})
+             ORDER BY p.sessions DESC, p.last DESC, p.row LIMIT {ACTIVE_MOST}",
+            best("project = ?1"),
+            best("project IS NULL")
         );
         let mut query = self.conn.prepare_cached(&sql).attempt("list the patterns")?;
         let rows = query.query_map(params![project, kind as i64], pattern_from);

@@ -11,7 +11,7 @@ use crate::model::key::{Key, Space};
 use crate::model::pattern::{Draft, Evidence, Kind, Payload, Role, State};
 use crate::model::trajectory::TrajectoryKey;
 use crate::storage::tests::dump;
-use crate::storage::{Extract, Forget, Journal, Record, StoredTrajectory, Verdict};
+use crate::storage::{Extract, Forget, Journal, Recall, Record, StoredTrajectory, Verdict};
 
 const DAY: i64 = 86_400_000;
 const NOW: i64 = 1_767_323_045_000;
@@ -259,9 +259,15 @@ fn what_three_projects_learned_holds_for_all() {
     assert_eq!(desk.consolidate(), Report::default());
     assert_eq!(desk.dump(), before);
     // A fourth project is told of it, and its own evidence joins in.
+    desk.learn(&[Said { project: "d", ..Said::new("d1", Kind::Fix, "`make` failed") }]);
+    let key = Key::new(Space::Command, text);
+    let found = desk.store.by_key(4, key, &[Kind::Fix]).unwrap();
+    assert_eq!((found.len(), found[0].tally.sessions), (1, 3));
+    let active = desk.store.active(4, Kind::Fix).unwrap();
+    assert_eq!(active.iter().filter(|pattern| pattern.project.is_none()).count(), 1);
     desk.learn(&learned_in(&["d"]));
     assert_eq!(desk.consolidate(), Report { shared: 1, ..Report::default() });
-    assert_eq!(desk.active(), [(text.to_owned(), 4)]);
+    assert_eq!(desk.active(), [(text.to_owned(), 4), ("`make` failed".to_owned(), 1)]);
 }
 
 #[test]
