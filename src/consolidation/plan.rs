@@ -198,7 +198,14 @@ fn shared(reader: &Reader, projects: usize) -> Result<HashMap<i64, Shared>, Stor
             }
         })?;
     }
-    Ok(sharing::shared(&candidates))
+    let mut shared = sharing::shared(&candidates);
+    let ids: BTreeSet<PatternId> = shared.values().map(|shared| shared.id).collect();
+    for id in ids {
+        if reader.is_forgotten_pattern(id)? {
+            shared.retain(|_, shared| shared.id != id);
+        }
+    }
+    Ok(shared)
 }
 
 struct Planner<'a> {

@@ -107,9 +107,7 @@ fn apply(store: &mut Store, plan: &Plan, now: i64) -> Result<(), StorageError> {
     let mut rows: HashMap<PatternId, i64> = HashMap::new();
     store.atomically(|store| {
         for shared in &plan.shared {
-            rows.extend(
-                store.ensure_global(shared.id, shared.kind, now)?.map(|row| (shared.id, row)),
-            );
+            rows.insert(shared.id, store.ensure_global(shared.id, shared.kind, now)?);
         }
         Ok(())
     })?;
@@ -121,7 +119,8 @@ fn apply(store: &mut Store, plan: &Plan, now: i64) -> Result<(), StorageError> {
     Ok(())
 }
 
-/// The change to a row; `None` when what should stand for it was forgotten.
+/// The change to a row, with the rows of the patterns of all projects; `None` where one of them is
+/// missing, which no plan of ours has.
 fn change(item: &Item, rows: &HashMap<PatternId, i64>) -> Option<Change> {
     let row = item.row.or_else(|| rows.get(&item.id).copied())?;
     let into = match item.fate {

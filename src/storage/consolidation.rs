@@ -238,6 +238,14 @@ impl Reader {
         Ok((usages, since))
     }
 
+    /// Whether the user had the pattern with this identity forgotten.
+    pub(crate) fn is_forgotten_pattern(&self, id: PatternId) -> Result<bool, StorageError> {
+        self.conn
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM forgotten WHERE id = ?1)")
+            .and_then(|mut query| query.query_row([id.as_bytes()], |row| row.get(0)))
+            .attempt("look up what was forgotten")
+    }
+
     /// The rows of the patterns that this one stands for.
     pub(super) fn merged_into(&self, row: i64) -> Result<Vec<i64>, StorageError> {
         const ATTEMPT: &str = "list what was merged";
@@ -391,20 +399,17 @@ impl Store {
             .attempt("sum up the verdicts on several patterns")
     }
 
-    /// The row of the pattern of all projects with this identity, made if it is new; `None` for one
-    /// that the user had forgotten. It has no words until it stands for something.
+    /// The row of the pattern of all projects with this identity, made if it is new. It has no words
+    /// until it stands for something.
     pub(crate) fn ensure_global(
         &mut self,
         id: PatternId,
         kind: Kind,
         now: i64,
-    ) -> Result<Option<i64>, StorageError> {
-        if self.forgets && self.is_forgotten(id.as_bytes())? {
-            return Ok(None);
-        }
+    ) -> Result<i64, StorageError> {
         match self.pattern_row(id)? {
-            Some(row) => Ok(Some(row)),
-            None => self.insert_pattern(id, None, kind, now).map(Some),
+            Some(row) => Ok(row),
+            None => self.insert_pattern(id, None, kind, now),
         }
     }
 

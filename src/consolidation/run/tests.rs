@@ -271,6 +271,19 @@ fn what_three_projects_learned_holds_for_all() {
 }
 
 #[test]
+fn what_was_forgotten_for_all_projects_is_not_shared_again() {
+    let mut desk = Desk::new();
+    desk.learn(&learned_in(&["a", "b", "c"]));
+    desk.consolidate();
+    let global = desk.store.sketches(None).unwrap()[0].row;
+    assert_eq!(desk.store.forget(&Forget::Pattern(global), NOW).unwrap(), 1);
+    assert_eq!(desk.active(), []);
+    desk.learn(&learned_in(&["d", "e", "f"]));
+    assert_eq!(desk.consolidate(), Report::default());
+    assert_eq!(desk.active().len(), 3, "each project has learned it by itself");
+}
+
+#[test]
 fn what_two_projects_still_say_is_theirs_again() {
     let mut desk = Desk::new();
     desk.learn(&learned_in(&["a", "b", "c"]));
