@@ -167,8 +167,8 @@ fn active(kind: Sort) -> String {
     let once = "once in a context window, unless it is held back to compare with";
     match kind {
         Sort::Fix | Sort::Pitfall => format!(
-            "shown at a failed call that it matches with a chance of {} to be right, or before one \
-             with {}; {once}",
+            "shown at a failed call that it matches with a score of {}, or before one with a chance \
+             of {} that it fails so; {once}",
             rank::FAILED_THRESHOLD,
             rank::BEFORE_THRESHOLD
         ),

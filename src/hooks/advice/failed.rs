@@ -35,17 +35,17 @@ pub(super) fn advise(
     let class = error_class(&call.tool, error);
     let signature = signature(&call.tool, error);
     let mut found = Found::default();
-    if call.tool == "Bash" {
-        let command = normalise(&call.subject);
-        exact(question, &command, &signature, &mut found)?;
+    let command = (call.tool == "Bash").then(|| normalise(&call.subject));
+    if let Some(command) = &command {
+        exact(question, command, &signature, &mut found)?;
         // Without a word of what went wrong, a like command says nothing.
         if !signature.key.is_empty() {
-            near(question, &command, &signature, class, &mut found)?;
+            near(question, command, &signature, class, &mut found)?;
         }
     }
     let mut items = found.items(question);
-    if items.is_empty() && call.tool == "Bash" && is_missing(class) {
-        items.extend(working::elsewhere(question, &normalise(&call.subject))?);
+    if let Some(command) = command.filter(|_| items.is_empty() && is_missing(class)) {
+        items.extend(working::elsewhere(question, &command)?);
     }
     if class == ErrorClass::NoSuchFile {
         items.extend(places::meant(question, call, error)?);
@@ -61,7 +61,7 @@ fn is_missing(class: ErrorClass) -> bool {
     matches!(class, CommandNotFound | NoSuchFile | NotADirectory | ScriptNotFound)
 }
 
-/// Patterns with the best confidence each was found with.
+/// Patterns with the best score each was found with.
 #[derive(Default)]
 struct Found(Vec<(f64, Pattern)>);
 
@@ -76,11 +76,11 @@ impl Found {
     fn items(self, question: &Question<'_>) -> Vec<Item> {
         self.0
             .into_iter()
-            .filter(|(confidence, _)| *confidence >= rank::FAILED_THRESHOLD)
-            .map(|(confidence, p)| Item {
+            .filter(|(score, _)| *score >= rank::FAILED_THRESHOLD)
+            .map(|(score, p)| Item {
                 id: p.id,
                 text: wording::with_evidence(&p, question.now),
-                confidence: rank::fix_at_failure(&p, confidence),
+                confidence: rank::fix_at_failure(&p, score),
                 also: Vec::new(),
             })
             .collect()

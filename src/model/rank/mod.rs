@@ -24,7 +24,8 @@ const SAME_ELSEWHERE: f64 = 0.8;
 /// Confidence that a known file of the same name is what a missing path meant.
 pub(crate) const MEANT: f64 = 0.5;
 
-/// Below these, silence.
+/// Below these, silence. At a failure it is the score that counts and not the chance that is stated
+/// ([`fix_at_failure`]): a line costs so much less than a failed call that one in eight is worth it.
 pub(crate) const FAILED_THRESHOLD: f64 = 0.25;
 /// See [`FAILED_THRESHOLD`].
 pub(crate) const BEFORE_THRESHOLD: f64 = 0.2;
