@@ -13,6 +13,7 @@ use crate::stage::{self, MARKER, WORKS};
 /// This module's scenarios.
 pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("memory::a_fix_is_told_when_the_failure_comes_back", fix_is_told),
+    ("memory::what_came_of_it_is_judged", what_was_told_is_judged),
     ("memory::a_known_failure_is_told_before_the_call", known_failure_is_told),
     ("memory::a_decision_is_told_when_its_subject_comes_up", decision_is_told),
     ("memory::an_unrelated_session_is_told_nothing", unrelated_session),
@@ -34,6 +35,21 @@ fn fix_is_told(client: &Path) {
     };
     assert_eq!(session.delivered().iter().find(at_failure).map(|found| found.request), Some(1));
     assert_eq!(session.hook_faults(), Vec::<serde_json::Value>::new());
+}
+
+fn what_was_told_is_judged(client: &Path) {
+    let sandbox = stage::taught(client);
+    // The fix is told at the failure only, and the agent does what it says.
+    stage::keep_hooks(&sandbox, |event| event == "PostToolUseFailure");
+    let session = stage::stumble(client, &sandbox);
+    assert!(session.heard_at("PostToolUseFailure").contains(WORKS));
+    let _learned = sandbox.mana(["learn"]).run().success();
+    let stats = sandbox.mana(["--json", "stats"]).run().success().json();
+    let kinds = stats["kinds"].as_array().expect("stats lists the kinds");
+    let fix = kinds.iter().find(|row| row["name"] == "fix");
+    let fix = fix.unwrap_or_else(|| panic!("no fix was told: {stats:#}"));
+    assert_eq!([&fix["shown"], &fix["delivered"], &fix["held_back"]], [1, 1, 0], "{fix:#}");
+    assert_eq!([&fix["followed"]["value"], &fix["went_well"]["value"]], [1.0, 1.0], "{fix:#}");
 }
 
 fn known_failure_is_told(client: &Path) {
