@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension, params};
 use super::documents::Document;
 use super::error::{Attempt, StorageError};
 use super::open::{Reader, Store};
-use super::patterns::{COLUMNS, pattern_from};
+use super::patterns::{COLUMNS, pattern_from, tally_from};
 use crate::model::effect::Group;
 use crate::model::ids::PatternId;
 use crate::model::likeness::Likeness;
@@ -127,13 +127,7 @@ impl Reader {
                 standing: payload.standing,
                 likeness: Likeness::of(texts),
                 state: State::from_number(row.get(8)?),
-                tally: Tally {
-                    successes: row.get(9)?,
-                    failures: row.get(10)?,
-                    sessions: row.get(11)?,
-                    first: row.get(12)?,
-                    last: row.get(13)?,
-                },
+                tally: tally_from(row, 9)?,
                 set_aside: reason
                     .and_then(Reason::from_number)
                     .map(|reason| SetAside { reason, into }),
@@ -191,17 +185,7 @@ impl Reader {
                  FROM json_each(?1) j JOIN evidence e ON e.pattern = j.value
                  JOIN trajectories t ON t.id = e.trajectory",
             )
-            .and_then(|mut query| {
-                query.query_row([rows], |r| {
-                    Ok(Tally {
-                        successes: r.get(0)?,
-                        failures: r.get(1)?,
-                        sessions: r.get(2)?,
-                        first: r.get(3)?,
-                        last: r.get(4)?,
-                    })
-                })
-            })
+            .and_then(|mut query| query.query_row([rows], |r| tally_from(r, 0)))
             .attempt("sum up the evidence of several patterns")
     }
 
@@ -421,19 +405,18 @@ impl Store {
             .attempt("read a note about the store")
     }
 
-    /// Keeps a report of what a run of `work` did, and when it ended.
+    /// Keeps the report of a run as of `at`, and notes under `name` when the last one was.
     pub(crate) fn log_run(
         &mut self,
         name: &str,
-        started: i64,
-        finished: i64,
+        at: i64,
         report: &str,
     ) -> Result<(), StorageError> {
         const ATTEMPT: &str = "keep the report of a run";
         self.conn()
             .execute(
-                "INSERT INTO learning_log (started, finished, report) VALUES (?1, ?2, ?3)",
-                params![started, finished, report],
+                "INSERT INTO learning_log (started, finished, report) VALUES (?1, ?1, ?2)",
+                params![at, report],
             )
             .attempt(ATTEMPT)?;
         self.conn()
@@ -447,7 +430,7 @@ impl Store {
             .execute(
                 "INSERT INTO meta (key, value) VALUES (?1, ?2)
                  ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                params![name, finished.to_string()],
+                params![name, at.to_string()],
             )
             .map(drop)
             .attempt(ATTEMPT)

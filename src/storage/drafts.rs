@@ -12,7 +12,7 @@ use rusqlite::{OptionalExtension, params};
 use super::documents::Document;
 use super::error::{Attempt, StorageError};
 use super::open::Store;
-use super::patterns::{kind_term, scope_term};
+use super::patterns::{kind_term, scope_term, tally_from};
 use super::steps::StoredTrajectory;
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Draft, Kind, Payload, State, Tally, state_by_evidence};
@@ -180,17 +180,7 @@ impl Store {
                  FROM evidence e JOIN trajectories t ON t.id = e.trajectory
                  WHERE e.pattern = ?1",
             )
-            .and_then(|mut query| {
-                query.query_row([row], |r| {
-                    Ok(Tally {
-                        successes: r.get(0)?,
-                        failures: r.get(1)?,
-                        sessions: r.get(2)?,
-                        first: r.get(3)?,
-                        last: r.get(4)?,
-                    })
-                })
-            })
+            .and_then(|mut query| query.query_row([row], |r| tally_from(r, 0)))
             .attempt("sum up a pattern's evidence")
     }
 

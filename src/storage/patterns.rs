@@ -54,14 +54,19 @@ pub(super) fn pattern_from(row: &Row<'_>) -> Result<Pattern, rusqlite::Error> {
         text: row.get(7)?,
         payload: serde_json::from_str::<Payload>(&payload).unwrap_or_default(),
         state: State::from_number(row.get(9)?),
-        tally: Tally {
-            successes: row.get(10)?,
-            failures: row.get(11)?,
-            sessions: row.get(12)?,
-            first: row.get(13)?,
-            last: row.get(14)?,
-        },
+        tally: tally_from(row, 10)?,
         effect: Effect { helped: row.get(15)?, hurt: row.get(16)? },
+    })
+}
+
+/// Reads a tally from five columns, the first of which has this number.
+pub(super) fn tally_from(row: &Row<'_>, first: usize) -> Result<Tally, rusqlite::Error> {
+    Ok(Tally {
+        successes: row.get(first)?,
+        failures: row.get(first + 1)?,
+        sessions: row.get(first + 2)?,
+        first: row.get(first + 3)?,
+        last: row.get(first + 4)?,
     })
 }
 
