@@ -2,16 +2,15 @@
 //!
 //! Whatever goes wrong: exit code 0, nothing on standard output, one line in the log. A panic is
 //! caught, and something that never ends (a home on a dead network mount, an input without an
-//! end) keeps the client waiting only until the time is up: a second thread watches it. The work
-//! itself stays in the first one, because on a busy machine it takes longer to hand it over and
-//! back than to do it.
+//! end) keeps the client waiting only until the time is up ([`watch`]).
+
+mod watch;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
@@ -30,9 +29,6 @@ use crate::hooks::wire::Wire;
 use crate::model::vector::Encode;
 use crate::storage::log;
 
-/// Longest time that a hook command takes, in all.
-const LIMIT: Duration = Duration::from_secs(2);
-
 /// Longest time that standard input may take.
 const INPUT_TIME: Duration = Duration::from_secs(1);
 
@@ -41,12 +37,6 @@ const INPUT_LIMIT: usize = 32 << 20;
 
 /// Room for the first bytes of the event; few are longer. It grows with the event.
 const FIRST_READ: usize = 8 << 10;
-
-/// Stack of the thread that watches the time, in bytes.
-const STACK: usize = 256 << 10;
-
-/// How long the log is waited for when the time is up: it may be what never ends.
-const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// A hook command as it was called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,11 +90,15 @@ struct Trace {
     home: OnceLock<PathBuf>,
     /// Where the program panicked, as `file:line`.
     panic: OnceLock<String>,
-    /// Set by whoever is first: the work when it is done, or the watch when the time is up.
-    over: AtomicBool,
 }
 
 impl Trace {
+    /// From now on problems are told to the log of `home`.
+    fn found(&self, home: PathBuf) {
+        watch::tell(&home);
+        let _first = self.home.set(home);
+    }
+
     /// Appends a problem to the home's log, where there is a home.
     fn log(&self, problem: &str) {
         if let Some(home) = self.home.get() {
@@ -122,12 +116,9 @@ pub(crate) fn run(verb: Verb) {
     }
     let trace = Arc::new(Trace::default());
     note_panics(Arc::clone(&trace));
-    watch(Arc::clone(&trace));
+    let watch = watch::begin();
     let result = std::panic::catch_unwind(AssertUnwindSafe(|| work(verb, &trace)));
-    if trace.over.swap(true, Ordering::Relaxed) {
-        // Too late: the process is about to end, and half an answer is worse than none.
-        return std::thread::sleep(LIMIT);
-    }
+    watch.end();
     match result {
         Ok(Ok(answer)) => answer.iter().for_each(|text| output::answer(text)),
         Ok(Err(problem)) => trace.log(&problem),
@@ -136,24 +127,6 @@ pub(crate) fn run(verb: Verb) {
             trace.log(&format!("panicked at {place}"));
         }
     }
-}
-
-/// Ends the process when its time is up. Without a thread to spare, the work goes on unwatched.
-#[expect(clippy::exit, clippy::disallowed_methods, reason = "the first thread may never return")]
-fn watch(trace: Arc<Trace>) {
-    let _unwatched = std::thread::Builder::new().stack_size(STACK).spawn(move || {
-        std::thread::sleep(LIMIT);
-        if trace.over.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        let (told, wait) = mpsc::channel();
-        let _untold = std::thread::Builder::new().stack_size(STACK).spawn(move || {
-            trace.log("no end in time");
-            let _late = told.send(());
-        });
-        let _told = wait.recv_timeout(LAST_WORDS);
-        std::process::exit(0);
-    });
 }
 
 /// A defect must not print, the model might read it; and its message may quote what it was
@@ -174,7 +147,7 @@ fn work(verb: Verb, trace: &Trace) -> Result<Option<String>, String> {
             if let ConfigError::Read { path, .. } | ConfigError::Parse { path, .. } = &error
                 && let Some(home) = path.parent().filter(|home| home.is_absolute())
             {
-                let _first = trace.home.set(home.into());
+                trace.found(home.into());
             }
             return Err(chain(&error));
         }
@@ -182,7 +155,7 @@ fn work(verb: Verb, trace: &Trace) -> Result<Option<String>, String> {
     if settings.home.is_relative() {
         return Ok(None);
     }
-    let _first = trace.home.set(settings.home.clone());
+    trace.found(settings.home.clone());
     let bytes = read_input()?;
     let text = String::from_utf8_lossy(&bytes);
     if text.trim().is_empty() {

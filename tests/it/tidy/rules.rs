@@ -36,6 +36,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
 /// `/`.
 pub(super) const HOT: &[&str] = &[
     "src/cli/hook.rs",
+    "src/cli/hook/",
     "src/config/",
     "src/embeddings/shipped.rs",
     "src/embeddings/static_table/",
