@@ -10,6 +10,7 @@
 mod cli;
 mod config;
 mod consolidation;
+mod daemon;
 #[cfg_attr(
     not(feature = "encoder"),
     expect(dead_code, reason = "without the full encoder, nothing makes vectors")

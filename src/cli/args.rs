@@ -48,6 +48,9 @@ pub(crate) enum Command {
     /// List, show and export what is known about working with a program
     #[command(subcommand, arg_required_else_help = true)]
     Skills(SkillsCommand),
+    /// Learn and consolidate at intervals, without waiting for hooks
+    #[command(subcommand, arg_required_else_help = true)]
+    Daemon(DaemonCommand),
     /// Forget an item, a project or a session
     Forget(ForgetArgs),
     /// Manage the sentence encoders that find what is meant, whatever the words
@@ -116,6 +119,9 @@ pub(crate) struct LearnArgs {
     /// other run is going on
     #[arg(long, hide = true)]
     pub(crate) detached: bool,
+    /// Run as a job of the daemon: only if no other run is going on
+    #[arg(long, hide = true, conflicts_with = "detached")]
+    pub(crate) supervised: bool,
 }
 
 /// Arguments of `mana eval`.
@@ -169,6 +175,30 @@ pub(crate) struct ConsolidateArgs {
     /// Print what would change and why, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Run as a job of the daemon: only if no other run is going on
+    #[arg(long, hide = true, conflicts_with = "dry_run")]
+    pub(crate) supervised: bool,
+}
+
+/// What `mana daemon` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DaemonCommand {
+    /// Be the daemon, in the foreground: for systemd, launchd and the curious
+    Run(DaemonRunArgs),
+    /// Start the daemon in the background
+    Start,
+    /// Stop the daemon
+    Stop,
+    /// Show whether it runs, what it did and what it will do next
+    Status,
+}
+
+/// Arguments of `mana daemon run`.
+#[derive(Debug, Args)]
+pub(crate) struct DaemonRunArgs {
+    /// In a session of its own, as `mana daemon start` starts it
+    #[arg(long, hide = true)]
+    pub(crate) detached: bool,
 }
 
 /// What `mana skills` does.

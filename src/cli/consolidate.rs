@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::args::ConsolidateArgs;
+use super::cycle::{Cycle, Source};
 use super::error::CliError;
 use super::output::{Output, count};
 use super::{encoder, time};
@@ -52,13 +53,24 @@ pub(crate) fn run(args: &ConsolidateArgs, output: &mut Output) -> Result<(), Cli
         return Ok(());
     }
     if let Err(error @ StorageError::Missing { .. }) = Reader::open(&settings.home) {
+        if args.supervised {
+            return Ok(());
+        }
         // Opening it to write would make one.
         return Err(error.into());
     }
-    let mut store = Store::open(&settings.home, true)?;
+    let mut store = match Store::open(&settings.home, !args.supervised) {
+        // It will be the daemon's turn again.
+        Err(error) if args.supervised && error.is_locked() => return Ok(()),
+        other => other?,
+    };
     store.encode_with(Some(Box::new(encoder::of_home(&settings.home))));
     let now = time::now().timestamp_millis();
-    let report = consolidation::consolidate(&mut store, rules, now)?;
+    let source = if args.supervised { Source::Daemon } else { Source::User };
+    let cycle = Cycle::begin(&settings, "consolidate", source);
+    let report = consolidation::consolidate(&mut store, rules, now);
+    cycle.end(report.as_ref());
+    let report = report?;
     tell(&report, false, output);
     output.object(&Told { dry_run: false, report, items: None });
     Ok(())

@@ -86,24 +86,25 @@ fn tool(args: &[OsString]) -> Option<ToolFilter> {
 /// What is known by the time that something goes wrong.
 #[derive(Debug, Default)]
 struct Trace {
-    /// The home, whose log is told.
-    home: OnceLock<PathBuf>,
+    /// The folder of the log that is told.
+    logs: OnceLock<PathBuf>,
     /// Where the program panicked, as `file:line`.
     panic: OnceLock<String>,
 }
 
 impl Trace {
-    /// From now on problems are told to the log of `home`.
-    fn found(&self, home: PathBuf) {
-        watch::tell(&home);
-        let _first = self.home.set(home);
+    /// From now on problems are told to the log in `folder`.
+    fn found(&self, folder: PathBuf) {
+        watch::tell(&folder);
+        let _first = self.logs.set(folder);
     }
 
-    /// Appends a problem to the home's log, where there is a home.
+    /// Appends a problem to the log, where one is known.
     fn log(&self, problem: &str) {
-        if let Some(home) = self.home.get() {
+        if let Some(folder) = self.logs.get() {
+            let line = format!("{} {problem}", time::now().to_rfc3339());
             // A log that cannot be written leaves nothing else to try.
-            let _lost = log::append(home, &format!("{} {problem}", time::now().to_rfc3339()));
+            let _lost = log::append(folder, log::HOOKS, &line);
         }
     }
 }
@@ -147,7 +148,7 @@ fn work(verb: Verb, trace: &Trace) -> Result<Option<String>, String> {
             if let ConfigError::Read { path, .. } | ConfigError::Parse { path, .. } = &error
                 && let Some(home) = path.parent().filter(|home| home.is_absolute())
             {
-                trace.found(home.into());
+                trace.found(config::logs_of(home));
             }
             return Err(chain(&error));
         }
@@ -155,7 +156,7 @@ fn work(verb: Verb, trace: &Trace) -> Result<Option<String>, String> {
     if settings.home.is_relative() {
         return Ok(None);
     }
-    trace.found(settings.home.clone());
+    trace.found(settings.logs.clone());
     let bytes = read_input()?;
     let text = String::from_utf8_lossy(&bytes);
     if text.trim().is_empty() {

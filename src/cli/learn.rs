@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::LearnArgs;
+use super::cycle::{Cycle, Source};
 use super::encode::{self, Pace};
 use super::encoder;
 use super::error::{CliError, Kind};
@@ -23,12 +24,18 @@ pub(crate) fn run(args: &LearnArgs, output: &mut Output) -> Result<(), CliError>
         return run_detached();
     }
     let settings = Settings::load(config::current_dir().as_deref())?;
+    if args.supervised {
+        return run_supervised(&settings);
+    }
     for path in &args.paths {
         if !path.exists() {
             return Err(CliError::new(Kind::Failed, format!("{} does not exist", path.display())));
         }
     }
-    let report = learn(&settings, &args.paths, output)?;
+    let cycle = Cycle::begin(&settings, "learn", Source::User);
+    let report = learn(&settings, &args.paths, output);
+    cycle.end(report.as_ref().map_err(|error| &error.source));
+    let report = report?;
     output.object(&report);
     tell(&report, output);
     Ok(())
@@ -65,7 +72,7 @@ pub(crate) fn learn(
     Ok(encoded?)
 }
 
-fn roots(settings: &Settings, paths: &[PathBuf], pending: Pending) -> Vec<Root> {
+pub(crate) fn roots(settings: &Settings, paths: &[PathBuf], pending: Pending) -> Vec<Root> {
     if !paths.is_empty() {
         return paths.iter().cloned().map(Root::Named).collect();
     }
@@ -155,10 +162,10 @@ fn run_detached() -> Result<(), CliError> {
     let note = |problem: &str| {
         let line = format!("{} learn: {problem}", time::now().to_rfc3339());
         // A log that cannot be written leaves nothing else to try.
-        let _lost = log::append(&settings.home, &line);
+        let _lost = log::append(&settings.logs, log::HOOKS, &line);
     };
     for _ in 0..ROUNDS {
-        match learn_alone(&settings) {
+        match learn_alone(&settings, Source::Hook) {
             Ok(None) => return Ok(()),
             Ok(Some(report)) => report.unreadable.iter().for_each(|problem| note(problem)),
             Err(error) => {
@@ -175,25 +182,50 @@ fn run_detached() -> Result<(), CliError> {
     Ok(())
 }
 
+/// The run that the daemon starts. What goes wrong is in the program's log.
+fn run_supervised(settings: &Settings) -> Result<(), CliError> {
+    if let Some(report) = learn_alone(settings, Source::Daemon)? {
+        report.unreadable.iter().for_each(|problem| tracing::warn!("passed over: {problem}"));
+    }
+    Ok(())
+}
+
 /// One run, unless another process has the lock.
-fn learn_alone(settings: &Settings) -> Result<Option<Report>, StorageError> {
+fn learn_alone(settings: &Settings, source: Source) -> Result<Option<Report>, StorageError> {
     let now = time::now().timestamp_millis();
     let mut store = match Store::open_or_rebuild(&settings.home, false, now) {
         Err(error) if error.is_locked() => return Ok(None),
         other => other?,
     };
+    let cycle = Cycle::begin(settings, "learn", source);
+    let learned = learn_with(&mut store, settings, source, now);
+    cycle.end(learned.as_ref());
+    learned.map(Some)
+}
+
+/// Learns into `store`, and tidies it up where nobody else does.
+fn learn_with(
+    store: &mut Store,
+    settings: &Settings,
+    source: Source,
+    now: i64,
+) -> Result<Report, StorageError> {
     store.encode_with(Some(Box::new(encoder::of_home(&settings.home))));
     let pending = Pending::take(&settings.home);
     let roots = roots(settings, &[], pending);
-    let mut report = learn::learn(&mut store, &settings.home, &roots, now, &|_| {})?;
-    if consolidation::is_due(&mut store, now)? {
-        consolidation::consolidate(&mut store, consolidate::rules(settings), now)?;
+    let mut report = learn::learn(store, &settings.home, &roots, now, &|_| {})?;
+    // The daemon has an interval for it.
+    if source == Source::Hook && consolidation::is_due(store, now)? {
+        let cycle = Cycle::begin(settings, "consolidate", source);
+        let tidied = consolidation::consolidate(store, consolidate::rules(settings), now);
+        cycle.end(tidied.as_ref());
+        tidied?;
     }
     // Encoding keeps all processors busy, and the user's own work comes first. A system that
     // does not allow even that leaves everything as it is.
     let _refused = rustix::process::nice(10);
-    encode::new_patterns(settings, &mut store, &Pace::BACKGROUND, &mut report)?;
-    Ok(Some(report))
+    encode::new_patterns(settings, store, &Pace::BACKGROUND, &mut report)?;
+    Ok(report)
 }
 
 /// Starts `mana learn` so that it outlives this process and holds nothing of it open.
@@ -211,7 +243,7 @@ pub(crate) fn start_detached() -> std::io::Result<()> {
 /// Marks every descriptor above standard error close-on-exec: the client waits for whoever holds
 /// a copy of its pipes, and refuses the hook's answer when it has to.
 #[cfg(target_os = "linux")]
-fn close_on_exec() {
+pub(crate) fn close_on_exec() {
     let Ok(open) = std::fs::read_dir("/proc/self/fd") else { return };
     for entry in open.flatten() {
         let Some(fd) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
@@ -228,4 +260,4 @@ fn close_on_exec() {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn close_on_exec() {}
+pub(crate) fn close_on_exec() {}

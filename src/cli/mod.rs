@@ -2,6 +2,8 @@
 
 mod args;
 mod consolidate;
+mod cycle;
+mod daemon;
 mod demo;
 mod encode;
 mod encoder;
@@ -11,6 +13,7 @@ mod forget;
 mod hook;
 mod init;
 mod learn;
+mod logging;
 mod meaning;
 mod model;
 mod output;
@@ -77,6 +80,7 @@ fn dispatch(command: Command, output: &mut Output) -> Result<(), CliError> {
         Command::Show(args) => show::run(&args, output),
         Command::Consolidate(args) => consolidate::run(&args, output),
         Command::Skills(command) => skills::run(&command, output),
+        Command::Daemon(command) => daemon::run(&command, output),
         Command::Forget(args) => forget::run(&args, output),
         Command::Model(command) => model::run(&command, output),
         Command::Demo => demo::run(output),

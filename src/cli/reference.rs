@@ -177,6 +177,17 @@ const NOTES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "daemon",
+        &[
+            "Nothing needs it: hooks start learning by themselves. It is for learning without hooks, \
+             and while long sessions last ([daemon.md](daemon.md)).",
+            "It starts `mana learn` and `mana consolidate` as processes of their own, where anything \
+             is new, one after the other; there is one daemon for each home at most.",
+            "`start` and `stop` may be repeated. `stop` also ends the run that goes on, which the \
+             next one goes on with.",
+        ],
+    ),
+    (
         "forget",
         &[
             "An item that is forgotten by its id leaves an empty, retired row, so that the same \
@@ -245,6 +256,10 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "certificates of the authorities that `mana model install` trusts; the system's when unset",
     ),
     ("HTTPS_PROXY", "proxy that `mana model install` goes through"),
+    ("MANA_LEARN_INTERVAL", "overrides `daemon.learn_interval`"),
+    ("MANA_CONSOLIDATE_INTERVAL", "overrides `daemon.consolidate_interval`"),
+    ("MANA_LOG_DIR", "the folder of the logs; `logs` in the home when unset"),
+    ("MANA_LOG", "overrides `log.level`"),
     ("MANA_HOLDOUT", "overrides `inject.holdout`; 0 turns it off"),
     (
         "CLAUDE_CONFIG_DIR",
@@ -289,6 +304,22 @@ const KEYS: &[(&str, &str, &str)] = &[
         "number, at least 1",
         "days in which the weight of a pattern that is not used halves",
     ),
+    (
+        "daemon.learn_interval",
+        "integer, at least 1",
+        "seconds from one learning run of the daemon to the next",
+    ),
+    (
+        "daemon.consolidate_interval",
+        "integer, at least 1",
+        "seconds from one consolidation of the daemon to the next",
+    ),
+    (
+        "daemon.considerate",
+        "boolean",
+        "whether the daemon waits four times as long on battery and under load",
+    ),
+    ("log.level", "string", "what is logged: `off`, `error`, `warn`, `info`, `debug` or `trace`"),
 ];
 
 fn checkout() -> &'static Path {

@@ -8,6 +8,7 @@ use super::error::CliError;
 use super::output::Output;
 use super::{init, model, scope, time};
 use crate::config::{self, Settings};
+use crate::daemon::instance;
 use crate::hooks::install::{HookEntries, SettingsFile, project_settings, user_settings};
 use crate::hooks::session_end::Pending;
 use crate::model::pattern::State;
@@ -26,6 +27,8 @@ struct Status {
     projects: Vec<Project>,
     project: Option<String>,
     pending: u32,
+    /// Process of the daemon that runs.
+    daemon: Option<u32>,
     encoder: Option<String>,
     encoded: Option<Encoded>,
     static_table: String,
@@ -68,6 +71,7 @@ pub(crate) fn run(output: &mut Output) -> Result<(), CliError> {
         projects: Vec::new(),
         project: None,
         pending: Pending::read(&settings.home).ended,
+        daemon: instance::running(&settings.home),
         encoder: model::active(&settings.home)?,
         encoded: None,
         static_table: model::static_table(&settings.home),
@@ -134,6 +138,9 @@ fn tell(status: &Status, output: &mut Output) {
         [] => "Hooks: not installed, or not for this binary (run `mana init`)".into(),
         files => format!("Hooks: installed in {}", files.join(" and ")),
     });
+    if let Some(pid) = status.daemon {
+        output.line(format!("Daemon: runs, as process {pid} (`mana daemon status`)"));
+    }
     output.line(match &status.encoder {
         Some(encoder) => match &status.encoded {
             Some(Encoded { vectors, patterns }) => {

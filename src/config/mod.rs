@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
-pub(crate) use paths::local_home_of;
+pub(crate) use paths::{local_home_of, logs_of};
 
 /// A `config.toml` that cannot be used.
 #[derive(Debug, Error)]
@@ -44,6 +44,8 @@ struct File {
     learn: Learn,
     search: Search,
     consolidate: Consolidate,
+    daemon: Daemon,
+    log: Log,
 }
 
 /// What is injected.
@@ -112,6 +114,40 @@ impl Default for Consolidate {
     }
 }
 
+/// What the daemon does by itself.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default)]
+pub(crate) struct Daemon {
+    /// Seconds from one learning run to the next; at least one.
+    pub(crate) learn_interval: u32,
+    /// Seconds from one consolidation to the next; at least one.
+    pub(crate) consolidate_interval: u32,
+    /// Whether it works less often on battery and under load.
+    pub(crate) considerate: bool,
+}
+
+impl Default for Daemon {
+    fn default() -> Self {
+        Self { learn_interval: 300, consolidate_interval: 3_600, considerate: true }
+    }
+}
+
+/// What is logged.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default)]
+pub(crate) struct Log {
+    /// `off`, `error`, `warn`, `info`, `debug` or `trace`.
+    pub(crate) level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".into() }
+    }
+}
+
 /// Everything a command needs to know about where it runs.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Settings {
@@ -129,6 +165,12 @@ pub(crate) struct Settings {
     pub(crate) search: Search,
     /// How what was learned is tidied up.
     pub(crate) consolidate: Consolidate,
+    /// What the daemon does by itself.
+    pub(crate) daemon: Daemon,
+    /// What is logged.
+    pub(crate) log: Log,
+    /// The folder of the logs.
+    pub(crate) logs: PathBuf,
 }
 
 impl Settings {
@@ -149,7 +191,26 @@ impl Settings {
         let mut consolidate = file.consolidate;
         // A NaN becomes a day as well.
         consolidate.half_life_days = consolidate.half_life_days.max(1.0);
+        let mut daemon = file.daemon;
+        let seconds = |value: Option<String>| value.and_then(|value| value.parse::<u32>().ok());
+        if let Some(interval) = seconds(variable("MANA_LEARN_INTERVAL")) {
+            daemon.learn_interval = interval;
+        }
+        if let Some(interval) = seconds(variable("MANA_CONSOLIDATE_INTERVAL")) {
+            daemon.consolidate_interval = interval;
+        }
+        daemon.learn_interval = daemon.learn_interval.max(1);
+        daemon.consolidate_interval = daemon.consolidate_interval.max(1);
+        let mut log = file.log;
+        if let Some(level) = variable("MANA_LOG") {
+            log.level = level;
+        }
+        let logs = variable("MANA_LOG_DIR").filter(|folder| !folder.is_empty());
+        let logs = logs.map_or_else(|| logs_of(&home), PathBuf::from);
         Ok(Self {
+            daemon,
+            log,
+            logs,
             home,
             agent,
             project_dir,

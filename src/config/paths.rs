@@ -22,6 +22,11 @@ pub(super) fn own_home() -> Option<PathBuf> {
     Some(user_home()?.join(".mana"))
 }
 
+/// The folder of the logs of a home, where `$MANA_LOG_DIR` names no other.
+pub(crate) fn logs_of(home: &Path) -> PathBuf {
+    home.join("logs")
+}
+
 /// The project-local home of a folder.
 pub(crate) fn local_home_of(folder: &Path) -> PathBuf {
     folder.join(".mana")

@@ -1,18 +1,24 @@
-//! The hooks' log: what went wrong where nobody may be told, a line each. Hot.
+//! Logs: files that only grow to a limit, a line for each thing that happened. Hot.
 
 use std::ffi::CString;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags};
 
 use crate::model::text;
 
-/// Name of the log in its folder.
-const FILE: &str = "hooks.log";
+/// What went wrong in hooks, where nobody may be told.
+pub(crate) const HOOKS: &str = "hooks.log";
+
+/// What commands and the daemon did.
+pub(crate) const PROGRAM: &str = "mana.log";
+
+/// A JSON object for each cycle of learning or consolidation.
+pub(crate) const LEARNING: &str = "learning.jsonl";
 
 /// A log that has grown beyond this many bytes is moved aside, in place of the one before it.
 const LIMIT: u64 = 1 << 20;
@@ -20,13 +26,19 @@ const LIMIT: u64 = 1 << 20;
 /// Longest line in bytes; events may have names of any length.
 const LINE: usize = 1_000;
 
-/// Appends `line` to `logs/hooks.log` in the home at `home`, as one line whatever is in it.
+/// Appends `line` to the log `name` in `folder`, as one line whatever is in it, its end cut off
+/// where it is long.
 ///
-/// The folder is made if need be, the home never: one that does not exist has no log. Anything
-/// but a regular file is left alone, since writing to a pipe could wait for ever.
-pub(crate) fn append(home: &Path, line: &str) -> io::Result<()> {
-    let folder = home.join("logs");
-    let path = folder.join(FILE);
+/// The folder is made if need be, what it lies in never: a home that does not exist has no log.
+/// Anything but a regular file is left alone, since writing to a pipe could wait for ever.
+pub(crate) fn append(folder: &Path, name: &str, line: &str) -> io::Result<()> {
+    let line = text::cut(line, LINE);
+    append_whole(folder, name, &line.replace(['\n', '\r'], " "))
+}
+
+/// Appends `line`, which has no line ends, whatever its length; else as [`append`] does.
+pub(crate) fn append_whole(folder: &Path, name: &str, line: &str) -> io::Result<()> {
+    let path = folder.join(name);
     match std::fs::metadata(&path) {
         Ok(meta) if !meta.is_file() => return Err(io::ErrorKind::InvalidInput.into()),
         Ok(meta) if meta.len() > LIMIT => set_aside(&path)?,
@@ -35,16 +47,19 @@ pub(crate) fn append(home: &Path, line: &str) -> io::Result<()> {
     let open = || OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
     let mut file = match open() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
+            match std::fs::DirBuilder::new().mode(0o700).create(folder) {
+                // Another process was sooner.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                other => other?,
+            }
             open()?
         }
         other => other?,
     };
-    let line = text::cut(line, LINE);
-    file.write_all(format!("{}\n", line.replace(['\n', '\r'], " ")).as_bytes())
+    file.write_all(format!("{line}\n").as_bytes())
 }
 
-/// A line for the log of a home that may have to be written where no memory can be had: in the
+/// A line for the hooks' log that may have to be written where no memory can be had: in the
 /// handler of a signal.
 #[derive(Debug)]
 pub(crate) struct LastWords {
@@ -53,9 +68,9 @@ pub(crate) struct LastWords {
 }
 
 impl LastWords {
-    /// The line `line` for the log of `home`; `None` when the path is none.
-    pub(crate) fn new(home: &Path, line: &str) -> Option<Self> {
-        let path = home.join("logs").join(FILE);
+    /// The line `line` for the log in `folder`; `None` when the path is none.
+    pub(crate) fn new(folder: &Path, line: &str) -> Option<Self> {
+        let path = folder.join(HOOKS);
         let log = CString::new(path.as_os_str().as_bytes()).ok()?;
         Some(Self { log, line: format!("{line}\n") })
     }
@@ -82,7 +97,9 @@ impl LastWords {
 /// Makes room for a new log. The old one need not survive a power cut.
 #[expect(clippy::disallowed_methods, reason = "no content is replaced: only the name changes")]
 fn set_aside(log: &Path) -> io::Result<()> {
-    std::fs::rename(log, log.with_extension("log.1"))
+    let mut aside = log.as_os_str().to_owned();
+    aside.push(".1");
+    std::fs::rename(log, PathBuf::from(aside))
 }
 
 #[cfg(test)]
@@ -92,35 +109,47 @@ mod tests {
     #[test]
     fn lines_are_kept_and_a_full_log_is_set_aside() {
         let home = tempfile::tempdir().unwrap();
-        let read = |name: &str| std::fs::read_to_string(home.path().join("logs").join(name));
-        append(home.path(), "one").unwrap();
-        append(home.path(), "two\nhalves").unwrap();
+        let logs = home.path().join("logs");
+        let read = |name: &str| std::fs::read_to_string(logs.join(name));
+        append(&logs, HOOKS, "one").unwrap();
+        append(&logs, HOOKS, "two\nhalves").unwrap();
         assert_eq!(read("hooks.log").unwrap(), "one\ntwo halves\n");
-        std::fs::write(home.path().join("logs/hooks.log"), "x".repeat(LIMIT as usize + 1)).unwrap();
-        append(home.path(), "three").unwrap();
+        std::fs::write(logs.join("hooks.log"), "x".repeat(LIMIT as usize + 1)).unwrap();
+        append(&logs, HOOKS, "three").unwrap();
         assert_eq!(read("hooks.log").unwrap(), "three\n");
         assert!(read("hooks.log.1").unwrap().starts_with("xx"));
     }
 
     #[test]
+    fn long_lines_are_cut_unless_they_must_be_whole() {
+        let logs = tempfile::tempdir().unwrap();
+        let long = "x".repeat(3 * LINE);
+        append(logs.path(), HOOKS, &long).unwrap();
+        append_whole(logs.path(), LEARNING, &long).unwrap();
+        let size = |name: &str| std::fs::metadata(logs.path().join(name)).unwrap().len() as usize;
+        assert!(size(HOOKS) <= LINE + 1);
+        assert_eq!(size(LEARNING), 3 * LINE + 1);
+    }
+
+    #[test]
     fn last_words_are_a_line_of_an_existing_folder() {
         let home = tempfile::tempdir().unwrap();
-        let words = LastWords::new(home.path(), "over").unwrap();
+        let logs = home.path().join("logs");
+        let words = LastWords::new(&logs, "over").unwrap();
         words.write();
-        assert!(!home.path().join("logs").exists());
-        append(home.path(), "one").unwrap();
+        assert!(!logs.exists());
+        append(&logs, HOOKS, "one").unwrap();
         words.write();
-        let log = std::fs::read_to_string(home.path().join("logs").join(FILE)).unwrap();
-        assert_eq!(log, "one\nover\n");
+        assert_eq!(std::fs::read_to_string(logs.join(HOOKS)).unwrap(), "one\nover\n");
     }
 
     #[test]
     fn no_home_is_made_and_no_pipe_is_written_to() {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().join("home");
-        assert!(append(&home, "x").is_err());
+        assert!(append(&home.join("logs"), HOOKS, "x").is_err());
         assert!(!home.exists());
         std::fs::create_dir_all(home.join("logs/hooks.log")).unwrap();
-        assert!(append(&home, "x").is_err());
+        assert!(append(&home.join("logs"), HOOKS, "x").is_err());
     }
 }

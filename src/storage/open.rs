@@ -42,6 +42,7 @@ impl Reader {
     /// they say.
     pub(crate) fn open(home: &Path) -> Result<Self, StorageError> {
         let path = home.join(DATABASE);
+        refuse_special(&path)?;
         let conn = match connect(&path) {
             Ok(conn) => conn,
             Err(_) if !path.exists() => return Err(StorageError::Missing { path }),
@@ -241,6 +242,7 @@ impl Store {
         match connect_to_write(home) {
             Err(error) if error.is_damage() => {
                 let aside = super::damage::set_aside(home, now)?;
+                tracing::warn!("a damaged database was set aside as {}", aside.display());
                 let (conn, fresh) = connect_to_write(home)?;
                 let mut store = Self::with(conn, fresh, home, lock)?;
                 store.set_aside = Some(aside);
@@ -258,7 +260,9 @@ impl Store {
         let nothing = Connection::open_in_memory().attempt("leave the damaged database")?;
         // Closing says nothing more about a database that is damaged anyway.
         let _closed = std::mem::replace(&mut self.reader.conn, nothing).close();
-        self.set_aside = Some(super::damage::set_aside(&self.home, now)?);
+        let aside = super::damage::set_aside(&self.home, now)?;
+        tracing::warn!("a damaged database was set aside as {}", aside.display());
+        self.set_aside = Some(aside);
         let (conn, fresh) = connect_to_write(&self.home)?;
         self.reader.conn = conn;
         self.published = false;
@@ -376,12 +380,28 @@ fn lock(home: &Path, wait: bool) -> Result<WriteLock, StorageError> {
 /// A connection that writes to a database of the current schema, and whether it is a new one.
 fn connect_to_write(home: &Path) -> Result<(Connection, bool), StorageError> {
     let path = home.join(DATABASE);
+    refuse_special(&path)?;
     make_private(&path)?;
     let mut conn = Connection::open(&path)
         .map_err(|source| StorageError::Open { path: path.clone(), source })?;
     configure(&conn).map_err(|source| schema::damaged_or_open(&path, source))?;
     let found = schema::migrate(&mut conn, &path)?;
     Ok((conn, found == 0))
+}
+
+/// Refuses what has the database's name and is no file: opening a pipe would wait for ever.
+fn refuse_special(path: &Path) -> Result<(), StorageError> {
+    match std::fs::metadata(path) {
+        Ok(meta) if !meta.is_file() => Err(StorageError::File {
+            attempt: "use as the database",
+            path: path.into(),
+            source: std::io::Error::new(
+                std::io::ErrorKind::InvalidInput,
+                "it is not a regular file; move it away",
+            ),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn configure(conn: &Connection) -> Result<(), rusqlite::Error> {

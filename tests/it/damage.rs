@@ -74,3 +74,18 @@ fn a_detached_run_rebuilds_it_too_and_says_nothing() {
     assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
     assert!(inject(&sandbox, "four").text().contains("./check --all"));
 }
+
+/// Opening a pipe that nobody writes to would wait for ever.
+#[test]
+fn what_is_no_file_is_refused_by_name() {
+    let sandbox = Sandbox::new();
+    let home = sandbox.mana_home();
+    let _made = sandbox
+        .shell(&format!("mkdir -p '{0}' && mkfifo '{0}/metadata.sqlite'", home.display()))
+        .run()
+        .success();
+    for verb in ["learn", "status", "consolidate"] {
+        let output = sandbox.mana([verb]).run().code(1);
+        assert!(output.errors().contains("not a regular file"), "{verb}: {output:?}");
+    }
+}

@@ -19,6 +19,7 @@ mod tiny;
 mod cli;
 mod consolidate;
 mod crash;
+mod daemon;
 mod damage;
 mod distill;
 mod dump;

@@ -80,10 +80,10 @@ impl Watch {
     }
 }
 
-/// Where to tell that the time is up: the log of `home`.
-pub(super) fn tell(home: &Path) {
+/// Where to tell that the time is up: the log in `folder`.
+pub(super) fn tell(folder: &Path) {
     let line = format!("{} no end in time", time::now().to_rfc3339());
-    if let Some(words) = LastWords::new(home, &line) {
+    if let Some(words) = LastWords::new(folder, &line) {
         let _first = LAST_WORDS.set(words);
     }
 }

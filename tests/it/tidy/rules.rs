@@ -11,6 +11,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "hooks",
             "learning",
             "consolidation",
+            "daemon",
             "library",
             "storage",
             "embeddings",
@@ -24,6 +25,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("hooks", &["storage", "workspace", "model"]),
     ("learning", &["library", "storage", "embeddings", "workspace", "redact", "model"]),
     ("consolidation", &["storage", "model"]),
+    ("daemon", &["storage"]),
     ("library", &["storage", "embeddings"]),
     ("storage", &["model"]),
     ("embeddings", &["model"]),
@@ -100,10 +102,24 @@ pub(super) const WORDS: &[WordRule] = &[
         reason: "all output goes through `cli::output`",
     },
     WordRule {
-        words: &["regex", "rayon", "tracing_subscriber", "Regex", "RegexSet", "LazyLock"],
+        words: &[
+            "regex",
+            "rayon",
+            "tracing",
+            "tracing_subscriber",
+            "Regex",
+            "RegexSet",
+            "LazyLock",
+        ],
         within: HOT,
         except: &[],
         reason: "a hook pays for it at every call: the hot path has no regex, thread pool or logger",
+    },
+    WordRule {
+        words: &["tracing_subscriber"],
+        within: &[],
+        except: &["src/cli/logging.rs"],
+        reason: "one place decides where what is traced goes",
     },
     WordRule {
         words: &["anyhow"],
@@ -180,9 +196,9 @@ pub(super) const WORDS: &[WordRule] = &[
         reason: "plain types and pure rules do no I/O",
     },
     WordRule {
-        words: &["process::exit", "process::abort"],
+        words: &["process::exit", "process::abort", "libc::_exit"],
         within: &[],
-        except: &["src/cli/hook.rs"],
+        except: &["src/cli/hook/watch.rs"],
         reason: "return an `ExitCode`; only the watch over a hook's time may end the process",
     },
 ];

@@ -1,0 +1,192 @@
+//! The loop: wait until something is due or a signal says to end, start it, see how it ends.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
+
+use super::DaemonError;
+use super::instance::Instance;
+use super::schedule::{Intervals, Job};
+use super::signals::Signals;
+use super::state::State;
+
+/// Longest time without a look at the clock: it may be set, and machines sleep.
+const NAP: Duration = Duration::from_mins(1);
+
+/// What a job that is to end may take until it is killed; so a daemon stops within a second.
+const GRACE: Duration = Duration::from_millis(600);
+
+/// What the daemon needs from the program around it.
+pub(crate) trait Work {
+    /// Milliseconds since the Unix epoch.
+    fn now(&self) -> i64;
+
+    /// A number that is another one when there is something to learn from that was not there.
+    fn news(&self) -> u64;
+
+    /// Why the machine should be spared, if it should.
+    fn strain(&self) -> Option<&'static str>;
+
+    /// Starts a job as a process of its own.
+    fn start(&self, job: Job) -> std::io::Result<Child>;
+
+    /// Says what happened, for the log.
+    fn tell(&self, what: &str);
+}
+
+/// Is the daemon of the home at `home` until a signal ends it.
+///
+/// # Errors
+/// When another one runs, and when its lock or its signals cannot be had. What goes wrong later is
+/// told and tried again.
+pub(crate) fn run(home: &Path, each: Intervals, work: &dyn Work) -> Result<(), DaemonError> {
+    let pid = std::process::id();
+    let _instance = Instance::take(home, pid)?;
+    let signals = Signals::listen().map_err(DaemonError::Signals)?;
+    let mut daemon = Daemon {
+        home,
+        each,
+        work,
+        signals,
+        state: State::begin(pid, work.now()),
+        news: None,
+        fed: true,
+    };
+    work.tell("started");
+    while !Signals::stopped() {
+        daemon.turn();
+    }
+    work.tell("stopped");
+    Ok(())
+}
+
+struct Daemon<'a> {
+    home: &'a Path,
+    each: Intervals,
+    work: &'a dyn Work,
+    signals: Signals,
+    state: State,
+    /// What [`Work::news`] was at the last successful run of learning.
+    news: Option<u64>,
+    /// Whether anything was learned since the last consolidation.
+    fed: bool,
+}
+
+impl Daemon<'_> {
+    /// Does what is due, or waits until something is.
+    fn turn(&mut self) {
+        let now = self.work.now();
+        let strain = self.work.strain();
+        self.state.strain = strain.map(String::from);
+        match self.each.next(&self.state, strain.is_some(), now) {
+            Ok(job) => {
+                self.attend(job, now);
+                self.save(strain.is_some());
+            }
+            Err(next) => {
+                self.save(strain.is_some());
+                let left = u64::try_from(next.saturating_sub(now)).unwrap_or(0).max(1);
+                self.signals.wait(Duration::from_millis(left).min(NAP));
+            }
+        }
+    }
+
+    /// Sees to `job`, which is due.
+    fn attend(&mut self, job: Job, now: i64) {
+        self.state.of_mut(job).last = Some(now);
+        let news = match job {
+            Job::Learn => Some(self.work.news()),
+            Job::Consolidate => None,
+        };
+        let idle = match job {
+            Job::Learn => news == self.news,
+            Job::Consolidate => !self.fed,
+        };
+        // A failure is tried again, whether there is anything new or not.
+        if idle && self.state.of(job).failures == 0 {
+            self.state.of_mut(job).idle += 1;
+            return;
+        }
+        let problem = self.do_it(job);
+        let took = self.work.now().saturating_sub(now).max(0);
+        let state = self.state.of_mut(job);
+        state.ran = Some(now);
+        state.took = took;
+        state.runs += 1;
+        match problem {
+            None => {
+                state.failures = 0;
+                state.error = None;
+                match job {
+                    Job::Learn => {
+                        self.news = news;
+                        self.fed = true;
+                    }
+                    Job::Consolidate => self.fed = false,
+                }
+            }
+            Some(problem) => {
+                self.work.tell(&format!("{} failed: {problem}", job.name()));
+                state.failures = state.failures.saturating_add(1);
+                state.error = Some(problem);
+            }
+        }
+    }
+
+    /// Runs `job` to its end, or ends it when the daemon has to. Returns what went wrong.
+    fn do_it(&mut self, job: Job) -> Option<String> {
+        let mut child = match self.work.start(job) {
+            Ok(child) => child,
+            Err(error) => return Some(format!("cannot be started: {error}")),
+        };
+        while !Signals::stopped() {
+            match child.try_wait() {
+                Ok(None) => self.signals.wait(NAP),
+                Ok(Some(status)) => return problem(status),
+                Err(error) => return Some(format!("cannot be waited for: {error}")),
+            }
+        }
+        end(&mut child);
+        Some("ended with the daemon; nothing is lost by that".into())
+    }
+
+    /// Writes the state for those who ask. A full disk costs them the news only.
+    fn save(&mut self, strained: bool) {
+        let now = self.work.now();
+        for job in Job::ALL {
+            let next = self.each.due(job, self.state.of(job), strained, now);
+            self.state.of_mut(job).next = Some(next);
+        }
+        if let Err(error) = self.state.write(self.home) {
+            self.work.tell(&format!("its state cannot be written: {error}"));
+        }
+    }
+}
+
+/// What was wrong with a job that ended so.
+fn problem(status: ExitStatus) -> Option<String> {
+    match (status.success(), status.code(), status.signal()) {
+        (true, ..) => None,
+        (_, Some(code), _) => Some(format!("it ended with {code}; the log says why")),
+        (_, _, Some(signal)) => Some(format!("it was ended by signal {signal}")),
+        _ => Some("it ended, and the system does not say how".into()),
+    }
+}
+
+/// Ends a job: politely, and then not.
+fn end(child: &mut Child) {
+    if let Some(pid) = rustix::process::Pid::from_raw(child.id().cast_signed()) {
+        // It may have ended by itself.
+        let _gone = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+    let started = Instant::now();
+    while started.elapsed() < GRACE {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let _gone = child.kill();
+    let _reaped = child.wait();
+}

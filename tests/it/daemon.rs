@@ -1,0 +1,178 @@
+//! `mana daemon` as a person meets it.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::sandbox::{Mana, Sandbox};
+use crate::transcript::Transcript;
+
+/// A sandbox whose daemon is stopped whatever becomes of the test.
+struct Watched(Sandbox);
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let _output = self.mana(&["stop"]).run();
+    }
+}
+
+impl Watched {
+    fn new() -> Self {
+        Self(Sandbox::new())
+    }
+
+    /// `mana daemon` with intervals of a second.
+    fn mana(&self, arguments: &[&str]) -> Mana {
+        let mana = self.0.mana(["daemon"]).args(arguments);
+        // A machine that runs tests is loaded.
+        let config = self.0.mana_home().join("config.toml");
+        fs::create_dir_all(self.0.mana_home()).expect("the home is ours");
+        fs::write(config, "[daemon]\nconsiderate = false\n").expect("the home is ours");
+        mana.env("MANA_LEARN_INTERVAL", "1").env("MANA_CONSOLIDATE_INTERVAL", "1")
+    }
+
+    fn status(&self) -> Value {
+        self.mana(&["status", "--json"]).run().success().json()
+    }
+
+    /// Polls the status until `holds` is true of it.
+    fn wait(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        loop {
+            let status = self.status();
+            if holds(&status) {
+                return status;
+            }
+            assert!(began.elapsed() < Duration::from_mins(1), "never {what}: {status}");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+fn session(sandbox: &Sandbox, number: u32, command: &str) {
+    Transcript::new(sandbox, number)
+        .prompt("Please run the checks")
+        .bash(command)
+        .failed(3, "error: no suite selected")
+        .bash(&format!("{command} --all"))
+        .ok("12 checks passed")
+        .write();
+}
+
+#[test]
+fn it_learns_what_is_new_and_rests_when_nothing_is() {
+    let daemon = Watched::new();
+    session(&daemon.0, 1, "./check");
+    let status = daemon.status();
+    assert_eq!((&status["running"], &status["state"]), (&false.into(), &Value::Null));
+
+    let started = daemon.mana(&["start"]).run().success();
+    assert!(started.text().contains("runs, as process"), "{started:?}");
+    let status = daemon.wait("ran both", |s| {
+        s["state"]["learn"]["runs"] == 1 && s["state"]["consolidate"]["runs"] == 1
+    });
+    assert_eq!(status["running"], true);
+    let _found = daemon.0.wait_until_found("check", "--all");
+
+    // Several looks later it has not run again: there was nothing new.
+    let idle = status["state"]["learn"]["idle"].as_u64().unwrap();
+    let status =
+        daemon.wait("looked", |s| s["state"]["learn"]["idle"].as_u64().unwrap() >= idle + 2);
+    assert_eq!(status["state"]["learn"]["runs"], 1, "{status}");
+    assert_eq!(status["state"]["consolidate"]["runs"], 1, "{status}");
+
+    session(&daemon.0, 2, "./verify");
+    let _status = daemon.wait("ran again", |s| s["state"]["consolidate"]["runs"] == 2);
+    let _found = daemon.0.wait_until_found("verify", "--all");
+
+    let log = daemon.0.mana_home().join("logs/learning.jsonl");
+    let log = fs::read_to_string(log).expect("each cycle has a line");
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let cycles: Vec<_> = lines.iter().map(|line| line["cycle"].as_str().unwrap()).collect();
+    assert_eq!(cycles, ["learn", "consolidate", "learn", "consolidate"], "{log}");
+    assert!(lines.iter().all(|line| line["source"] == "daemon"), "{log}");
+    assert_eq!(lines[2]["done"]["files_read"], 1, "{log}");
+    assert!(!log.contains("suite"), "no text of a transcript: {log}");
+
+    let began = Instant::now();
+    let _stopped = daemon.mana(&["stop"]).run().success();
+    assert!(began.elapsed() < Duration::from_secs(1), "it took {:?}", began.elapsed());
+    assert_eq!(daemon.status()["running"], false);
+    assert_eq!(daemon.0.processes(), Vec::<String>::new());
+}
+
+#[test]
+fn there_is_one_and_a_killed_one_leaves_no_stale_lock() {
+    let daemon = Watched::new();
+    let _started = daemon.mana(&["start"]).run().success();
+    let pid = daemon.status()["pid"].as_u64().unwrap();
+    let again = daemon.mana(&["start"]).run().success();
+    assert!(again.text().contains(&format!("already, as process {pid}")), "{again:?}");
+    let second = daemon.mana(&["run"]).run().code(1);
+    assert!(second.errors().contains(&format!("process {pid}")), "{second:?}");
+
+    let _killed = daemon.0.shell(&format!("kill -9 {pid}")).run().success();
+    let _status = daemon.wait("dead", |s| s["running"] == false);
+    let _started = daemon.mana(&["start"]).run().success();
+    assert_ne!(daemon.status()["pid"].as_u64(), Some(pid));
+    let shown = daemon.0.mana(["status"]).run().success();
+    assert!(shown.text().contains("Daemon: runs"), "{shown:?}");
+}
+
+#[test]
+fn a_run_that_goes_on_is_ended_with_it() {
+    let daemon = Watched::new();
+    // Another writer holds the lock: the job leaves, and that is no failure.
+    fs::create_dir_all(daemon.0.mana_home()).expect("the home is ours");
+    let lock = fs::File::create(daemon.0.mana_home().join("write.lock")).expect("it is ours");
+    lock.lock().expect("nobody holds it");
+    session(&daemon.0, 1, "./check");
+    let _started = daemon.mana(&["start"]).run().success();
+    let status = daemon.wait("ran", |s| s["state"]["learn"]["runs"] == 1);
+    assert_eq!(status["state"]["learn"]["failures"], 0, "{status}");
+    lock.unlock().expect("it is ours");
+    let _stopped = daemon.mana(&["stop"]).run().success();
+
+    // Much to read: it is in the midst of it when it is told to stop.
+    let mut long = Transcript::new(&daemon.0, 2);
+    for number in 0..3_000 {
+        long = long
+            .bash(&format!("./check part{number}"))
+            .failed(3, &format!("error: no suite {number}\n{}", "x".repeat(2_000)));
+    }
+    long.write();
+    let _started = daemon.mana(&["start"]).run().success();
+    let runs = || daemon.0.processes().iter().any(|line| line.contains("learn --supervised"));
+    let began = Instant::now();
+    while !runs() {
+        assert!(began.elapsed() < Duration::from_secs(30), "it never learns");
+        thread::sleep(Duration::from_millis(2));
+    }
+    let began = Instant::now();
+    let _stopped = daemon.mana(&["stop"]).run().success();
+    assert!(began.elapsed() < Duration::from_millis(1_500), "it took {:?}", began.elapsed());
+    assert_eq!(daemon.0.processes(), Vec::<String>::new());
+    let ended = &daemon.status()["state"]["learn"]["error"];
+    assert!(ended.as_str().is_some_and(|error| error.contains("with the daemon")), "{ended}");
+}
+
+#[test]
+fn failures_are_told_and_tried_less_often() {
+    let daemon = Watched::new();
+    session(&daemon.0, 1, "./check");
+    // A database that cannot be: a folder has its name.
+    fs::create_dir_all(daemon.0.mana_home().join("metadata.sqlite/x")).expect("the home is ours");
+    let logs = daemon.0.root().join("elsewhere");
+    let _started = daemon.mana(&["start"]).env("MANA_LOG_DIR", &logs).run().success();
+    let status = daemon.wait("failed", |s| s["state"]["learn"]["failures"].as_u64() >= Some(2));
+    let wait = status["state"]["learn"]["next"].as_i64().unwrap()
+        - status["state"]["learn"]["last"].as_i64().unwrap();
+    assert!(wait >= 4_000, "doubled twice: {status}");
+    let text = daemon.mana(&["status"]).run().success().text();
+    assert!(text.contains("in a row, the last: it ended with 1"), "{text}");
+    let log =
+        fs::read_to_string(logs.join("mana.log")).expect("the log is where it was told to be");
+    assert!(log.contains("learn failed"), "{log}");
+}
