@@ -178,6 +178,9 @@ pub(crate) struct ConsolidateArgs {
     /// Run as a job of the daemon: only if no other run is going on
     #[arg(long, hide = true, conflicts_with = "dry_run")]
     pub(crate) supervised: bool,
+    /// Print the whole of lists that would be cut
+    #[arg(long, requires = "dry_run")]
+    pub(crate) all: bool,
 }
 
 /// What `mana daemon` does.

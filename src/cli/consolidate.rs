@@ -4,21 +4,26 @@ use serde::Serialize;
 
 use super::args::ConsolidateArgs;
 use super::cycle::{Cycle, Source};
-use super::error::CliError;
+use super::error::{CliError, Kind};
 use super::output::{Output, count};
 use super::{encoder, time};
 use crate::config::{self, Settings};
-use crate::consolidation::{self, Plan, Report, Rules};
+use crate::consolidation::{self, Change, Rehearsal, Report, Rules, Way};
+use crate::model::ids::PatternId;
+use crate::model::skill::Skill;
 use crate::model::text;
-use crate::storage::{Reader, StorageError, Store};
+use crate::storage::{Edge, Reader, StorageError, Store};
 
-/// Items of a plan that are printed for people; `--json` has all of them.
-const ITEMS: usize = 40;
+/// Lines of each list that are printed for people; `--all` and `--json` have all of them.
+const LISTED: usize = 40;
 
 /// Bytes of a text on a line.
 const TEXT: usize = 100;
 
-/// A change, as `--json` prints it.
+/// Bytes of a text that shares its line with another one.
+const HALF: usize = 60;
+
+/// A change to a pattern, as `--json` prints it.
 #[derive(Debug, Serialize)]
 struct Item {
     id: String,
@@ -29,27 +34,68 @@ struct Item {
     text: Option<String>,
 }
 
+/// A change to a skill.
+#[derive(Debug, Serialize)]
+struct SkillItem {
+    id: String,
+    project: String,
+    change: Way,
+    why: String,
+    title: String,
+}
+
+/// A change to a pair of patterns of which one tends to come before the other.
+#[derive(Debug, Serialize)]
+struct PairItem {
+    change: Way,
+    why: String,
+    before: End,
+    after: End,
+    /// Trajectories in which the second followed; as it was where the pair is dropped.
+    support: u32,
+    /// How much more often than by chance.
+    lift: f64,
+}
+
+/// One pattern of a pair.
+#[derive(Debug, Serialize)]
+struct End {
+    id: String,
+    text: Option<String>,
+}
+
+/// All that would change.
+#[derive(Debug, Serialize)]
+struct Changes {
+    items: Vec<Item>,
+    skills: Vec<SkillItem>,
+    pairs: Vec<PairItem>,
+}
+
 /// What `mana consolidate --json` prints.
 #[derive(Debug, Serialize)]
 struct Told {
     dry_run: bool,
     report: Report,
-    /// The plan, only where it was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    items: Option<Vec<Item>>,
+    /// In detail, only where it was asked what would change.
+    #[serde(flatten)]
+    changes: Option<Changes>,
 }
 
 pub(crate) fn run(args: &ConsolidateArgs, output: &mut Output) -> Result<(), CliError> {
     let settings = Settings::load(config::current_dir().as_deref())?;
     let rules = rules(&settings);
+    let now = time::now().timestamp_millis();
     if args.dry_run {
         let reader = Reader::open(&settings.home)?;
-        let plan = consolidation::plan(&reader, rules)?;
-        let report = Report::foretold(&reader, &plan)?;
-        let items = items(&reader, &plan)?;
-        tell_items(&items, output);
-        tell(&report, true, output);
-        output.object(&Told { dry_run: true, report, items: Some(items) });
+        let scratch = tempfile::tempdir().map_err(|error| {
+            CliError::new(Kind::Failed, format!("no temporary folder: {error}"))
+        })?;
+        let rehearsal = consolidation::rehearse(&reader, scratch.path(), rules, now)?;
+        let changes = changes(&reader, &rehearsal)?;
+        tell_changes(&changes, if args.all { usize::MAX } else { LISTED }, output);
+        tell(&rehearsal.report, true, output);
+        output.object(&Told { dry_run: true, report: rehearsal.report, changes: Some(changes) });
         return Ok(());
     }
     if let Err(error @ StorageError::Missing { .. }) = Reader::open(&settings.home) {
@@ -65,14 +111,13 @@ pub(crate) fn run(args: &ConsolidateArgs, output: &mut Output) -> Result<(), Cli
         other => other?,
     };
     store.encode_with(Some(Box::new(encoder::of_home(&settings.home))));
-    let now = time::now().timestamp_millis();
     let source = if args.supervised { Source::Daemon } else { Source::User };
     let cycle = Cycle::begin(&settings, "consolidate", source);
     let report = consolidation::consolidate(&mut store, rules, now);
     cycle.end(report.as_ref());
     let report = report?;
     tell(&report, false, output);
-    output.object(&Told { dry_run: false, report, items: None });
+    output.object(&Told { dry_run: false, report, changes: None });
     Ok(())
 }
 
@@ -81,28 +126,99 @@ pub(crate) fn rules(settings: &Settings) -> Rules {
     Rules { half_life: settings.consolidate.half_life_days }
 }
 
-fn items(reader: &Reader, plan: &Plan) -> Result<Vec<Item>, StorageError> {
-    let mut items = Vec::new();
-    for project in &plan.projects {
+/// What would change, with the words of what there is now and of what would be made.
+fn changes(reader: &Reader, rehearsal: &Rehearsal) -> Result<Changes, StorageError> {
+    let text = |id: PatternId| match rehearsal.after.text_of(id)? {
+        None => reader.text_of(id),
+        found => Ok(found),
+    };
+    let mut changes = Changes { items: Vec::new(), skills: Vec::new(), pairs: Vec::new() };
+    for project in &rehearsal.plan.projects {
         for item in &project.items {
-            let text = item.row.map(|row| reader.wording(row)).transpose()?.map(|(_, text)| text);
-            items.push(Item {
+            changes.items.push(Item {
                 id: item.id.to_string(),
                 kind: item.kind.name(),
                 project: (!project.name.is_empty()).then(|| project.name.clone()),
                 change: item.fate.reason().map_or("restored", |reason| reason.name()),
                 why: item.fate.why(),
-                text,
+                text: text(item.id)?,
             });
         }
     }
-    Ok(items)
+    for (project, skill) in &rehearsal.skills {
+        changes.skills.push(SkillItem {
+            id: skill.latest().id.to_string(),
+            project: rehearsal.after.project_names(*project)?.1,
+            change: skill.way(),
+            why: why_skill(skill),
+            title: skill.latest().title.clone(),
+        });
+    }
+    for pair in &rehearsal.edges {
+        let Edge { cause, effect, support, lift } = *pair.latest();
+        let end = |id: PatternId| -> Result<End, StorageError> {
+            Ok(End { id: id.to_string(), text: text(id)? })
+        };
+        changes.pairs.push(PairItem {
+            change: pair.way(),
+            why: why_pair(pair),
+            before: end(cause)?,
+            after: end(effect)?,
+            support,
+            lift,
+        });
+    }
+    Ok(changes)
 }
 
-fn tell_items(items: &[Item], output: &mut Output) {
-    for item in items.iter().take(ITEMS) {
+/// Why a skill changes, for people.
+fn why_skill(change: &Change<Skill>) -> String {
+    let parts = |skill: &Skill| {
+        let body = &skill.body;
+        [
+            count(body.steps.len() as u64, "command that works", "commands that work"),
+            count(body.pitfalls.len() as u64, "mistake", "mistakes"),
+            count(body.rules.len() as u64, "rule", "rules"),
+            count(body.files.len() as u64, "file", "files"),
+        ]
+    };
+    match (&change.before, &change.after) {
+        (Some(before), Some(after)) => {
+            let (old, new) = (parts(before), parts(after));
+            let grown: Vec<String> = old
+                .iter()
+                .zip(&new)
+                .filter(|(old, new)| old != new)
+                .map(|(old, new)| format!("{new} instead of {old}"))
+                .collect();
+            if grown.is_empty() {
+                return "its parts were exchanged, or more sessions speak for them".into();
+            }
+            grown.join(", ")
+        }
+        (None, Some(after)) => format!("known: {}", parts(after).join(", ")),
+        (_, None) => "too little is known about it now, or others have more evidence".into(),
+    }
+}
+
+/// Why a pair changes, for people.
+fn why_pair(change: &Change<Edge>) -> String {
+    let often = |edge: &Edge| {
+        let times = count(edge.support.into(), "time", "times");
+        format!("{times}, {:.1} × as often as by chance", edge.lift)
+    };
+    match (&change.before, &change.after) {
+        (Some(before), Some(after)) => format!("{}; it was {}", often(after), often(before)),
+        (None, Some(after)) => often(after),
+        (Some(before), None) => format!("not often enough any more; it was {}", often(before)),
+        (None, None) => String::new(),
+    }
+}
+
+fn tell_changes(changes: &Changes, most: usize, output: &mut Output) {
+    for item in changes.items.iter().take(most) {
         let project = item.project.as_deref().unwrap_or("all projects");
-        let said = item.text.as_deref().map_or("", |said| text::cut(said, TEXT)).replace('\n', " ");
+        let said = text::one_line(item.text.as_deref().unwrap_or_default(), TEXT);
         output.line(format!(
             "{:<9} {} {} in {project}: {said}",
             item.change,
@@ -111,8 +227,41 @@ fn tell_items(items: &[Item], output: &mut Output) {
         ));
         output.line(format!("          {}", item.why));
     }
-    if items.len() > ITEMS {
-        output.line(format!("… and {} more; --json has all of them.", items.len() - ITEMS));
+    tell_more(changes.items.len(), most, "patterns", output);
+    for skill in changes.skills.iter().take(most) {
+        output.line(format!(
+            "{:<9} {} skill in {}: {}",
+            name(skill.change),
+            &skill.id[..8],
+            skill.project,
+            text::one_line(&skill.title, TEXT)
+        ));
+        output.line(format!("          {}", skill.why));
+    }
+    tell_more(changes.skills.len(), most, "skills", output);
+    for pair in changes.pairs.iter().take(most) {
+        let [before, after] = [&pair.before, &pair.after].map(|end| {
+            let said = text::one_line(end.text.as_deref().unwrap_or_default(), HALF);
+            format!("{} {said}", &end.id[..8])
+        });
+        output.line(format!("{:<9} pair: {before}  before  {after}", name(pair.change)));
+        output.line(format!("          {}", pair.why));
+    }
+    tell_more(changes.pairs.len(), most, "pairs", output);
+}
+
+fn tell_more(number: usize, most: usize, what: &str, output: &mut Output) {
+    if number > most {
+        let more = number - most;
+        output.line(format!("… and {more} more {what}; --all or --json lists all"));
+    }
+}
+
+fn name(way: Way) -> &'static str {
+    match way {
+        Way::Made => "made",
+        Way::Changed => "changed",
+        Way::Dropped => "dropped",
     }
 }
 
@@ -134,7 +283,8 @@ fn tell(report: &Report, dry_run: bool, output: &mut Output) {
         output.line(format!("  {} {what}", count(number, "pattern", "patterns")));
     }
     if report.skills > 0 {
-        output.line(format!("  {}", count(report.skills, "skill", "skills")));
+        let skills = count(report.skills, "skill", "skills");
+        output.line(format!("  {skills} made, changed or dropped"));
     }
     if report.edges > 0 {
         let pairs = count(report.edges, "pair", "pairs");

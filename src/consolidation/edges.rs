@@ -21,16 +21,11 @@ const MOST: usize = 500;
 /// Patterns of a project that are looked at, those in most trajectories: bounds the memory.
 const PATTERNS: usize = 2_000;
 
-/// The edges between the patterns of a project, without those that `leaves` names by row.
-pub(super) fn of_project(
-    reader: &Reader,
-    project: i64,
-    leaves: &dyn Fn(i64) -> bool,
-) -> Result<Vec<Edge>, StorageError> {
+/// The edges between the patterns of a project.
+pub(super) fn of_project(reader: &Reader, project: i64) -> Result<Vec<Edge>, StorageError> {
     let mut runs = Vec::new();
     let mut counts: HashMap<i64, u32> = HashMap::new();
     reader.each_run(project, &mut |run| {
-        let run: Run = run.into_iter().filter(|(row, _)| !leaves(*row)).collect();
         for (row, _) in &run {
             *counts.entry(*row).or_default() += 1;
         }

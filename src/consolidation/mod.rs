@@ -7,18 +7,21 @@
 //!
 //! The rules are pure and one file each: [`duplicates`] finds patterns that say the same,
 //! [`fate`] weighs a pattern, [`sharing`] finds what several projects learned. Of what is active
-//! then, [`skills`] makes clusters, and [`edges`] says what tends to come before what.
+//! then, [`skills`] makes clusters, and [`edges`] says what tends to come before what. [`rehearsal`]
+//! does it all on a copy, to say what would change.
 
 mod duplicates;
 mod edges;
 pub(crate) mod export;
 mod fate;
 mod plan;
+mod rehearsal;
 mod run;
 mod sharing;
 mod skills;
 #[cfg(test)]
 mod testing;
 
-pub(crate) use plan::{Plan, Rules, plan};
+pub(crate) use plan::Rules;
+pub(crate) use rehearsal::{Change, Rehearsal, Way, rehearse};
 pub(crate) use run::{Report, consolidate, is_due};

@@ -1,6 +1,6 @@
 //! What should change in the store, and why.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::duplicates;
 use super::fate::{self, Standing, World};
@@ -172,18 +172,12 @@ pub(crate) fn plan(reader: &Reader, rules: Rules) -> Result<Plan, StorageError> 
     Ok(plan)
 }
 
-/// What is to be made of the patterns that are active, without those that the plan, if it is yet to
-/// be applied, sets aside.
-pub(crate) fn products(reader: &Reader, plan: Option<&Plan>) -> Result<Products, StorageError> {
-    let items = plan.iter().flat_map(|plan| &plan.projects).flat_map(|project| &project.items);
-    let leaving: HashSet<i64> =
-        items.filter(|item| item.fate.reason().is_some()).filter_map(|item| item.row).collect();
-    let leaves = |row: i64| leaving.contains(&row);
+/// What is to be made of the patterns that are active.
+pub(crate) fn products(reader: &Reader) -> Result<Products, StorageError> {
     let mut products = Products::default();
     for (project, key, _) in reader.projects()? {
-        let found = skills::of_project(reader, (project, &key), &leaves)?;
-        products.skills.push((project, found));
-        products.edges.extend(edges::of_project(reader, project, &leaves)?);
+        products.skills.push((project, skills::of_project(reader, project, &key)?));
+        products.edges.extend(edges::of_project(reader, project)?);
     }
     Ok(products)
 }

@@ -6,8 +6,7 @@ use serde::Serialize;
 
 use super::plan::{Fate, Item, Plan, Rules, plan, products};
 use crate::model::ids::PatternId;
-use crate::model::skill::Skill;
-use crate::storage::{Change, Reader, SetAside, StorageError, Store};
+use crate::storage::{Change, SetAside, StorageError, Store};
 
 /// Under which name the store notes when the last run ended.
 const NOTE: &str = "consolidated";
@@ -37,22 +36,6 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// What the plan would do to the store of `reader`. What would be restored is in no skill and
-    /// no edge yet.
-    pub(crate) fn foretold(reader: &Reader, plan: &Plan) -> Result<Self, StorageError> {
-        let mut report = Self::of(plan);
-        let products = products(reader, Some(plan))?;
-        for (project, skills) in &products.skills {
-            let stored: Vec<Skill> =
-                reader.skills(Some(*project))?.into_iter().map(|(_, skill)| skill).collect();
-            let gone = |skill: &&Skill| skills.iter().all(|new| new.id != skill.id);
-            report.skills += skills.iter().filter(|skill| !stored.contains(skill)).count() as u64;
-            report.skills += stored.iter().filter(gone).count() as u64;
-        }
-        report.edges = reader.differing_edges(&products.edges)?;
-        Ok(report)
-    }
-
     /// What the plan does to patterns.
     fn of(plan: &Plan) -> Self {
         let mut report = Self::default();
@@ -87,17 +70,23 @@ pub(crate) fn consolidate(
     now: i64,
 ) -> Result<Report, StorageError> {
     let plan = plan(store, rules)?;
-    let mut report = Report::of(&plan);
-    apply(store, &plan, now)?;
-    let products = products(store, None)?;
-    for (project, skills) in &products.skills {
-        report.skills += store.atomically(|store| store.replace_skills(*project, skills, now))?;
-    }
-    report.edges = store.atomically(|store| store.replace_edges(&products.edges))?;
+    let report = make(store, &plan, now)?;
     store.refresh_postings()?;
     let text = serde_json::to_string(&report).expect("reports have string keys");
     store.log_run(NOTE, now, &text)?;
     store.publish()?;
+    Ok(report)
+}
+
+/// Makes the changes of a plan, and what is made of the patterns that are active then.
+pub(super) fn make(store: &mut Store, plan: &Plan, now: i64) -> Result<Report, StorageError> {
+    let mut report = Report::of(plan);
+    apply(store, plan, now)?;
+    let products = products(store)?;
+    for (project, skills) in &products.skills {
+        report.skills += store.atomically(|store| store.replace_skills(*project, skills, now))?;
+    }
+    report.edges = store.atomically(|store| store.replace_edges(&products.edges))?;
     Ok(report)
 }
 

@@ -66,26 +66,17 @@ impl Member {
     }
 }
 
-/// The skills of a project, without the patterns that `leaves` names by row.
-pub(super) fn of_project(
-    reader: &Reader,
-    project: (i64, &str),
-    leaves: &dyn Fn(i64) -> bool,
-) -> Result<Vec<Skill>, StorageError> {
-    let (row, key) = project;
+/// The skills of the project in this row, which has this key.
+pub(super) fn of_project(reader: &Reader, row: i64, key: &str) -> Result<Vec<Skill>, StorageError> {
     let mut clusters: BTreeMap<String, Cluster> = BTreeMap::new();
     let kinds = [Kind::Fix, Kind::Pitfall, Kind::Recipe, Kind::Episode];
-    reader.each_active(row, &kinds, &mut |pattern| {
-        if !leaves(pattern.row) {
-            put(&mut clusters, pattern);
-        }
-    })?;
+    reader.each_active(row, &kinds, &mut |pattern| put(&mut clusters, pattern))?;
     let mut best: Vec<(String, Cluster)> =
         clusters.into_iter().filter(|(_, cluster)| is_skill(cluster)).collect();
     best.sort_by(|a, b| (b.1.sessions, &a.0).cmp(&(a.1.sessions, &b.0)));
     best.truncate(MOST);
     reader.each_active(row, &[Kind::Decision], &mut |pattern| {
-        if !leaves(pattern.row) && pattern.payload.standing {
+        if pattern.payload.standing {
             let about = best.iter_mut().filter(|(head, _)| mentions(&pattern.text, head));
             about.for_each(|(_, cluster)| cluster.rules.push(point(pattern)));
         }

@@ -283,6 +283,14 @@ impl Reader {
             })
             .attempt("read a pattern's words")
     }
+
+    /// Text of the pattern with this id; `None` when there is none.
+    pub(crate) fn text_of(&self, id: PatternId) -> Result<Option<String>, StorageError> {
+        self.conn
+            .prepare_cached("SELECT text FROM patterns WHERE id = ?1")
+            .and_then(|mut query| query.query_row([id.as_bytes()], |row| row.get(0)).optional())
+            .attempt("read a pattern's words")
+    }
 }
 
 impl Store {

@@ -118,6 +118,14 @@ impl Reader {
         Self::checked(conn, path)
     }
 
+    /// Writes a copy of the database, as it is at this moment, into the folder `home`, which has
+    /// none yet.
+    pub(crate) fn copy_to(&self, home: &Path) -> Result<(), StorageError> {
+        let path = home.join(DATABASE);
+        let attempt = self.conn.execute("VACUUM INTO ?1", [path.to_string_lossy()]);
+        attempt.map(drop).attempt("copy the database")
+    }
+
     fn checked(conn: Connection, path: &Path) -> Result<Self, StorageError> {
         match schema::check(&conn, path)? {
             0 => Err(StorageError::Missing { path: path.into() }),

@@ -141,10 +141,9 @@ impl Reader {
         )
     }
 
-    /// How many of these edges are not stored as they are, and how many others are.
-    pub(crate) fn differing_edges(&self, edges: &[Edge]) -> Result<u64, StorageError> {
-        let (new, gone) = self.edge_changes(edges)?;
-        Ok((new.len() + gone.len()) as u64)
+    /// All edges.
+    pub(crate) fn edges(&self) -> Result<Vec<Edge>, StorageError> {
+        self.list_edges("SELECT cause, effect, support, lift FROM causal_edges", &[])
     }
 
     fn list_edges(
@@ -167,10 +166,8 @@ impl Reader {
 
     /// What of `edges` has to be stored, and which pairs are no edges any more.
     fn edge_changes<'a>(&self, edges: &'a [Edge]) -> Result<(Vec<&'a Edge>, Pairs), StorageError> {
-        let stored =
-            self.list_edges("SELECT cause, effect, support, lift FROM causal_edges", &[])?;
         let mut stored: BTreeMap<(PatternId, PatternId), Edge> =
-            stored.into_iter().map(|edge| ((edge.cause, edge.effect), edge)).collect();
+            self.edges()?.into_iter().map(|edge| ((edge.cause, edge.effect), edge)).collect();
         let new = edges
             .iter()
             .filter(|edge| stored.remove(&(edge.cause, edge.effect)).as_ref() != Some(*edge))

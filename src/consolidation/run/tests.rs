@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use super::super::rehearsal::rehearse;
 use super::*;
 use crate::model::ids::StepId;
 use crate::model::key::{Key, Space};
 use crate::model::pattern::{Draft, Evidence, Kind, Payload, Role, State};
 use crate::model::trajectory::TrajectoryKey;
 use crate::storage::tests::dump;
-use crate::storage::{Extract, Forget, Journal, Recall, Record, StoredTrajectory, Verdict};
+use crate::storage::{Extract, Forget, Journal, Reader, Recall, Record, StoredTrajectory, Verdict};
 
 const DAY: i64 = 86_400_000;
 const NOW: i64 = 1_767_323_045_000;
@@ -98,8 +99,19 @@ impl Desk {
         self.store.refresh_postings().unwrap();
     }
 
+    /// Consolidates, and checks that this is what was foretold.
     fn consolidate(&mut self) -> Report {
-        consolidate(&mut self.store, RULES, NOW).unwrap()
+        let scratch = tempfile::tempdir().unwrap();
+        let before = self.dump();
+        let foretold = rehearse(&self.store, scratch.path(), RULES, NOW).unwrap();
+        assert_eq!(self.dump(), before, "foretelling changed something");
+        let report = consolidate(&mut self.store, RULES, NOW).unwrap();
+        assert_eq!(foretold.report, report);
+        assert_eq!(foretold.skills.len() as u64, report.skills);
+        assert_eq!(foretold.edges.len() as u64, report.edges);
+        let after = |reader: &Reader| (reader.skills(None).unwrap(), reader.edges().unwrap());
+        assert_eq!(after(&foretold.after), after(&self.store));
+        report
     }
 
     fn dump(&self) -> String {
