@@ -90,6 +90,12 @@ const NOTES: &[(&str, &[&str])] = &[
             "What was held back is what was not shown although it matched, decided at random \
              (`inject.holdout`), so that the difference is the effect and nothing else.",
             "With fewer than 30 judged cases on a side it says that there is not enough data.",
+            "Then it says what that costs (tokens, and the time of hooks as the client measured it) and \
+             what it saved: how many failures fewer, and what these would have cost by the failures \
+             of this store about which nothing was said.",
+            "A saving is claimed only where the whole interval lies above 0.",
+            "Last come the five patterns that helped most surely and the five that did worst, and \
+             how many are set aside, by reason; `--json` has all.",
             "[learning.md](learning.md#effect) says how a case is judged.",
         ],
     ),

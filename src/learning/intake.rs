@@ -186,5 +186,6 @@ fn account_of(summary: &Summary) -> Account {
             .map(|(reason, count)| (reason.describe().to_string(), *count))
             .collect(),
         bad: account.bad.iter().map(|b| (b.line, b.reason.describe().to_string())).collect(),
+        hooks: account.hooks.clone(),
     }
 }

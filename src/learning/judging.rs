@@ -68,7 +68,7 @@ fn after(
     if call.worked() {
         return Verdict { well: Some(true), calls: Some(0), ..open };
     }
-    let mended = later.iter().position(|seen| seen.worked() && same_intent(call, seen));
+    let mended = mend(call, later);
     let tried = &later[..mended.map_or(later.len(), |at| at + 1)];
     let well = match mended {
         Some(_) => Some(true),
@@ -85,6 +85,45 @@ fn after(
     let followed = tried.iter().any(|seen| follows(&seen));
     let calls = mended.map(|at| at as u32 + 1);
     Verdict { followed: well.map(|_| followed), well, calls, ..open }
+}
+
+/// Which of the `later` calls is the first that did what the failed `call` was for.
+fn mend(call: &Seen<'_>, later: &[&Seen<'_>]) -> Option<usize> {
+    later.iter().position(|seen| seen.worked() && same_intent(call, seen))
+}
+
+/// A failed call that a later one mended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Mended {
+    /// Step of the failed call.
+    pub(super) call: StepId,
+    /// Characters of the calls and errors from it to the one that worked, as far as steps keep
+    /// them.
+    pub(super) characters: u64,
+    /// Milliseconds from the one to the other; `None` where a line has no time.
+    pub(super) time: Option<u64>,
+}
+
+/// The failed calls of a trajectory that were mended, by the rule by which suggestions are judged.
+pub(super) fn mended(view: &View<'_>) -> Vec<Mended> {
+    let mut found = Vec::new();
+    for (at, failed) in view.calls.iter().enumerate() {
+        if !failed.call.outcome.failed() {
+            continue;
+        }
+        let later = view.calls[at + 1..].iter().take_while(|seen| seen.episode == failed.episode);
+        let later: Vec<&Seen<'_>> = later.take(REACH).collect();
+        let Some(n) = mend(failed, &later) else { continue };
+        let spent = std::iter::once(&failed).chain(&later[..n]).map(|seen| seen.call);
+        let characters = |call: &Call| call.subject.chars().count() + call.error.chars().count();
+        let times = (failed.step.at, later[n].step.at);
+        found.push(Mended {
+            call: failed.step.id,
+            characters: spent.map(|call| characters(call) as u64).sum(),
+            time: times.0.zip(times.1).and_then(|(from, to)| u64::try_from(to - from).ok()),
+        });
+    }
+    found
 }
 
 /// What came of a pattern that was said beforehand: it counts where its command was run.
@@ -220,6 +259,17 @@ mod tests {
             assert_eq!(verdict(script, fix(), failure, 1), expected, "{name}");
         }
         assert_eq!(verdict("> go\n$ ls", fix(), failure, 0), is(None, None, None), "no such call");
+    }
+
+    #[test]
+    fn a_failure_costs_what_lies_before_the_call_that_worked() {
+        let script = "> go\n$ make test !! no rule\n$ ls\n$ make check\n> on\n$ cat x !! none";
+        let steps = steps(script);
+        let mended = mended(&View::new(&steps, ROOT));
+        let characters = "make test".len() + "no rule".len() + "ls".len();
+        let time = steps[3].at.zip(steps[1].at).map(|(to, from)| (to - from) as u64);
+        let expected = Mended { call: steps[1].id, characters: characters as u64, time };
+        assert_eq!(mended, [expected], "the second is not mended");
     }
 
     #[test]

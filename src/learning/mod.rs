@@ -4,6 +4,7 @@
 //! [`extract`] says what a trajectory's steps mean, [`learn`] puts it together, and `encoding` gives
 //! what came out vectors where an encoder is installed. Nothing here prints, reads the environment or asks for the time.
 
+pub(crate) mod cost;
 pub(crate) mod discover;
 #[cfg(any(test, feature = "encoder"))]
 pub(crate) mod encoding;

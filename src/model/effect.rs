@@ -36,6 +36,14 @@ pub(crate) struct Estimate {
     pub(crate) high: f64,
 }
 
+impl Estimate {
+    /// So many times this.
+    pub(crate) fn times(self, factor: f64) -> Self {
+        let Self { value, low, high } = self;
+        Self { value: value * factor, low: low * factor, high: high * factor }
+    }
+}
+
 impl Group {
     /// Adds a case.
     #[cfg(test)]

@@ -1,14 +1,14 @@
 //! What came of what was said: verdicts on injections, their sums, and the groups to compare.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::error::{Attempt, StorageError};
 use super::open::{Reader, Store};
 use crate::model::effect::Group;
-use crate::model::ids::PatternId;
-use crate::model::pattern::{Kind, Payload};
+use crate::model::ids::{PatternId, StepId};
+use crate::model::pattern::{Kind, Payload, Reason};
 use crate::model::trajectory::TrajectoryKey;
 
 /// Something that a hook said, or held back to compare with.
@@ -51,6 +51,19 @@ pub(crate) struct Verdict {
     pub(crate) well: Option<bool>,
     /// Calls until they did.
     pub(crate) calls: Option<u32>,
+}
+
+/// A pattern that was shown and could be judged.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Judged {
+    /// Its identity.
+    pub(crate) id: PatternId,
+    /// What sort of observation.
+    pub(crate) kind: Option<Kind>,
+    /// What it says.
+    pub(crate) text: String,
+    /// What came of it.
+    pub(crate) sides: Sides,
 }
 
 /// What was said about something, and what was held back.
@@ -190,14 +203,44 @@ impl Reader {
         Ok(sides)
     }
 
-    /// How many patterns are retired because they did harm.
-    pub(crate) fn retired(&self) -> Result<u64, StorageError> {
+    /// How many patterns are retired, by reason.
+    pub(crate) fn retired(&self) -> Result<BTreeMap<&'static str, u64>, StorageError> {
+        const ATTEMPT: &str = "count what is retired";
+        let sql = "SELECT reason, count(*) FROM patterns
+                   WHERE state = 3 AND reason IS NOT NULL GROUP BY reason";
+        let mut query = self.conn.prepare_cached(sql).attempt(ATTEMPT)?;
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)));
+        let rows: Vec<(i64, i64)> = rows.and_then(Iterator::collect).attempt(ATTEMPT)?;
+        let named = |(reason, count)| Some((Reason::from_number(reason)?.name(), count as u64));
+        Ok(rows.into_iter().filter_map(named).collect())
+    }
+
+    /// In how many sessions something was shown.
+    pub(crate) fn told_sessions(&self) -> Result<u64, StorageError> {
         self.conn
-            .query_row("SELECT count(*) FROM patterns WHERE state = 3 AND reason = 4", [], |row| {
-                row.get::<_, i64>(0)
-            })
+            .query_row(
+                "SELECT count(DISTINCT session) FROM injections WHERE withheld = 0",
+                [],
+                |row| row.get::<_, i64>(0),
+            )
             .map(|count| count as u64)
-            .attempt("count what is retired")
+            .attempt("count the sessions in which something was shown")
+    }
+
+    /// The calls of a trajectory about which something was shown.
+    pub(crate) fn told_calls(&self, key: &TrajectoryKey) -> Result<BTreeSet<StepId>, StorageError> {
+        const ATTEMPT: &str = "read the calls about which something was shown";
+        let mut query = self
+            .conn
+            .prepare_cached(
+                "SELECT tool_use FROM injections
+                 WHERE session = ?1 AND agent = ?2 AND withheld = 0 AND tool_use <> ''",
+            )
+            .attempt(ATTEMPT)?;
+        let rows = query.query_map(params![key.session, key.agent], |row| {
+            Ok(StepId::derive(&row.get::<_, String>(0)?))
+        });
+        rows.and_then(Iterator::collect).attempt(ATTEMPT)
     }
 
     /// Characters of what was shown, in the wordings of today.
@@ -215,22 +258,30 @@ impl Reader {
     }
 
     /// The patterns that were shown and could be judged, those most often first.
-    pub(crate) fn judged_patterns(
-        &self,
-        limit: u32,
-    ) -> Result<Vec<(PatternId, Sides)>, StorageError> {
+    pub(crate) fn judged_patterns(&self) -> Result<Vec<Judged>, StorageError> {
         const ATTEMPT: &str = "list the patterns that were judged";
         let mut query = self
             .conn
             .prepare_cached(
-                "SELECT i.pattern FROM injections i JOIN patterns p ON p.id = i.pattern
+                "SELECT i.pattern, p.kind, p.text
+                 FROM injections i JOIN patterns p ON p.id = i.pattern
                  WHERE i.withheld = 0 AND i.well IS NOT NULL
-                 GROUP BY i.pattern ORDER BY count(*) DESC, i.pattern LIMIT ?1",
+                 GROUP BY i.pattern ORDER BY count(*) DESC, i.pattern",
             )
             .attempt(ATTEMPT)?;
-        let rows = query.query_map([limit], |row| row.get::<_, [u8; 16]>(0));
-        let ids: Vec<[u8; 16]> = rows.and_then(Iterator::collect).attempt(ATTEMPT)?;
-        ids.iter().map(|id| Ok((PatternId::from_bytes(*id), self.sides_of(id)?))).collect()
+        let rows = query.query_map([], |row| {
+            Ok(Judged {
+                id: PatternId::from_bytes(row.get(0)?),
+                kind: Kind::from_number(row.get(1)?),
+                text: row.get(2)?,
+                sides: Sides::default(),
+            })
+        });
+        let mut judged: Vec<Judged> = rows.and_then(Iterator::collect).attempt(ATTEMPT)?;
+        for pattern in &mut judged {
+            pattern.sides = self.sides_of(pattern.id.as_bytes())?;
+        }
+        Ok(judged)
     }
 }
 

@@ -189,14 +189,32 @@ impl Reader {
         &self,
         revision: i64,
     ) -> Result<Vec<StoredTrajectory>, StorageError> {
-        let mut query = self
-            .conn
-            .prepare_cached(
-                "SELECT id, session, agent, project, root FROM trajectories
-                 WHERE revision <> ?1 ORDER BY started, id",
-            )
-            .attempt("list the trajectories")?;
-        let rows = query.query_map([revision], |row| {
+        self.list_trajectories(
+            "SELECT id, session, agent, project, root FROM trajectories
+             WHERE revision <> ?1 ORDER BY started, id",
+            revision,
+        )
+    }
+
+    /// The newest trajectories, so many at most, the newest first.
+    pub(crate) fn newest_trajectories(
+        &self,
+        limit: u32,
+    ) -> Result<Vec<StoredTrajectory>, StorageError> {
+        self.list_trajectories(
+            "SELECT id, session, agent, project, root FROM trajectories
+             ORDER BY started DESC, id DESC LIMIT ?1",
+            limit.into(),
+        )
+    }
+
+    fn list_trajectories(
+        &self,
+        sql: &str,
+        parameter: i64,
+    ) -> Result<Vec<StoredTrajectory>, StorageError> {
+        let mut query = self.conn.prepare_cached(sql).attempt("list the trajectories")?;
+        let rows = query.query_map([parameter], |row| {
             Ok(StoredTrajectory {
                 id: row.get(0)?,
                 key: TrajectoryKey { session: row.get(1)?, agent: row.get(2)? },

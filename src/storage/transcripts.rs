@@ -35,6 +35,9 @@ pub(crate) struct Account {
     /// The first bad lines as (line, reason).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) bad: Vec<(u64, String)>,
+    /// How often MANA's hooks took so many milliseconds, as the client measured it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) hooks: BTreeMap<u64, u64>,
 }
 
 impl Account {
@@ -48,6 +51,9 @@ impl Account {
         self.learned += other.learned;
         for (reason, count) in &other.skipped {
             *self.skipped.entry(reason.clone()).or_default() += count;
+        }
+        for (time, runs) in &other.hooks {
+            *self.hooks.entry(*time).or_default() += runs;
         }
         self.bad.extend(other.bad.iter().cloned());
         self.bad.truncate(20);
@@ -104,6 +110,19 @@ impl Reader {
                     .optional()
             })
             .attempt("read a transcript's cursor")
+    }
+
+    /// How often MANA's hooks took so many milliseconds, over all transcripts.
+    pub(crate) fn hook_times(&self) -> Result<BTreeMap<u64, u64>, StorageError> {
+        const ATTEMPT: &str = "read how long hooks took";
+        let sql = "SELECT account FROM transcripts WHERE instr(account, '\"hooks\"') > 0";
+        let mut query = self.conn.prepare_cached(sql).attempt(ATTEMPT)?;
+        let rows = query.query_map([], |row| row.get::<_, String>(0)).attempt(ATTEMPT)?;
+        let mut sum = Account::default();
+        for row in rows {
+            sum.add(&serde_json::from_str(&row.attempt(ATTEMPT)?).unwrap_or_default());
+        }
+        Ok(sum.hooks)
     }
 
     /// Sums over everything that was read.

@@ -29,5 +29,6 @@ mod hook_contract;
 mod layout;
 mod models;
 mod skills;
+mod stats;
 mod tidy;
 mod together;

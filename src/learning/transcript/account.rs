@@ -8,6 +8,9 @@ const KEPT_BAD_LINES: usize = 20;
 /// How many unknown type names are kept; lines of further ones are counted without a name.
 const KEPT_UNKNOWN: usize = 32;
 
+/// Milliseconds of a hook above which it does not matter how many: bounds how many there are.
+const SLOWEST: u64 = 10_000;
+
 /// Why a line gave no step.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Skip {
@@ -146,6 +149,8 @@ pub(crate) struct Account {
     pub(crate) bad: Vec<BadLine>,
     /// Line types this version does not know, with their counts.
     pub(crate) unknown: BTreeMap<String, u64>,
+    /// How often MANA's hooks took so many milliseconds, as the client measured it.
+    pub(crate) hooks: BTreeMap<u64, u64>,
 }
 
 impl Account {
@@ -166,6 +171,11 @@ impl Account {
             }
         };
         *self.skipped.entry(skip).or_default() += 1;
+    }
+
+    /// Notes that a hook of MANA's took so many milliseconds.
+    pub(super) fn add_hook(&mut self, time: u64) {
+        *self.hooks.entry(time.min(SLOWEST)).or_default() += 1;
     }
 
     /// Notes a line type that this version does not know.

@@ -105,10 +105,10 @@ impl Assembler {
     pub(super) fn line(&mut self, number: u64, bytes: &[u8], account: &mut Account) -> Verdict {
         parts::each_object(bytes, &mut |kind, top, object| match kind {
             Kind::User | Kind::Assistant | Kind::System | Kind::Attachment => {
-                self.chain(kind, top, object, number)
+                self.chain(kind, top, object, number, account)
             }
             Kind::Progress => match nested(top) {
-                Some((kind, inner)) => self.chain(kind, &inner, object, number),
+                Some((kind, inner)) => self.chain(kind, &inner, object, number, account),
                 None => Verdict::Skipped(Skip::Progress),
             },
             Kind::Housekeeping => Verdict::Skipped(Skip::Housekeeping),
@@ -177,7 +177,14 @@ impl Assembler {
     }
 
     /// Takes in a line of the conversation.
-    fn chain(&mut self, kind: Kind, top: &Top, line: &[u8], number: u64) -> Verdict {
+    fn chain(
+        &mut self,
+        kind: Kind,
+        top: &Top,
+        line: &[u8],
+        number: u64,
+        account: &mut Account,
+    ) -> Verdict {
         let place = self.place(top, number);
         self.note(&place, top);
         if let Some(uuid) = top.uuid.and_then(wire::string)
@@ -189,7 +196,7 @@ impl Assembler {
             Kind::User => self.user(top, &place, line),
             Kind::Assistant => self.assistant(top, &place),
             Kind::System => self.system(top, &place),
-            _ => self.attachment(top, &place),
+            _ => self.attachment(top, &place, account),
         }
     }
 
@@ -422,12 +429,18 @@ impl Assembler {
     }
 
     /// Something attached: what MANA's hook delivered, or a message typed while the agent worked.
-    fn attachment(&mut self, top: &Top, place: &Place) -> Verdict {
+    fn attachment(&mut self, top: &Top, place: &Place, account: &mut Account) -> Verdict {
         let skipped = Verdict::Skipped(Skip::Attachment);
         let Some(attachment) = top.attachment else { return skipped };
         match scan::member(attachment, "type") {
             Some(br#""hook_additional_context""#) => {
                 self.injection(attachment, place).unwrap_or(skipped)
+            }
+            Some(br#""hook_success""#) => {
+                if let Some(time) = own_hook_time(attachment) {
+                    account.add_hook(time);
+                }
+                skipped
             }
             Some(br#""queued_command""#) if !place.by_agent => {
                 let field = |name| wire::string_member(attachment, name);
@@ -505,4 +518,15 @@ fn nested<'a>(outer: &Top<'a>) -> Option<(Kind, Top<'a>)> {
 fn parent_session(path: &Path) -> Option<String> {
     let subagents = path.ancestors().find(|folder| folder.ends_with("subagents"))?;
     Some(subagents.parent()?.file_name()?.to_string_lossy().into_owned())
+}
+
+/// Milliseconds that a hook took which the client ran, as it measured them; `None` for other
+/// programs' hooks.
+fn own_hook_time(attachment: &[u8]) -> Option<u64> {
+    let command = wire::string_member(attachment, "command")?;
+    // A path may hold blanks and the whole may be quoted; arguments follow where there are any.
+    let program = command.rsplit('/').next()?.split_whitespace().next()?;
+    let own = program.trim_matches(['"', '\'']) == "mana";
+    let time = scan::member(attachment, "durationMs").filter(|_| own)?;
+    std::str::from_utf8(time).ok()?.parse::<f64>().ok().map(|time| time as u64)
 }
