@@ -62,6 +62,7 @@ pub(crate) enum Command {
 
 /// Arguments of `mana init`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is given or not")]
 pub(crate) struct InitArgs {
     /// Install for the project in the current folder only, with a home of its own (.mana)
     #[arg(long)]
@@ -72,6 +73,12 @@ pub(crate) struct InitArgs {
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+    /// Replay your own sessions after installing, without asking
+    #[arg(long, conflicts_with_all = ["no_eval", "dry_run"])]
+    pub(crate) eval: bool,
+    /// Do not replay your own sessions, and do not ask about it
+    #[arg(long)]
+    pub(crate) no_eval: bool,
 }
 
 /// Arguments of `mana uninstall`.
@@ -130,10 +137,10 @@ pub(crate) struct EvalArgs {
     /// Folders with the transcripts of one project, or of such folders [default: your own history]
     pub(crate) paths: Vec<PathBuf>,
     /// Parts in which a project's later sessions follow, each learned before the next
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, value_name = "N", default_value_t = super::eval::FOLDS, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(crate) folds: u32,
     /// Share of a project's sessions that is learned before the first is asked about
-    #[arg(long, value_name = "SHARE", default_value_t = 0.5, value_parser = share)]
+    #[arg(long, value_name = "SHARE", default_value_t = super::eval::TRAIN, value_parser = share)]
     pub(crate) train: f64,
 }
 

@@ -11,7 +11,7 @@ use super::time;
 use crate::config::{self, Settings};
 use crate::embeddings::shipped;
 use crate::evaluation::{
-    self, CalibrationRow, LEAST_SESSIONS, LeftOut, Measures, Miss, Mistake, Options, Place,
+    self, CalibrationRow, Hit, LEAST_SESSIONS, LeftOut, Measures, Miss, Mistake, Options, Place,
     Progress, Report,
 };
 
@@ -20,13 +20,37 @@ const LISTED: usize = 5;
 
 pub(crate) fn run(args: &EvalArgs, output: &mut Output) -> Result<(), CliError> {
     let folders = folders(args)?;
+    let report = replay(&folders, args.train, args.folds, output)?;
+    output.object(&report);
+    tell(&report, output);
+    if report.projects.is_empty() && !output.is_json() {
+        let message = format!("no project has the {LEAST_SESSIONS} sessions that a replay needs");
+        return Err(CliError::new(Kind::Nothing, message)
+            .hint("`mana demo` shows on samples what MANA does."));
+    }
+    Ok(())
+}
+
+/// Share of a project's sessions that is learned before the first is asked about.
+pub(crate) const TRAIN: f64 = 0.5;
+
+/// Parts in which a project's later sessions follow.
+pub(crate) const FOLDS: u32 = 5;
+
+/// Replays the sessions in `folders`, with a progress bar where somebody looks.
+pub(crate) fn replay(
+    folders: &[PathBuf],
+    train: f64,
+    folds: u32,
+    output: &Output,
+) -> Result<Report, CliError> {
     let scratch = tempfile::tempdir()
         .map_err(|error| CliError::new(Kind::Failed, format!("no temporary folder: {error}")))?;
     let bar = bar(output.shows_progress());
     let now = time::now().timestamp_millis();
-    let options = Options { train: args.train, folds: args.folds, now };
+    let options = Options { train, folds, now };
     let report = evaluation::evaluate(
-        &folders,
+        folders,
         &options,
         scratch.path(),
         // Not the user's own table: it was fitted to the very sessions that are replayed.
@@ -37,15 +61,61 @@ pub(crate) fn run(args: &EvalArgs, output: &mut Output) -> Result<(), CliError> 
         },
     );
     bar.finish_and_clear();
-    let report = report?;
-    output.object(&report);
-    tell(&report, output);
-    if report.projects.is_empty() && !output.is_json() {
-        let message = format!("no project has the {LEAST_SESSIONS} sessions that a replay needs");
-        return Err(CliError::new(Kind::Nothing, message)
-            .hint("`mana demo` shows on samples what MANA does."));
+    Ok(report?)
+}
+
+/// What matters of a report, in a few lines.
+pub(crate) fn tell_compact(report: &Report, output: &mut Output) {
+    let total = &report.total;
+    output.line(format!(
+        "{} replayed as if MANA had been there, each project's earlier ones learned before the \
+         later ones:",
+        count(total.sessions, "session", "sessions"),
+    ));
+    let percent = |share: Option<f64>| match share {
+        Some(share) => format!("{:.0} %", share * 100.0),
+        None => "none to count".into(),
+    };
+    output.line(format!(
+        "  recovery    {}: of {} whose fix an earlier session knew, {} met with it",
+        percent(total.recovery),
+        count(total.learnable, "failure", "failures"),
+        total.recovered,
+    ));
+    output.line(format!(
+        "  prevention  {}: {} of them before the call was made",
+        percent(total.prevention),
+        total.prevented,
+    ));
+    output.line(format!(
+        "  recall      {} of the files that {} led to, named in advance",
+        percent(total.recall),
+        count(total.prompts, "prompt", "prompts"),
+    ));
+    output.line(format!(
+        "  precision   {} of the {} that were named were read or changed",
+        percent(total.precision),
+        count(total.named, "file", "files"),
+    ));
+    if let (Some(tokens), Some(events)) = (total.tokens_per_session, total.events_with_injection) {
+        let events = events * 100.0;
+        output.line(format!(
+            "  cost        {tokens:.0} tokens a session, at {events:.1} % of events"
+        ));
     }
-    Ok(())
+    tell_hit(&report.hits, output);
+}
+
+/// The best example of what would have been told.
+fn tell_hit(hits: &[Hit], output: &mut Output) {
+    let Some(hit) = hits.first().filter(|hit| hit.to_the_point) else { return };
+    output.line("\nFor example:");
+    output.line(format!("  {}", hit.call));
+    output.line(format!("      failed   {}", hit.error));
+    output.line(format!("      cost     {}", count(hit.lost_calls, "call", "calls")));
+    let when = if hit.prevented { "before it was called" } else { "as it failed" };
+    output.line(format!("      MANA     would have said {when}: {}", hit.said.trim()));
+    output.line(format!("      known    {}", named(&hit.known_from)));
 }
 
 /// The folders that were named, or that of the user's own history.
@@ -76,6 +146,7 @@ fn tell(report: &Report, output: &mut Output) {
         tell_measures(report, output);
         tell_suggestions(report, output);
         tell_calibration(&report.calibration, output);
+        tell_hit(&report.hits, output);
         tell_misses(&report.misses, output);
         tell_mistakes(&report.mistakes, output);
     }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use super::args::InitArgs;
 use super::error::{CliError, Kind};
 use super::output::{Output, count};
-use super::{learn, time};
+use super::{eval, learn, time};
 use crate::config::{self, ConfigError, Settings};
+use crate::evaluation::{self, LEAST_SESSIONS};
 use crate::hooks::install::{
     Action, Applied, HookEntries, InstallError, Plan, SettingsFile, notices, project_settings,
     user_settings,
@@ -21,6 +22,9 @@ const SHOWN: u32 = 5;
 
 /// Bytes of an item that are shown; `mana show` has all of it.
 const LONGEST: usize = 200;
+
+/// Bytes of transcripts that a replay gets through in a second, on two slow cores.
+const REPLAYED: u64 = 12 << 20;
 
 pub(crate) fn run(args: &InitArgs, output: &mut Output) -> Result<(), CliError> {
     let cwd = config::current_dir();
@@ -57,10 +61,74 @@ pub(crate) fn run(args: &InitArgs, output: &mut Output) -> Result<(), CliError> 
     }
     let report = learn::learn(&settings, &[], output)?;
     tell_history(&settings, &report, output)?;
-    output.object(&serde_json::json!({
+    let replayed = offer_replay(&settings, args, output);
+    let mut told = serde_json::json!({
         "settings": path, "changed": !plan.is_noop(), "home": settings.home, "learned": report,
-    }));
+    });
+    if let Some(replayed) = replayed {
+        told["eval"] = serde_json::json!(replayed);
+    }
+    output.object(&told);
     Ok(())
+}
+
+/// Replays the user's own history if they want to: a number of their own in the first minute.
+///
+/// The installation is complete by now and stays whatever becomes of this.
+fn offer_replay(
+    settings: &Settings,
+    args: &InitArgs,
+    output: &mut Output,
+) -> Option<evaluation::Report> {
+    if args.no_eval {
+        return None;
+    }
+    let projects = settings.transcripts();
+    let folders = if projects.is_dir() { vec![projects] } else { Vec::new() };
+    let asks = !args.eval && !args.yes && output.can_ask();
+    let found = evaluation::survey(&folders).unwrap_or_default();
+    if found.sessions == 0 {
+        if args.eval || asks {
+            output.line(format!(
+                "There is nothing to replay yet: no project has the {LEAST_SESSIONS} sessions that \
+                 it needs. Later: mana eval"
+            ));
+        }
+        return None;
+    }
+    if !args.eval && !asks {
+        output.line("See what MANA would have told in your own sessions: mana eval");
+        return None;
+    }
+    let question = format!(
+        "Replay your own {} to see what MANA would have known? It takes about {}.",
+        count(found.sessions, "session", "sessions"),
+        roughly(found.bytes)
+    );
+    if asks && !output.confirm(&question) {
+        output.line("Later: mana eval");
+        return None;
+    }
+    match eval::replay(&folders, eval::TRAIN, eval::FOLDS, output) {
+        Ok(report) => {
+            eval::tell_compact(&report, output);
+            output.line("All of it: mana eval");
+            Some(report)
+        }
+        Err(error) => {
+            output.notice(format!("The replay failed, MANA is installed: {}", error.source));
+            None
+        }
+    }
+}
+
+/// How long a replay of so many bytes takes, for people.
+fn roughly(bytes: u64) -> String {
+    match bytes / REPLAYED {
+        0..=5 => "a few seconds".into(),
+        seconds @ 6..90 => format!("{} seconds", seconds.next_multiple_of(10)),
+        seconds => format!("{} minutes", seconds.div_ceil(60)),
+    }
 }
 
 /// The settings that hold the hooks: the user's, or those of the project in `cwd`.
@@ -188,7 +256,6 @@ fn tell_history(settings: &Settings, report: &Report, output: &mut Output) -> Re
         "From the next session on the agent is told. `mana show ID` explains one of these, `mana \
          search TEXT` finds others, `mana status` sums up.",
     );
-    output.line("See what MANA would have told in your own sessions: mana eval");
     Ok(())
 }
 

@@ -62,9 +62,14 @@ impl Output {
         }
     }
 
+    /// Whether a person is there to be asked.
+    pub(crate) fn can_ask(&self) -> bool {
+        !self.json && io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
     /// Asks a yes-or-no question; without a terminal the answer is yes.
     pub(crate) fn confirm(&mut self, question: &str) -> bool {
-        if self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        if !self.can_ask() {
             return true;
         }
         to_stderr(&format!("{question} [Y/n] "));

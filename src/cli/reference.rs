@@ -31,6 +31,12 @@ const NOTES: &[(&str, &[&str])] = &[
              `settings.json.mana-backup`.",
             "It asks before it writes, unless `--yes` or `--json` is given or standard input or \
              standard error is no terminal.",
+            "Then it asks whether to replay your own sessions as `mana eval` does, and shows in a \
+             few lines what MANA would have known, with an example; where it cannot ask it names \
+             the command.",
+            "`--eval` and `--no-eval` decide that beforehand.",
+            "Everything is installed and learned by then: a replay that is stopped or fails \
+             changes nothing about it.",
             "With `--project`, the settings are `.claude/settings.json` of the current folder, and \
              the home is `.mana` in it, which ignores itself in git and counts only because this \
              user made it.",

@@ -8,9 +8,11 @@ use super::history::Place;
 use super::recovery::{Mend, is_mistake, lost_calls};
 use super::session::{Call, Session};
 use super::words::{Words, words};
-use crate::model::shell::normalise;
+use crate::model::paths;
+use crate::model::shell::{Part, normalise};
 use crate::model::signature::{error_class, signature};
 use crate::model::text;
+use crate::model::trajectory::path_of;
 use crate::redact;
 
 /// Bytes of a text that are listed.
@@ -33,6 +35,30 @@ pub(crate) struct Miss {
     /// The first earlier call that held them.
     pub(crate) known_from: Place,
     /// Calls that it cost.
+    pub(crate) lost_calls: u64,
+}
+
+/// A failure whose mend an earlier session knew and that was met with it.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub(crate) struct Hit {
+    /// The project.
+    pub(crate) project: String,
+    /// Where it happened.
+    #[serde(flatten)]
+    pub(crate) place: Place,
+    /// What was called, with secrets masked.
+    pub(crate) call: String,
+    /// What it said.
+    pub(crate) error: String,
+    /// The line that would have told the mend; empty where it took several.
+    pub(crate) said: String,
+    /// Whether that line names what failed.
+    pub(crate) to_the_point: bool,
+    /// Whether it would have been told before the call was made.
+    pub(crate) prevented: bool,
+    /// The first earlier call that held the mend's words.
+    pub(crate) known_from: Place,
+    /// Calls that the failure cost.
     pub(crate) lost_calls: u64,
 }
 
@@ -68,6 +94,16 @@ pub(super) fn listed(call: &Call) -> (String, String) {
     let shown = text::one_line(&format!("{} {subject}", call.tool), LISTED);
     let error = signature(&call.tool, &redact::clean(&call.error)).headline;
     (shown, error)
+}
+
+/// Whether `line` names what `call` was about: its command, or its file.
+pub(super) fn names_call(line: &str, call: &Call) -> bool {
+    if call.tool != "Bash" {
+        return path_of(&call.tool, &call.text)
+            .is_some_and(|path| line.contains(paths::name(path)));
+    }
+    let named = |part: &Part| !part.head.is_empty() && line.contains(&part.head);
+    normalise(&call.text).parts.iter().any(named)
 }
 
 /// The words of a mend as they are listed: without secrets and other people's home folders.

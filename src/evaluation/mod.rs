@@ -27,7 +27,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 pub(crate) use history::Place;
-pub(crate) use mistakes::{Miss, Mistake};
+pub(crate) use mistakes::{Hit, Miss, Mistake};
 pub(crate) use replay::LEAST_SESSIONS;
 pub(crate) use score::{CalibrationRow, EventRow, KindRow, Measures};
 pub(crate) use scratch::EncoderMaker;
@@ -99,6 +99,9 @@ pub(crate) struct Report {
     pub(crate) kinds: Vec<KindRow>,
     /// How often suggestions of stated confidence were right.
     pub(crate) calibration: Vec<CalibrationRow>,
+    /// Failures that would have been met with their mend, the costliest first; those that one
+    /// line told which names what failed come before the others.
+    pub(crate) hits: Vec<Hit>,
     /// Failures whose mend was known and not said, the costliest first.
     pub(crate) misses: Vec<Miss>,
     /// Mistakes of several sessions, the costliest first.
@@ -167,6 +170,31 @@ pub(crate) fn evaluate(
         })
         .collect::<Result<_, _>>()?;
     Ok(report(outcomes, transcripts as u64))
+}
+
+/// How much there is to replay.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Survey {
+    /// Transcripts of projects that have enough of them.
+    pub(crate) sessions: u64,
+    /// Their bytes.
+    pub(crate) bytes: u64,
+}
+
+/// Looks how much there is to replay in `folders`, without reading it.
+pub(crate) fn survey(folders: &[PathBuf]) -> Result<Survey, EvaluationError> {
+    let mut found = Survey::default();
+    for folder in folders {
+        for (_, transcripts) in projects_in(folder)? {
+            if transcripts.len() < LEAST_SESSIONS {
+                continue;
+            }
+            found.sessions += transcripts.len() as u64;
+            let sizes = transcripts.iter().filter_map(|path| fs::metadata(path).ok());
+            found.bytes += sizes.map(|metadata| metadata.len()).sum::<u64>();
+        }
+    }
+    Ok(found)
 }
 
 /// The project folders in `folder` with their transcripts: itself if it holds any, else the
@@ -274,6 +302,7 @@ fn report(outcomes: Vec<Outcome>, transcripts: u64) -> Report {
         events_by_kind: Vec::new(),
         kinds: Vec::new(),
         calibration: Vec::new(),
+        hits: Vec::new(),
         misses: Vec::new(),
         mistakes: Vec::new(),
         transcripts,
@@ -282,7 +311,7 @@ fn report(outcomes: Vec<Outcome>, transcripts: u64) -> Report {
     for outcome in outcomes {
         report.left_out.extend(outcome.left_out);
         report.mistakes.extend(outcome.mistakes);
-        let Some(Replayed { score, misses }) = outcome.replayed else { continue };
+        let Some(Replayed { score, hits, misses }) = outcome.replayed else { continue };
         report.projects.push(Project {
             name: outcome.name,
             measures: score.measures(),
@@ -290,10 +319,14 @@ fn report(outcomes: Vec<Outcome>, transcripts: u64) -> Report {
             kinds: score.kinds(),
             calibration: score.calibration(),
         });
+        report.hits.extend(hits);
         report.misses.extend(misses);
         total.add(&score);
     }
     // Stable: among equals, the order of the projects and their sessions.
+    report.hits.sort_by_key(|hit| {
+        (!hit.to_the_point, hit.said.is_empty(), std::cmp::Reverse(hit.lost_calls))
+    });
     report.misses.sort_by_key(|miss| std::cmp::Reverse(miss.lost_calls));
     report.mistakes.sort_by_key(|mistake| std::cmp::Reverse(mistake.lost_calls));
     report.total = total.measures();

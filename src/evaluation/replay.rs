@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::episode::{Episode, episodes};
 use super::history::History;
 use super::judge::{Hindsight, Moment};
-use super::mistakes::{Miss, listed, listed_words, place};
+use super::mistakes::{Hit, Miss, listed, listed_words, names_call, place};
 use super::recovery::{Mend, lost_calls, mends};
 use super::score::Score;
 use super::scratch::Scratch;
@@ -27,6 +27,8 @@ pub(super) struct Replayed {
     /// The counts.
     pub(super) score: Score,
     /// Learnable failures that were not met.
+    /// Those that were met with their mend.
+    pub(super) hits: Vec<Hit>,
     pub(super) misses: Vec<Miss>,
 }
 
@@ -200,12 +202,29 @@ impl Run<'_> {
         score.mended += 1;
         let Some(teacher) = self.history.teacher(&mend.novel) else { return };
         score.learnable += 1;
-        score.prevented += u64::from(self.history.covers(&mend.novel, &words(before)));
-        if self.history.covers(&mend.novel, &words(by_then)) {
-            score.recovered += 1;
+        let prevented = self.history.covers(&mend.novel, &words(before));
+        score.prevented += u64::from(prevented);
+        let recovered = self.history.covers(&mend.novel, &words(by_then));
+        score.recovered += u64::from(recovered);
+        let (shown, error) = listed(call);
+        if recovered {
+            let tells = |line: &&str| self.history.covers(&mend.novel, &words(line));
+            let telling: Vec<&str> = by_then.lines().filter(tells).collect();
+            let said = telling.iter().find(|line| names_call(line, call)).or(telling.first());
+            let said = said.copied().unwrap_or_default();
+            self.replayed.hits.push(Hit {
+                project: self.project.to_owned(),
+                place: place(session, call),
+                call: shown,
+                error,
+                said: said.to_owned(),
+                to_the_point: names_call(said, call),
+                prevented,
+                known_from: teacher.clone(),
+                lost_calls: lost_calls(session, mend.failure),
+            });
             return;
         }
-        let (shown, error) = listed(call);
         self.replayed.misses.push(Miss {
             project: self.project.to_owned(),
             place: place(session, call),

@@ -62,6 +62,11 @@ fn it_measures_what_earlier_sessions_would_have_told() {
     assert!((share - recovered as f64 / 3.0).abs() < 1e-9, "{total:#}");
     let misses = report["misses"].as_array().expect("a list").len() as u64;
     assert_eq!(recovered + misses, 3, "{report:#}");
+    let hits = report["hits"].as_array().expect("a list");
+    assert_eq!(hits.len() as u64, recovered, "{report:#}");
+    let prevented = hits.iter().filter(|hit| hit["prevented"] == true).count();
+    assert_eq!(total["prevented"], prevented, "{report:#}");
+    assert!(hits[0]["to_the_point"] == true && hits[0]["said"] != "", "{report:#}");
     // `npm test` fails in sessions 1, 2, 4 and 6, and `src/discount.ts` is missing in 3 and 6.
     let mistakes: Vec<_> = report["mistakes"]
         .as_array()
@@ -179,12 +184,46 @@ fn folds_and_shares_are_checked() {
 }
 
 #[test]
-fn init_names_it() {
+fn init_replays_the_users_own_sessions_when_it_is_asked_to() {
     let sandbox = Sandbox::new();
-    for number in 1..=2 {
+    for number in 1..=6 {
         stumble(&sandbox, number);
     }
-    let text = sandbox.mana(["init", "--yes"]).run().success().text();
-    let last = text.lines().last().unwrap_or_default();
+    let offered = sandbox.mana(["init", "--yes"]).run().success().text();
+    let last = offered.lines().last().unwrap_or_default();
     assert_eq!(last, "See what MANA would have told in your own sessions: mana eval");
+    assert!(!offered.contains("recovery"), "{offered}");
+    let declined = sandbox.mana(["init", "--yes", "--no-eval"]).run().success().text();
+    assert!(!declined.contains("mana eval"), "{declined}");
+
+    let replayed = sandbox.mana(["init", "--yes", "--eval"]).run().success().text();
+    for expected in [
+        "3 sessions replayed",
+        "recovery    100 %: of 3 failures whose fix an earlier session knew, 3 met with it",
+        "For example:\n  Bash ./check\n",
+        "error: no suite selected",
+        "MANA     would have said",
+        "All of it: mana eval",
+    ] {
+        assert!(replayed.contains(expected), "{expected}: {replayed}");
+    }
+    let told = sandbox.mana(["init", "--yes", "--eval", "--json"]).run().success().json();
+    let report = sandbox.mana(["eval", "--json"]).run().success().json();
+    assert_eq!(told["eval"]["total"], report["total"], "both are the same replay");
+    assert_eq!(told["eval"]["hits"], report["hits"]);
+    assert_eq!(report["hits"].as_array().map(Vec::len), Some(3), "{report:#}");
+    let silent = sandbox.mana(["init", "--json"]).run().success().json();
+    assert!(silent.get("eval").is_none(), "{silent}");
+    let _both = sandbox.mana(["init", "--eval", "--no-eval"]).run().code(2);
+}
+
+#[test]
+fn init_says_that_there_is_nothing_to_replay() {
+    let sandbox = Sandbox::new();
+    let output = sandbox.mana(["init", "--yes", "--eval"]).run().success();
+    assert!(output.text().contains("There is nothing to replay yet"), "{output:?}");
+    assert!(sandbox.settings().exists(), "the hooks are installed all the same");
+    stumble(&sandbox, 1);
+    let output = sandbox.mana(["init", "--yes"]).run().success().text();
+    assert!(!output.contains("replay") && !output.contains("mana eval"), "{output}");
 }
