@@ -205,7 +205,7 @@ fn why_skill(change: &Change<Skill>) -> String {
 fn why_pair(change: &Change<Edge>) -> String {
     let often = |edge: &Edge| {
         let times = count(edge.support.into(), "time", "times");
-        format!("{times}, {:.1} × as often as by chance", edge.lift)
+        format!("{times}, {:.2} × as often as by chance", edge.lift)
     };
     match (&change.before, &change.after) {
         (Some(before), Some(after)) => format!("{}; it was {}", often(after), often(before)),

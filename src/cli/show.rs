@@ -10,7 +10,7 @@ use crate::config::{self, Settings};
 use crate::model::effect::Estimate;
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Kind as Sort, Pattern, Reason, State};
-use crate::model::rank;
+use crate::model::{rank, text};
 use crate::storage::{Edge, EvidenceRow, KnownFile, Reader};
 
 /// An item, as `--json` prints it.
@@ -55,6 +55,9 @@ struct Neighbour {
 
 /// Neighbours that are printed for people; `--json` has all of them.
 const NEIGHBOURS: usize = 3;
+
+/// Bytes of a prompt on a line.
+const PROMPT: usize = 200;
 
 /// Evidence that is printed for people; `--json` has all of it.
 const EVIDENCE: usize = 10;
@@ -213,12 +216,7 @@ fn tell(shown: &Shown, output: &mut Output) {
         shown.first,
         shown.last
     ));
-    let last = shown.last_told.as_ref().map_or(String::new(), |last| format!("; last {last}"));
-    output.line(format!(
-        "shown     {}, held back {} to compare with{last}",
-        count(shown.told, "time", "times"),
-        count(shown.withheld, "time", "times")
-    ));
+    tell_told(shown.told, shown.withheld, shown.last_told.as_ref(), output);
     output.line(format!("now       {}", shown.now));
     for Neighbour { comes, id, text, support, lift } in shown.neighbours.iter().take(NEIGHBOURS) {
         let sessions = count((*support).into(), "session", "sessions");
@@ -255,21 +253,64 @@ fn tell(shown: &Shown, output: &mut Output) {
     }
 }
 
+fn tell_told(told: u64, withheld: u64, last: Option<&String>, output: &mut Output) {
+    let last = last.map_or(String::new(), |last| format!("; last {last}"));
+    output.line(format!(
+        "shown     {}, held back {} to compare with{last}",
+        count(told, "time", "times"),
+        count(withheld, "time", "times")
+    ));
+}
+
 /// A file that prompts led to: the prompts are its evidence.
 fn show_file(reader: &Reader, file: &KnownFile, output: &mut Output) -> Result<(), CliError> {
     let episodes = reader.episodes_of_file(&file.uid)?;
     let texts: Vec<&str> = episodes.iter().map(|p| p.text.as_str()).collect();
+    let (told, withheld, last_told) = reader.shown(file.uid.as_bytes())?;
+    let opened = reader.sides_of(file.uid.as_bytes())?.shown.well;
+    let now = named(file);
     output.object(&serde_json::json!({
         "id": file.uid.to_string(), "kind": "place", "path": file.path, "edits": file.edits,
-        "reads": file.reads, "last": time::shown(file.last), "episodes": texts,
+        "reads": file.reads, "last": time::shown(file.last), "shown": told, "withheld": withheld,
+        "last_shown": last_told.map(time::shown), "opened": opened, "now": now, "episodes": texts,
     }));
+    output.line(&file.path);
+    output.line("");
+    output.line(format!("id        {}", file.uid));
+    output.line("kind      place");
     output.line(format!(
-        "{} was changed in {} episodes and read in {}",
-        file.path, file.edits, file.reads
+        "seen      changed in {} and only read in {}, last {}",
+        count(file.edits.into(), "episode", "episodes"),
+        count(file.reads.into(), "episode", "episodes"),
+        time::shown(file.last)
     ));
-    output.line(format!("last      {}", time::shown(file.last)));
-    for text in texts {
-        output.line(format!("  {text}"));
+    tell_told(told, withheld, last_told.map(time::shown).as_ref(), output);
+    output.line(format!("now       {now}"));
+    if opened.cases > 0 {
+        let times =
+            count(opened.cases.into(), "time that can be judged", "times that can be judged");
+        output.line(format!("effect    opened after {} of {times}", opened.well));
+    }
+    if !texts.is_empty() {
+        output.line("prompts that led to it, the newest first");
+    }
+    for said in texts {
+        output.line(format!("  {}", text::one_line(said, PROMPT)));
     }
     Ok(())
+}
+
+/// When a file is named.
+fn named(file: &KnownFile) -> String {
+    if file.edits + file.reads == 0 {
+        return "not named: no session worked on it".into();
+    }
+    format!(
+        "named at a prompt, as one of the best few, where prompts, identifiers or files like those \
+         at hand give it a chance of {} to be opened, or of {} once it was named in the context \
+         window; not when the session has opened it already, nor when it is held back to compare \
+         with",
+        rank::PLACE_THRESHOLD,
+        rank::PLACE_AGAIN
+    )
 }

@@ -241,3 +241,39 @@ fn a_project_inside_a_project_has_a_home_of_its_own() {
         assert_eq!(home(&folder), folder.join(".mana"));
     }
 }
+
+#[test]
+fn a_file_says_when_it_is_named() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.write("src/prices.rs", "fn total() {}\n");
+    let edit = serde_json::json!({
+        "file_path": path, "old_string": "fn total()", "new_string": "fn total(cart: &Cart)",
+    });
+    for number in 1..3 {
+        let _path = Transcript::new(&sandbox, number)
+            .prompt("Round the total of the cart to whole cents")
+            .call("Edit", &edit)
+            .result("The file has been updated.", false, &serde_json::json!({}))
+            .write();
+    }
+    let _learned = sandbox.mana(["learn"]).run().success();
+    let database = rusqlite::Connection::open(sandbox.mana_home().join("metadata.sqlite")).unwrap();
+    let id: String = database
+        .query_row("SELECT lower(hex(uid)) FROM files WHERE path = 'src/prices.rs'", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    let text = sandbox.mana(["show", &id]).run().success().text();
+    for expected in [
+        "src/prices.rs\n",
+        "changed in 2 episodes and only read in 0 episodes",
+        "shown     0 times, held back 0 times",
+        "now       named at a prompt",
+        "  \"Round the total of the cart to whole cents\" led to changes",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let shown = sandbox.mana(["show", &id, "--json"]).run().success().json();
+    assert_eq!((&shown["kind"], &shown["shown"]), (&"place".into(), &0.into()), "{shown}");
+    assert!(shown["now"].as_str().unwrap().starts_with("named at a prompt"), "{shown}");
+}
