@@ -34,7 +34,8 @@ pub(crate) enum Command {
     Learn(LearnArgs),
     /// Show what MANA knows and whether it works
     Status,
-    /// Show whether what was said helped, beside what was held back to compare with
+    /// Show whether what was said helped, what it cost and what it saved, beside what was held
+    /// back to compare with
     Stats,
     /// Measure on recorded sessions how good the suggestions would have been
     Eval(EvalArgs),
@@ -185,7 +186,7 @@ pub(crate) struct ConsolidateArgs {
     /// Run as a job of the daemon: only if no other run is going on
     #[arg(long, hide = true, conflicts_with = "dry_run")]
     pub(crate) supervised: bool,
-    /// Print the whole of lists that would be cut
+    /// With --dry-run: print the whole of lists that would be cut
     #[arg(long, requires = "dry_run")]
     pub(crate) all: bool,
 }

@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use super::args::ConsolidateArgs;
 use super::cycle::{Cycle, Source};
-use super::error::{CliError, Kind};
+use super::error::CliError;
 use super::output::{Output, count};
-use super::{encoder, time};
+use super::{encoder, scratch, time};
 use crate::config::{self, Settings};
 use crate::consolidation::{self, Change, Rehearsal, Report, Rules, Way};
 use crate::model::ids::PatternId;
@@ -88,9 +88,7 @@ pub(crate) fn run(args: &ConsolidateArgs, output: &mut Output) -> Result<(), Cli
     let now = time::now().timestamp_millis();
     if args.dry_run {
         let reader = Reader::open(&settings.home)?;
-        let scratch = tempfile::tempdir().map_err(|error| {
-            CliError::new(Kind::Failed, format!("no temporary folder: {error}"))
-        })?;
+        let scratch = scratch::folder()?;
         let rehearsal = consolidation::rehearse(&reader, scratch.path(), rules, now)?;
         let changes = changes(&reader, &rehearsal)?;
         tell_changes(&changes, if args.all { usize::MAX } else { LISTED }, output);

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::args::EvalArgs;
 use super::error::{CliError, Kind};
 use super::output::{Output, count};
-use super::time;
+use super::{scratch, time};
 use crate::config::{self, Settings};
 use crate::embeddings::shipped;
 use crate::evaluation::{
@@ -44,8 +44,7 @@ pub(crate) fn replay(
     folds: u32,
     output: &Output,
 ) -> Result<Report, CliError> {
-    let scratch = tempfile::tempdir()
-        .map_err(|error| CliError::new(Kind::Failed, format!("no temporary folder: {error}")))?;
+    let scratch = scratch::folder()?;
     let bar = bar(output.shows_progress());
     let now = time::now().timestamp_millis();
     let options = Options { train, folds, now };

@@ -20,6 +20,7 @@ mod output;
 #[cfg(test)]
 mod reference;
 mod scope;
+mod scratch;
 mod search;
 mod show;
 mod skills;

@@ -122,8 +122,9 @@ const NOTES: &[(&str, &[&str])] = &[
             "A folder that is named holds one project's transcripts (`.jsonl` or `.jsonl.gz`), or a \
              folder for each project; without one it is `projects` in the client's configuration \
              folder.",
-            "Everything is written to a temporary folder that is removed at the end; the home is \
-             neither read nor written, and the settings in `config.toml` do not count.",
+            "Everything is written to a temporary folder that is removed at the end, or by a later \
+             run where this one was stopped before; the home is neither read nor written, and the \
+             settings in `config.toml` do not count.",
             "Nothing is held back to compare with, and the shipped table makes the vectors.",
             "A project needs four sessions; others, and transcripts that cannot be read, are named \
              on standard error and under `left_out`.",
