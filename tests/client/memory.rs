@@ -50,6 +50,10 @@ fn what_was_told_is_judged(client: &Path) {
     let fix = fix.unwrap_or_else(|| panic!("no fix was told: {stats:#}"));
     assert_eq!([&fix["shown"], &fix["delivered"], &fix["held_back"]], [1, 1, 0], "{fix:#}");
     assert_eq!([&fix["followed"]["value"], &fix["went_well"]["value"]], [1.0, 1.0], "{fix:#}");
+    // The client wrote down how long the hook took.
+    let hooks = &stats["cost"]["hooks"];
+    assert!(hooks["runs"].as_u64() >= Some(1), "{stats:#}");
+    assert!(hooks["median"].as_u64() < Some(2_000), "{stats:#}");
 }
 
 fn known_failure_is_told(client: &Path) {
