@@ -11,6 +11,7 @@ mod cli;
 mod config;
 mod consolidation;
 mod daemon;
+mod doctor;
 #[cfg_attr(
     not(feature = "encoder"),
     expect(dead_code, reason = "without the full encoder, nothing makes vectors")

@@ -49,6 +49,8 @@ pub(crate) enum Command {
     /// List, show and export what is known about working with a program
     #[command(subcommand, arg_required_else_help = true)]
     Skills(SkillsCommand),
+    /// Look for what is wrong with hooks, home and database, and mend what is safe to mend
+    Doctor(DoctorArgs),
     /// Learn and consolidate at intervals, without waiting for hooks
     #[command(subcommand, arg_required_else_help = true)]
     Daemon(DaemonCommand),
@@ -189,6 +191,17 @@ pub(crate) struct ConsolidateArgs {
     /// With --dry-run: print the whole of lists that would be cut
     #[arg(long, requires = "dry_run")]
     pub(crate) all: bool,
+}
+
+/// Arguments of `mana doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Mend what can be mended without losing anything
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// Read the whole database, however long it takes
+    #[arg(long)]
+    pub(crate) deep: bool,
 }
 
 /// What `mana daemon` does.

@@ -5,6 +5,7 @@ mod consolidate;
 mod cycle;
 mod daemon;
 mod demo;
+mod doctor;
 mod encode;
 mod encoder;
 mod error;
@@ -81,6 +82,7 @@ fn dispatch(command: Command, output: &mut Output) -> Result<(), CliError> {
         Command::Show(args) => show::run(&args, output),
         Command::Consolidate(args) => consolidate::run(&args, output),
         Command::Skills(command) => skills::run(&command, output),
+        Command::Doctor(args) => doctor::run(&args, output),
         Command::Daemon(command) => daemon::run(&command, output),
         Command::Forget(args) => forget::run(&args, output),
         Command::Model(command) => model::run(&command, output),

@@ -190,6 +190,19 @@ const NOTES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "doctor",
+        &[
+            "Looks at the hooks in the client's settings, at the home and who may read it, the \
+             database and its snapshots, the disk, the hooks' log, the daemon; at how long hooks \
+             took, as the client wrote it down in the newest transcripts, and at whether what they \
+             said arrived.",
+            "Looking changes nothing. `--fix` takes the rights of others from the home's files, \
+             brings the hooks of settings that have some up to date, writes snapshots, and sets a \
+             damaged database aside, which `mana learn` then builds anew.",
+            "Exit code 1 when there is a problem; warnings alone are no failure.",
+        ],
+    ),
+    (
         "daemon",
         &[
             "Nothing needs it: hooks start learning by themselves. It is for learning without hooks, \

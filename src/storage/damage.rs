@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use super::error::StorageError;
+use super::error::{Attempt, StorageError};
 use super::file::{self, PathError};
-use super::{DATABASE, Store};
+use super::{DATABASE, Reader, Store};
 
 /// What stands between the database's name and the time in the name of one that was set aside.
 const MARK: &str = ".damaged-";
@@ -34,6 +34,32 @@ pub(super) fn set_aside(home: &Path, now: i64) -> Result<PathBuf, StorageError> 
         }
     }
     Ok(home.join(name))
+}
+
+/// Findings of SQLite's check that are kept.
+const FINDINGS: usize = 20;
+
+impl Reader {
+    /// What is damaged, in SQLite's words; nothing where all is well. `deep` also compares the
+    /// indexes with their tables, which takes as long as reading all of it several times.
+    pub(crate) fn damage(&self, deep: bool) -> Result<Vec<String>, StorageError> {
+        let pragma = if deep { "integrity_check" } else { "quick_check" };
+        let sql = format!("PRAGMA {pragma}({FINDINGS})");
+        let mut found: Vec<String> = self
+            .conn
+            .prepare(&sql)
+            .and_then(|mut query| query.query_map([], |row| row.get(0))?.collect())
+            .attempt("check the database")?;
+        found.retain(|finding| finding != "ok");
+        let strays: i64 = self
+            .conn
+            .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))
+            .attempt("check the database")?;
+        if strays > 0 {
+            found.push(format!("{strays} rows refer to rows that do not exist"));
+        }
+        Ok(found)
+    }
 }
 
 impl Store {

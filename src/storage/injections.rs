@@ -26,6 +26,20 @@ impl Reader {
             })
             .attempt("read what was shown")
     }
+
+    /// How many items hooks said in sessions whose transcripts were learned, and how many of them
+    /// the transcripts show.
+    pub(crate) fn delivery(&self) -> Result<(u64, u64), StorageError> {
+        self.conn
+            .query_row(
+                "SELECT count(*), coalesce(sum(delivered), 0) FROM injections
+                 WHERE withheld = 0
+                   AND session IN (SELECT session FROM trajectories)",
+                [],
+                |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)),
+            )
+            .attempt("count what arrived")
+    }
 }
 
 impl Store {

@@ -22,6 +22,7 @@ mod crash;
 mod daemon;
 mod damage;
 mod distill;
+mod doctor;
 mod dump;
 mod encoding;
 mod eval;

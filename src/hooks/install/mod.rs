@@ -18,7 +18,7 @@ mod tests;
 mod verify;
 
 pub(crate) use entries::HookEntries;
-pub(crate) use notices::notices;
+pub(crate) use notices::{calls, notices};
 pub(crate) use plan::{Action, Plan};
 pub(crate) use settings_file::{
     Applied, InstallError, SettingsFile, project_settings, user_settings,

@@ -61,6 +61,25 @@ pub(crate) fn notices(text: &str) -> Vec<Notice> {
     notices
 }
 
+/// The programs that handlers of MANA's in the settings `text` run, each once; none in settings
+/// that cannot be read.
+pub(crate) fn calls(text: &str) -> Vec<String> {
+    let Ok(document) = Document::parse(text) else { return Vec::new() };
+    let mut called: Vec<String> = Vec::new();
+    for (_, handler) in document.handlers().filter(|(_, handler)| handler.owner == Owner::Mana) {
+        let command = handler.value["command"].as_str().unwrap_or_default();
+        // In exec form the command is one path, blanks and all; else it is a line for a shell.
+        let program = match handler.value.get("args") {
+            Some(_) => command,
+            None => command.split_whitespace().next().unwrap_or_default(),
+        };
+        if !called.iter().any(|known| known == program) {
+            called.push(program.to_owned());
+        }
+    }
+    called
+}
+
 /// The ids of the enabled plugins that are MANA: `mana`, from whichever marketplace.
 fn plugin_copies(settings: &Value) -> impl Iterator<Item = String> {
     let plugins = settings.get("enabledPlugins").and_then(Value::as_object);
@@ -94,6 +113,17 @@ mod tests {
             {"type": "command", "command": "mana session-end"}]}]}}"#;
         let command = "mana session-end && beep".to_owned();
         assert_eq!(notices(text), [Notice::OwnLine { event: "Stop".to_owned(), command }]);
+    }
+
+    #[test]
+    fn called_programs_are_named_once() {
+        let text = r#"{"hooks": {"Stop": [{"hooks": [
+            {"type": "command", "command": "/my tools/mana", "args": ["session-end"]},
+            {"type": "command", "command": "/my tools/mana", "args": ["inject"]},
+            {"type": "command", "command": "/opt/mana session-end"},
+            {"type": "command", "command": "beep"}]}]}}"#;
+        assert_eq!(calls(text), ["/my tools/mana", "/opt/mana"]);
+        assert_eq!(calls("{"), Vec::<String>::new());
     }
 
     #[test]

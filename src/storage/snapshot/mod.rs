@@ -67,7 +67,6 @@ pub(crate) fn recall<T>(
 }
 
 /// Whether the home's hooks are answered from snapshots, as far as the catalogue tells.
-#[cfg(test)]
 pub(crate) fn answered_from_snapshots(home: &Path) -> bool {
     Snapshots::open(home).is_some()
 }

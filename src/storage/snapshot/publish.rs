@@ -53,6 +53,13 @@ impl Store {
         })
     }
 
+    /// Writes the snapshots of all projects anew, whatever there is.
+    pub(crate) fn publish_all(&mut self) -> Result<(), StorageError> {
+        self.published = false;
+        self.unpublished = self.projects()?.into_iter().map(|(row, ..)| row).collect();
+        self.publish()
+    }
+
     /// Writes the snapshots of these projects, on threads of their own, while the log moves into
     /// the database: both wait for the disk. Returns their generations.
     fn write_projects<'p>(

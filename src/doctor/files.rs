@@ -1,0 +1,211 @@
+//! The home and what lies in it: whether it can be written, who may read it, how large it is.
+
+use std::fs::{self, Metadata};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::{DoctorError, Finding, Mend, Patient, State, size};
+
+/// How deep the home is looked through.
+const DEPTH: usize = 8;
+
+/// Free space below which learning is about to fail, in bytes.
+const SCARCE: u64 = 200_000_000;
+
+/// A log that was written to lately is worth a look, in milliseconds.
+const LATELY: i64 = 86_400_000;
+
+pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
+    let home = patient.home;
+    let name = home.display();
+    let Ok(metadata) = fs::metadata(home) else {
+        return vec![
+            Finding::new("home", State::Warning, format!("{name} does not exist yet"))
+                .advice("`mana init` or `mana learn` makes it."),
+        ];
+    };
+    if !metadata.is_dir() {
+        return vec![
+            Finding::new("home", State::Problem, format!("{name} is not a folder"))
+                .advice("Move it away, or set MANA_HOME."),
+        ];
+    }
+    let mut found = Vec::new();
+    list(home, 0, &mut found);
+    vec![writable(home, &metadata), private(&found), sizes(home, &found), space(home), log(patient)]
+}
+
+fn list(folder: &Path, depth: usize, found: &mut Vec<(PathBuf, Metadata)>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    if depth == 0
+        && let Ok(metadata) = fs::metadata(folder)
+    {
+        found.push((folder.into(), metadata));
+    }
+    for entry in entries.flatten() {
+        // Not through links: what they lead to is somebody else's business.
+        let Ok(metadata) = entry.metadata() else { continue };
+        if metadata.is_dir() && depth < DEPTH {
+            list(&entry.path(), depth + 1, found);
+        }
+        found.push((entry.path(), metadata));
+    }
+}
+
+/// Whether files can be made in the home; a file is made and removed again.
+fn writable(home: &Path, metadata: &Metadata) -> Finding {
+    let name = home.display();
+    match tempfile::Builder::new().prefix(".mana-doctor-").tempfile_in(home) {
+        Ok(_removed) => Finding::new("home", State::Good, format!("{name} can be written")),
+        Err(error) => Finding::new(
+            "home",
+            State::Problem,
+            format!("{name} cannot be written ({error}): hooks answer, and nothing is learned"),
+        )
+        .advice(match metadata.uid() {
+            owner if owner == rustix::process::getuid().as_raw() => {
+                format!("Give yourself the right to write: chmod u+rwx {name}")
+            }
+            owner => format!("It belongs to user {owner}; set MANA_HOME to a folder of your own."),
+        }),
+    }
+}
+
+/// Whether anybody else can read what was learned.
+fn private(found: &[(PathBuf, Metadata)]) -> Finding {
+    let open: Vec<PathBuf> = found
+        .iter()
+        .filter(|(_, metadata)| {
+            !metadata.is_symlink() && metadata.permissions().mode() & 0o077 != 0
+        })
+        .map(|(path, _)| path.clone())
+        .collect();
+    match open.first() {
+        None => Finding::new("permissions", State::Good, "only you can read what was learned"),
+        Some(first) => Finding::new(
+            "permissions",
+            State::Warning,
+            format!("others can read or write {} and {} more", first.display(), open.len() - 1),
+        )
+        .mend(Mend::Protect(open)),
+    }
+}
+
+/// Takes the rights of others from `paths`.
+pub(super) fn protect(paths: &[PathBuf]) -> Result<(), DoctorError> {
+    for path in paths {
+        let failed = |source| DoctorError::Protect { path: path.clone(), source };
+        match fs::symlink_metadata(path) {
+            // It may be gone by now, and a link has no rights of its own.
+            Err(_) => {}
+            Ok(metadata) if metadata.is_symlink() => {}
+            Ok(metadata) => {
+                let mode = metadata.permissions().mode() & !0o077;
+                fs::set_permissions(path, PermissionsExt::from_mode(mode)).map_err(failed)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How much room it takes, by what takes it.
+fn sizes(home: &Path, found: &[(PathBuf, Metadata)]) -> Finding {
+    let of = |holds: &dyn Fn(&str) -> bool| -> u64 {
+        found
+            .iter()
+            .filter(|(path, metadata)| {
+                let name = path.strip_prefix(home).unwrap_or(path).to_string_lossy();
+                metadata.is_file() && holds(&name)
+            })
+            .map(|(_, metadata)| metadata.len())
+            .sum()
+    };
+    let aside = of(&|name| name.contains(".damaged-"));
+    let database = of(&|name| name.starts_with("metadata.sqlite")) - aside;
+    let parts = [
+        ("database", database),
+        ("snapshots", of(&|name| name.starts_with("snapshots"))),
+        ("vectors", of(&|name| name.starts_with("vectors"))),
+        ("models", of(&|name| name.starts_with("models"))),
+        ("journals", of(&|name| name.starts_with("sessions"))),
+        ("logs", of(&|name| name.starts_with("logs"))),
+        ("set aside", aside),
+    ];
+    let told: Vec<String> = parts
+        .iter()
+        .filter(|(_, bytes)| *bytes > 0)
+        .map(|(name, bytes)| format!("{name} {}", size(*bytes)))
+        .collect();
+    let says = format!("{} in all: {}", size(of(&|_| true)), told.join(", "));
+    let finding = Finding::new("disk", State::Good, says);
+    if aside == 0 {
+        return finding;
+    }
+    Finding { state: State::Warning, ..finding }.advice(
+        "Databases that were set aside as damaged (metadata.sqlite.damaged-…) may be deleted.",
+    )
+}
+
+/// Whether there is room for more.
+fn space(home: &Path) -> Finding {
+    match rustix::fs::statvfs(home) {
+        Ok(volume) => {
+            let free = volume.f_bavail.saturating_mul(volume.f_frsize);
+            let says = format!("{} free", size(free));
+            if free < SCARCE {
+                Finding::new("disk", State::Warning, says)
+                    .advice("Learning stops where the disk is full; nothing is lost by that.")
+            } else {
+                Finding::new("disk", State::Good, says)
+            }
+        }
+        Err(error) => {
+            Finding::new("disk", State::Warning, format!("free space is not known: {error}"))
+        }
+    }
+}
+
+/// Whether hooks had problems lately.
+fn log(patient: &Patient<'_>) -> Finding {
+    let path = patient.logs.join("hooks.log");
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    let lately = |line: &&str| {
+        let at = line.split_whitespace().next();
+        let at = at.and_then(|at| chrono::DateTime::parse_from_rfc3339(at).ok());
+        at.is_some_and(|at| patient.now.saturating_sub(at.timestamp_millis()) < LATELY)
+    };
+    let recent: Vec<&str> = text.lines().filter(lately).collect();
+    match recent.last() {
+        None => Finding::new("log", State::Good, "hooks had no problems in the last day"),
+        Some(last) => Finding::new(
+            "log",
+            State::Warning,
+            format!("hooks had {} problems in the last day, the last: {last}", recent.len()),
+        )
+        .advice(format!("All of them are in {}.", path.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_can_read_is_found_and_protected() {
+        let home = tempfile::tempdir().unwrap();
+        fs::set_permissions(home.path(), PermissionsExt::from_mode(0o700)).unwrap();
+        let open = home.path().join("open");
+        fs::write(&open, "x").unwrap();
+        fs::set_permissions(&open, PermissionsExt::from_mode(0o644)).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", home.path().join("link")).unwrap();
+        let mut found = Vec::new();
+        list(home.path(), 0, &mut found);
+        let finding = private(&found);
+        assert_eq!(finding.mend, Some(Mend::Protect(vec![open.clone()])), "{finding:?}");
+        protect(&[open.clone(), home.path().join("gone")]).unwrap();
+        assert_eq!(fs::metadata(&open).unwrap().permissions().mode() & 0o777, 0o600);
+        found.clear();
+        list(home.path(), 0, &mut found);
+        assert_eq!(private(&found).state, State::Good);
+    }
+}

@@ -1,0 +1,119 @@
+//! `mana doctor` as a person meets it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value;
+
+use crate::sandbox::Sandbox;
+use crate::transcript::Transcript;
+
+fn installed() -> Sandbox {
+    let sandbox = Sandbox::new();
+    for number in 1..=2 {
+        Transcript::new(&sandbox, number)
+            .prompt("Please run the checks")
+            .bash("./check")
+            .failed(3, "error: no suite selected")
+            .bash("./check --all")
+            .ok("12 checks passed")
+            .write();
+    }
+    let _installed = sandbox.mana(["init", "--yes"]).run().success();
+    sandbox
+}
+
+/// The states of the findings about `about`.
+fn states<'a>(told: &'a Value, about: &str) -> Vec<&'a str> {
+    let findings = told["findings"].as_array().expect("there are findings");
+    let about = findings.iter().filter(|finding| finding["about"] == about);
+    about.map(|finding| finding["state"].as_str().expect("it has one")).collect()
+}
+
+#[test]
+fn all_is_well_after_init() {
+    let sandbox = installed();
+    let told = sandbox.mana(["doctor", "--deep", "--json"]).run().success().json();
+    for about in ["hooks", "home", "permissions", "database", "snapshots", "learning", "daemon"] {
+        assert_eq!(states(&told, about), ["good"], "{about}: {told:#}");
+    }
+    let text = sandbox.mana(["doctor"]).run().success().text();
+    assert!(text.contains("ok   snapshots    hooks are answered from them"), "{text}");
+}
+
+#[test]
+fn nothing_installed_and_nothing_learned_is_said() {
+    let sandbox = Sandbox::new();
+    let output = sandbox.mana(["doctor"]).run().code(1);
+    assert!(output.text().contains("`mana init` installs the hooks"), "{output:?}");
+    assert!(output.errors().contains("1 problem was found"), "{output:?}");
+    assert!(!sandbox.mana_home().exists(), "looking makes nothing");
+}
+
+#[test]
+fn what_is_wrong_is_found_and_mended() {
+    let sandbox = installed();
+    let home = sandbox.mana_home();
+    let settings = sandbox.settings();
+    let text = fs::read_to_string(&settings).expect("init wrote them");
+    let binary = sandbox.binary().display().to_string();
+    fs::write(&settings, text.replace(&binary, "/gone/mana")).expect("they are ours");
+    fs::set_permissions(home.join("metadata.sqlite"), PermissionsExt::from_mode(0o644)).unwrap();
+    fs::remove_file(home.join("snapshots/catalogue")).expect("learning wrote it");
+
+    let told = sandbox.mana(["doctor", "--json"]).run().code(1).json();
+    assert_eq!(states(&told, "hooks"), ["problem"], "{told:#}");
+    assert_eq!(states(&told, "permissions"), ["warning"], "{told:#}");
+    assert_eq!(states(&told, "snapshots"), ["warning"], "{told:#}");
+    assert_eq!(fs::read_to_string(&settings).unwrap(), text.replace(&binary, "/gone/mana"));
+
+    let told = sandbox.mana(["doctor", "--fix", "--json"]).run().success().json();
+    assert_eq!(told["mended"].as_array().map(Vec::len), Some(3), "{told:#}");
+    for about in ["hooks", "permissions", "snapshots"] {
+        assert_eq!(states(&told, about), ["good"], "{about}: {told:#}");
+    }
+    assert_eq!(fs::read_to_string(&settings).unwrap(), text);
+    let mode = fs::metadata(home.join("metadata.sqlite")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_damaged_database_is_set_aside_and_filled_again() {
+    let sandbox = installed();
+    let database = sandbox.mana_home().join("metadata.sqlite");
+    let mut bytes = fs::read(&database).expect("learning wrote it");
+    let middle = bytes.len() / 2;
+    bytes[4_096..middle].fill(0x5a);
+    fs::write(&database, bytes).expect("it is ours");
+    let told = sandbox.mana(["doctor", "--json"]).run().code(1).json();
+    assert_eq!(states(&told, "database"), ["problem"], "{told:#}");
+    let _mended = sandbox.mana(["doctor", "--fix"]).run();
+    let aside = fs::read_dir(sandbox.mana_home())
+        .unwrap()
+        .flatten()
+        .any(|entry| entry.file_name().to_string_lossy().starts_with("metadata.sqlite.damaged-"));
+    assert!(aside, "nothing of it is thrown away");
+    let _learned = sandbox.mana(["learn"]).run().success();
+    let told = sandbox.mana(["doctor", "--deep", "--json"]).run().success().json();
+    assert_eq!(states(&told, "database"), ["good"], "{told:#}");
+    assert_eq!(states(&told, "disk"), ["warning", "good"], "what was set aside is named: {told:#}");
+    let _found = sandbox.wait_until_found("check", "--all");
+}
+
+#[test]
+fn how_hooks_ended_is_read_from_the_transcripts() {
+    let sandbox = installed();
+    let hook = |kind: &str, took: u64| {
+        serde_json::json!({"type": kind, "hookEvent": "PreToolUse", "hookName": "PreToolUse:Bash",
+            "command": format!("{} inject", sandbox.binary().display()), "durationMs": took})
+    };
+    Transcript::new(&sandbox, 3)
+        .prompt("Please run the checks")
+        .attachment(&hook("hook_success", 7))
+        .attachment(&hook("hook_success", 9))
+        .attachment(&hook("hook_cancelled", 5_000))
+        .write();
+    let text = sandbox.mana(["doctor"]).run().success().text();
+    assert!(text.contains("PreToolUse: 2 runs, 7 ms in the median"), "{text}");
+    assert!(text.contains("0 runs of mana's hooks failed and 1 were cancelled"), "{text}");
+}
