@@ -176,7 +176,8 @@ fn active(kind: Sort) -> String {
             rank::BEFORE_THRESHOLD
         ),
         Sort::Recipe => format!(
-            "shown at the start of a session, with a chance of {} to be right; {once}",
+            "shown at the start of a session, with a chance of {} to be right, and at a failed call \
+             that it puts right; {once}",
             rank::RECIPE_THRESHOLD
         ),
         Sort::Decision => format!(

@@ -121,8 +121,8 @@ impl Hindsight<'_> {
         Some(after.any(opens))
     }
 
-    /// Whether a command with all words of this one succeeded in the session, if one of the same
-    /// purpose did.
+    /// Whether a command with all words of this one succeeded in the session, after a failure
+    /// among the next calls, if one of the same purpose did.
     fn is_run(&self, recipe: &Pattern) -> Option<bool> {
         let wanted = words(&recipe.text);
         let serves = |call: &Call| {
@@ -130,9 +130,15 @@ impl Hindsight<'_> {
             parts.iter().any(|part| part.category().as_str() == recipe.category)
         };
         let worked = |call: &&Call| call.tool == "Bash" && call.succeeded();
-        let mut commands = self.session.calls().filter(|c| worked(c) && serves(c)).peekable();
-        commands.peek()?;
-        Some(commands.any(|call| wanted.is_subset(&words(&call.text))))
+        let run = |calls: &mut dyn Iterator<Item = &Call>| {
+            let mut commands = calls.filter(|call| worked(call) && serves(call)).peekable();
+            commands.peek()?;
+            Some(commands.any(|call| wanted.is_subset(&words(&call.text))))
+        };
+        if self.moment == Moment::Failed {
+            return run(&mut self.session.calls_after(self.at).map(|(_, call)| call));
+        }
+        run(&mut self.session.calls())
     }
 
     /// Whether what the fix says was done: after a failure by one of the next calls, at the start

@@ -37,14 +37,15 @@ pub(super) fn advise(
     let mut found = Found::default();
     let command = (call.tool == "Bash").then(|| normalise(&call.subject));
     if let Some(command) = &command {
-        exact(question, command, &signature, &mut found)?;
+        exact(question, command, &signature, class, &mut found)?;
         // Without a word of what went wrong, a like command says nothing.
         if !signature.key.is_empty() {
             near(question, command, &signature, class, &mut found)?;
         }
     }
+    let settled = found.settled;
     let mut items = found.items(question);
-    if let Some(command) = command.filter(|_| items.is_empty() && is_missing(class)) {
+    if let Some(command) = command.filter(|_| !settled && is_missing(class)) {
         items.extend(working::elsewhere(question, &command)?);
     }
     if class == ErrorClass::NoSuchFile {
@@ -61,20 +62,25 @@ fn is_missing(class: ErrorClass) -> bool {
     matches!(class, CommandNotFound | NoSuchFile | NotADirectory | ScriptNotFound)
 }
 
-/// Patterns with the best score each was found with.
+/// What is known of like failures.
 #[derive(Default)]
-struct Found(Vec<(f64, Pattern)>);
+struct Found {
+    /// Patterns with the best score each was found with.
+    patterns: Vec<(f64, Pattern)>,
+    /// Whether one of them says what mended this very error.
+    settled: bool,
+}
 
 impl Found {
     fn add(&mut self, pattern: Pattern, confidence: f64) {
-        match self.0.iter_mut().find(|(_, known)| known.row == pattern.row) {
+        match self.patterns.iter_mut().find(|(_, known)| known.row == pattern.row) {
             Some((best, _)) => *best = best.max(confidence),
-            None => self.0.push((confidence, pattern)),
+            None => self.patterns.push((confidence, pattern)),
         }
     }
 
     fn items(self, question: &Question<'_>) -> Vec<Item> {
-        self.0
+        self.patterns
             .into_iter()
             .filter(|(score, _)| *score >= rank::FAILED_THRESHOLD)
             .map(|(score, p)| Item {
@@ -92,24 +98,39 @@ fn exact(
     question: &Question<'_>,
     command: &Normal,
     signature: &Signature,
+    class: ErrorClass,
     found: &mut Found,
 ) -> Result<(), StorageError> {
     let command = command.key();
     let both = Key::new(Space::CommandError, &format!("{command}\n{}", signature.key));
-    let mut keys =
-        vec![(both, rank::SAME_CALL), (Key::new(Space::Command, &command), rank::SAME_COMMAND)];
+    let mut keys = vec![
+        (both, rank::SAME_CALL, true),
+        (Key::new(Space::Command, &command), rank::SAME_COMMAND, false),
+    ];
     if !signature.key.is_empty() {
-        keys.push((Key::new(Space::Error, &signature.key), rank::SAME_ERROR));
+        keys.push((Key::new(Space::Error, &signature.key), rank::SAME_ERROR, true));
     }
-    for (key, quality) in keys {
+    for (key, quality, same_error) in keys {
         for pattern in
             question.recall.by_key(question.scope.project, key, &[Kind::Fix, Kind::Pitfall])?
         {
+            if !same_error && !answers(&pattern, class) {
+                continue;
+            }
             let confidence = rank::fix(&pattern, quality);
+            found.settled |=
+                same_error && pattern.kind == Kind::Fix && confidence >= rank::FAILED_THRESHOLD;
             found.add(pattern, confidence);
         }
     }
     Ok(())
+}
+
+/// Whether a fix may answer an error of this class that is not the one it is known from: what
+/// settles a check that found something is no answer to a command that could not run, nor the
+/// reverse.
+fn answers(pattern: &Pattern, class: ErrorClass) -> bool {
+    pattern.payload.routine != class.is_mistake()
 }
 
 /// Failures in like words.
@@ -128,6 +149,10 @@ fn near(
     let hits = question.recall.search(project, Corpus::Failures, &query, PROPOSED)?;
     for hit in hits {
         let Some(pattern) = question.recall.pattern_in(project, hit.row)? else { continue };
+        // That something like it failed as well is of no use without what mended it.
+        if pattern.kind != Kind::Fix || !answers(&pattern, class) {
+            continue;
+        }
         let same_program = command.parts.iter().any(|part| {
             let known = &pattern.payload.commands;
             known.iter().any(|known| known.split_whitespace().any(|word| word == part.program))

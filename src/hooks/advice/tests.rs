@@ -354,25 +354,75 @@ mod failed {
     #[test]
     fn says_in_which_folder_the_command_works() {
         let desk = thrice("$ cd web && npm run lint\n$ npm run build");
-        let missing = "npm error Missing script: \"lint\"";
-        let found = desk.failed("s", "Bash", "npm run lint 2>&1", missing);
+        let missing = |name: &str| format!("npm error Missing script: \"{name}\"");
+        let found = desk.failed("s", "Bash", "npm run lint 2>&1", &missing("lint"));
         assert_eq!(
             found,
             ["it works as `cd web && npm run lint` (3 of 3 runs in 3 sessions, yesterday)"]
         );
         // In that very folder, and where lint itself found something, there is nothing to say.
-        let there = "npm error Missing script: \"lint\"";
-        assert_eq!(desk.failed("t", "Bash", "cd web && npm run lint", there), [""; 0]);
+        assert_eq!(desk.failed("t", "Bash", "cd web && npm run lint", &missing("lint")), [""; 0]);
         let findings = "src/a.ts\n  1:1  error  'x' is never used  no-unused-vars";
         assert_eq!(desk.failed("u", "Bash", "npm run lint", findings), [""; 0]);
-        let missing = "npm error Missing script: \"build\"";
-        let found = desk.failed("v", "Bash", "cd web && npm run build", missing);
+        let found = desk.failed("v", "Bash", "cd web && npm run build", &missing("build"));
         assert_eq!(
             found,
-            [
-                "in the project's root it works: `npm run build` (3 of 3 runs in 3 sessions, yesterday)"
-            ]
+            ["it works as `cd ~/app && npm run build` (3 of 3 runs in 3 sessions, yesterday)"]
         );
+    }
+
+    #[test]
+    fn a_folder_is_told_so_that_it_is_found_from_the_current_one() {
+        let desk = thrice("$ cd web && npm run lint\n$ npm run build");
+        for (cwd, command, expected) in [
+            ("/home/dev/app/api", "npm run lint", "cd ~/app/web && npm run lint"),
+            ("/home/dev/app/api/v1", "npm run build", "cd ~/app && npm run build"),
+            (
+                "/home/dev/app/.worktrees/fix/api/v1",
+                "npm run build",
+                "cd ~/app/.worktrees/fix && npm run build",
+            ),
+        ] {
+            let failed = Moment::Failed {
+                call: call("Bash", command),
+                error: "npm error Missing script: \"x\"".into(),
+            };
+            let event = HookEvent { cwd: cwd.into(), ..event(cwd, failed) };
+            let found = desk.ask_with(&event, 0.0);
+            let line = format!("it works as `{expected}` (3 of 3 runs in 3 sessions, yesterday)");
+            assert_eq!(found, [line], "{cwd}");
+        }
+    }
+
+    #[test]
+    fn what_settles_findings_is_no_answer_to_a_command_that_could_not_run() {
+        let desk = thrice(
+            "$ npm run lint !! src/a.ts\\n  1:1  error  'x' is never used\\n(eslint)
+             $ npm run lint:fix
+             $ npm run lint",
+        );
+        let findings = "src/b.ts\n  7:1  error  'y' is never used\n(eslint)";
+        let found = desk.failed("s", "Bash", "npm run lint", findings);
+        assert!(found.len() == 1 && found[0].contains("after `npm run lint:fix`"), "{found:?}");
+        let missing = "npm error Missing script: \"lint\"";
+        let found = desk.failed("t", "Bash", "cd api && npm run lint", missing);
+        assert!(found.len() == 1 && found[0].starts_with("it works as"), "{found:?}");
+        // It is one, however, when it settled that very error.
+        let desk = thrice(
+            "$ node gen.mjs !! Error: Cannot find module './a.mjs'
+             Edit ~/app/gen.mjs
+             $ node gen.mjs",
+        );
+        let found = desk.failed("s", "Bash", "node gen.mjs", "Error: Cannot find module './a.mjs'");
+        assert!(found.len() == 1 && found[0].contains("after a change of gen.mjs"), "{found:?}");
+    }
+
+    #[test]
+    fn a_like_failure_without_a_mend_is_not_told() {
+        let desk = thrice("$ make e2e !! make: *** No rule to make target 'e2e'.  Stop.");
+        assert_eq!(desk.failed("s", "Bash", "make e2e", NO_RULE).len(), 1, "the same one is");
+        let like = "make: *** No rule to make target 'e2e', needed by 'all'.  Stop.";
+        assert_eq!(desk.failed("t", "Bash", "make -k e2e", like), [""; 0]);
     }
 
     #[test]

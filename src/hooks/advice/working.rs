@@ -9,7 +9,8 @@ use crate::model::shell::{Normal, Part, normalise};
 use crate::model::{paths, rank};
 use crate::storage::StorageError;
 
-/// The command that failed, as it is run in another folder where it works.
+/// The command that failed because something was not there, as it is run in another folder where
+/// it works.
 pub(super) fn elsewhere(
     question: &Question<'_>,
     failed: &Normal,
@@ -20,9 +21,8 @@ pub(super) fn elsewhere(
         let key = Key::new(Space::Command, &normalise(&part.exact()).key());
         for pattern in question.recall.by_key(question.scope.project, key, &[Kind::Recipe])? {
             // One in the same folder is what has just failed.
-            let known = pattern.payload.commands.first().map(|known| folder_in(known));
             let confidence = rank::elsewhere(&pattern);
-            if known.is_some_and(|known| known != here)
+            if folder_in(&pattern).is_some_and(|folder| folder != here)
                 && best.as_ref().is_none_or(|(least, _)| confidence > *least)
             {
                 best = Some((confidence, pattern));
@@ -32,13 +32,11 @@ pub(super) fn elsewhere(
     let best = best.filter(|(confidence, _)| *confidence >= rank::FAILED_THRESHOLD);
     Ok(best.map(|(confidence, pattern)| Item {
         id: pattern.id,
-        text: match pattern.payload.commands.first().map(|known| folder_in(known)) {
-            Some(".") => format!(
-                "in the project's root it works: {}",
-                wording::with_evidence(&pattern, question.now)
-            ),
-            _ => format!("it works as {}", wording::with_evidence(&pattern, question.now)),
-        },
+        text: format!(
+            "it works as `{}` ({})",
+            from_anywhere(question, &pattern),
+            wording::evidence(pattern.kind, &pattern.tally, question.now)
+        ),
         confidence,
         also: Vec::new(),
     }))
@@ -51,7 +49,32 @@ fn folder_of(question: &Question<'_>, part: &Part) -> String {
 }
 
 /// The folder in which a recipe runs, relative to the project.
-fn folder_in(recipe: &str) -> &str {
+fn folder_in(recipe: &Pattern) -> Option<&str> {
+    recipe.payload.commands.first().map(|command| split(command).0)
+}
+
+/// A recipe's folder, relative to the project, and what it runs there.
+fn split(recipe: &str) -> (&str, &str) {
     let in_folder = recipe.strip_prefix("cd ").and_then(|rest| rest.split_once(" && "));
-    in_folder.map_or(".", |(folder, _)| folder)
+    in_folder.unwrap_or((".", recipe))
+}
+
+/// The recipe as it is typed in the folder of the event, or in the one that its command went to.
+fn from_anywhere(question: &Question<'_>, recipe: &Pattern) -> String {
+    let known = recipe.payload.commands.first().map_or("", String::as_str);
+    let (folder, command) = split(known);
+    let cwd = paths::tilde(&question.event.cwd);
+    let here = paths::relative(&cwd, &question.scope.root, &cwd);
+    let top = if here == "." {
+        cwd.as_str()
+    } else {
+        // In a worktree this is its own top, and not the folder in which the project was learned.
+        let top = cwd.strip_suffix(here.as_str()).map(|top| top.trim_end_matches('/'));
+        top.unwrap_or(&question.scope.root)
+    };
+    match folder {
+        "." => format!("cd {top} && {command}"),
+        _ if here == "." || folder.starts_with(['/', '~']) => known.to_string(),
+        folder => format!("cd {top}/{folder} && {command}"),
+    }
 }
