@@ -10,7 +10,8 @@ use crate::config::{self, Settings};
 use crate::model::effect::Estimate;
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Kind as Sort, Pattern, Reason, State};
-use crate::model::{rank, text};
+use crate::model::rank::cost;
+use crate::model::text;
 use crate::storage::{Edge, EvidenceRow, KnownFile, Reader};
 
 /// An item, as `--json` prints it.
@@ -137,7 +138,7 @@ fn load(reader: &Reader, pattern: Pattern) -> Result<Shown, CliError> {
 fn now(pattern: &Pattern, set_aside: Option<(Reason, Option<PatternId>)>) -> String {
     let other = set_aside.and_then(|(_, id)| id).map(|id| id.short()).unwrap_or_default();
     match (pattern.state, set_aside.map(|(reason, _)| reason)) {
-        (State::Active, _) => active(pattern.kind),
+        (State::Active, _) => active(pattern.kind, pattern.text.len()),
         (State::Candidate, _) => format!("not shown: {}", wanting(pattern)),
         (State::Quarantined, _) => "not shown: it waits for approval".into(),
         (State::Retired, Some(Reason::Merged)) => {
@@ -165,29 +166,32 @@ fn now(pattern: &Pattern, set_aside: Option<(Reason, Option<PatternId>)>) -> Str
     }
 }
 
-/// When an active pattern of this kind is shown.
-fn active(kind: Sort) -> String {
+/// Characters of a path, as they usually are.
+const PATH: usize = 40;
+
+/// When an active pattern of this kind is shown, whose text has so many characters.
+fn active(kind: Sort, characters: usize) -> String {
     let once = "once in a context window, unless it is held back to compare with";
     match kind {
         Sort::Fix | Sort::Pitfall => format!(
-            "shown at a failed call that it matches with a score of {}, or before one with a chance \
-             of {} that it fails so; {once}",
-            rank::FAILED_THRESHOLD,
-            rank::BEFORE_THRESHOLD
+            "shown at a failed call with a chance of {:.2} to mend it, or before one with a chance \
+             of {:.2} that it fails so; {once}",
+            cost::failed(characters),
+            cost::before(characters)
         ),
         Sort::Recipe => format!(
-            "shown at the start of a session, with a chance of {} to be right, and at a failed call \
-             that it puts right; {once}",
-            rank::RECIPE_THRESHOLD
+            "shown at the start of a session, with a chance of {:.2} to be right, and at a failed \
+             call that it puts right; {once}",
+            cost::recipe(characters)
         ),
         Sort::Decision => format!(
-            "shown at a prompt on its subject, with a chance of {} to apply; {once}",
-            rank::DECISION_THRESHOLD
+            "shown at a prompt on its subject, with a chance of {:.2} to apply; {once}",
+            cost::decision(characters)
         ),
         Sort::Path => format!("shown when the path is asked for and does not exist; {once}"),
         Sort::Episode => format!(
-            "not shown itself: it leads prompts like its own to its files, from a chance of {} on",
-            rank::PLACE_THRESHOLD
+            "not shown itself: it leads prompts like its own to its files, from a chance of about {:.2} on",
+            cost::file(PATH)
         ),
         Sort::Skill => "not shown by hooks".into(),
     }
@@ -308,10 +312,10 @@ fn named(file: &KnownFile) -> String {
     }
     format!(
         "named at a prompt, as one of the best few, where prompts, identifiers or files like those \
-         at hand give it a chance of {} to be opened, or of {} once it was named in the context \
+         at hand give it a chance of {:.2} to be opened, or of {:.2} once it was named in the context \
          window; not when the session has opened it already, nor when it is held back to compare \
          with",
-        rank::PLACE_THRESHOLD,
-        rank::PLACE_AGAIN
+        cost::file(file.path.len()),
+        cost::file_again(file.path.len())
     )
 }

@@ -8,7 +8,7 @@ use crate::hooks::event::ToolCall;
 use crate::model::key::{Key, Space};
 use crate::model::paths;
 use crate::model::pattern::Kind;
-use crate::model::rank;
+use crate::model::rank::{self, cost};
 use crate::model::shell::normalise;
 use crate::model::trajectory::path_of;
 use crate::storage::StorageError;
@@ -36,14 +36,13 @@ fn known_failure(question: &Question<'_>, call: &ToolCall) -> Result<Vec<Item>, 
     let (runs, failures) = question.recall.command_rate(project, key)?;
     let mut items: Vec<Item> = known
         .iter()
-        .map(|p| (rank::before_command(p, runs, failures), p))
-        .filter(|(confidence, _)| *confidence >= rank::BEFORE_THRESHOLD)
-        .map(|(confidence, p)| Item {
+        .map(|p| Item {
             id: p.id,
             text: wording::with_evidence(p, question.now),
-            confidence,
+            confidence: rank::before_command(p, runs, failures, question.reference),
             also: Vec::new(),
         })
+        .filter(|item| item.confidence >= cost::before(item.text.len()))
         .collect();
     items.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     items.truncate(1);
@@ -64,12 +63,13 @@ fn known_path(question: &Question<'_>, path: &str) -> Result<Vec<Item>, StorageE
     Ok(known
         .iter()
         .filter(|p| p.tally.last > used)
-        .take(1)
         .map(|p| Item {
             id: p.id,
             text: wording::with_evidence(p, question.now),
-            confidence: rank::fix(p, 1.0),
+            confidence: rank::fix(p, 1.0, question.reference),
             also: Vec::new(),
         })
+        .filter(|item| item.confidence >= cost::before(item.text.len()))
+        .take(1)
         .collect())
 }

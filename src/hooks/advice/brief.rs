@@ -6,7 +6,7 @@ use super::{decisions, wording};
 use crate::hooks::context::Item;
 use crate::model::paths;
 use crate::model::pattern::{Kind, Pattern};
-use crate::model::rank;
+use crate::model::rank::{self, cost};
 use crate::storage::StorageError;
 
 /// Purposes in the order in which they are named, with how many commands each may have.
@@ -34,7 +34,7 @@ fn recipes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storage
             // Twice in one session may be one attempt; what lasts comes back.
             .filter(|p| p.tally.sessions >= 2 || p.tally.successes >= 3)
             .map(|p| (rank::recipe(p, question.reference), p))
-            .filter(|(score, _)| *score >= rank::RECIPE_THRESHOLD)
+            .filter(|(score, p)| *score >= cost::recipe(p.text.len()))
             .collect();
         of_purpose.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.row.cmp(&b.1.row)));
         of_purpose.truncate(*most);
@@ -65,7 +65,7 @@ fn mistakes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storag
         .chain(&pitfalls)
         .map(|p| (rank::costliness(p, question.reference), p))
         // Before what reads their words.
-        .filter(|(score, _)| *score >= rank::COSTLY)
+        .filter(|(score, p)| *score >= cost::mistake(p.text.len()))
         .filter(|(_, p)| !names_files(p) && !is_settled(p, &fixes))
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.row.cmp(&b.1.row)));
@@ -73,7 +73,7 @@ fn mistakes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storag
         items.push(Item {
             id: pattern.id,
             text: wording::with_evidence(pattern, question.now),
-            confidence: rank::fix_in_brief(rank::fix(pattern, 1.0)),
+            confidence: rank::fix_in_brief(rank::fix(pattern, 1.0, question.reference)),
             also: Vec::new(),
         });
     }

@@ -6,7 +6,8 @@ use super::wording;
 use crate::hooks::context::Item;
 use crate::model::key::Key;
 use crate::model::pattern::{Kind, Pattern};
-use crate::model::{rank, subject};
+use crate::model::rank::{self, cost};
+use crate::model::subject;
 use crate::storage::{Corpus, Query, StorageError};
 
 /// Standing rules that a brief names.
@@ -25,7 +26,9 @@ pub(super) fn standing(question: &Question<'_>) -> Result<Vec<Item>, StorageErro
     rules.sort_by_key(|p| std::cmp::Reverse((p.tally.sessions, p.tally.last, p.row)));
     // Each is compared with all, so only those that may be named are looked at.
     let rules = rules.into_iter().filter(|rule| !is_replaced(rule, &known)).take(STANDING);
-    Ok(rules.map(|rule| item(question, rule, rank::decision(rule, 1.0))).collect())
+    Ok(rules
+        .map(|rule| item(question, rule, rank::decision(rule, 1.0, question.reference)))
+        .collect())
 }
 
 /// What was said on the subject of a prompt.
@@ -71,8 +74,8 @@ pub(super) fn on_subject(
         .unzip();
     let mut items = Vec::new();
     for (pattern, overlap) in known.iter().zip(overlaps) {
-        let confidence = rank::decision(pattern, overlap);
-        if confidence >= rank::DECISION_THRESHOLD && !is_replaced(pattern, &known) {
+        let confidence = rank::decision(pattern, overlap, question.reference);
+        if confidence >= cost::decision(pattern.text.len()) && !is_replaced(pattern, &known) {
             items.push(item(question, pattern, confidence));
         }
     }

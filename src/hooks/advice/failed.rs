@@ -8,7 +8,7 @@ use crate::hooks::context::Item;
 use crate::hooks::event::ToolCall;
 use crate::model::key::{Key, Space};
 use crate::model::pattern::{Kind, Pattern};
-use crate::model::rank;
+use crate::model::rank::{self, cost};
 use crate::model::shell::{Normal, normalise};
 use crate::model::signature::{ErrorClass, Signature, error_class, is_of_batch, signature};
 use crate::model::tokens;
@@ -82,13 +82,13 @@ impl Found {
     fn items(self, question: &Question<'_>) -> Vec<Item> {
         self.patterns
             .into_iter()
-            .filter(|(score, _)| *score >= rank::FAILED_THRESHOLD)
             .map(|(score, p)| Item {
                 id: p.id,
                 text: wording::with_evidence(&p, question.now),
                 confidence: rank::fix_at_failure(&p, score),
                 also: Vec::new(),
             })
+            .filter(|item| item.confidence >= cost::failed(item.text.len()))
             .collect()
     }
 }
@@ -117,9 +117,10 @@ fn exact(
             if !same_error && !answers(&pattern, class) {
                 continue;
             }
-            let confidence = rank::fix(&pattern, quality);
-            found.settled |=
-                same_error && pattern.kind == Kind::Fix && confidence >= rank::FAILED_THRESHOLD;
+            let confidence = rank::fix(&pattern, quality, question.reference);
+            found.settled |= same_error
+                && pattern.kind == Kind::Fix
+                && rank::fix_at_failure(&pattern, confidence) >= cost::failed(pattern.text.len());
             found.add(pattern, confidence);
         }
     }
@@ -158,7 +159,7 @@ fn near(
             known.iter().any(|known| known.split_whitespace().any(|word| word == part.program))
         });
         let quality = rank::lexical(&terms, &pattern.trigger, same_program, class);
-        let confidence = rank::fix(&pattern, quality);
+        let confidence = rank::fix(&pattern, quality, question.reference);
         found.add(pattern, confidence);
     }
     Ok(())

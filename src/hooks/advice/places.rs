@@ -5,7 +5,7 @@ use crate::hooks::context::Item;
 use crate::hooks::event::ToolCall;
 use crate::model::ids::PatternId;
 use crate::model::paths;
-use crate::model::rank::{self, Asked, Place};
+use crate::model::rank::{self, Asked, Place, cost};
 use crate::model::trajectory::path_of;
 use crate::model::{role, tokens};
 use crate::storage::{Corpus, KnownFile, Query, StorageError, Term};
@@ -68,7 +68,8 @@ pub(super) fn suggest(
         .filter(|c| !touched.contains(&c.path.as_str()))
         .map(|c| (rank::place(&c.place, &asked), c))
         .filter(|(confidence, c)| {
-            *confidence >= if is_new(c) { rank::PLACE_THRESHOLD } else { rank::PLACE_AGAIN }
+            let needed = if is_new(c) { cost::file } else { cost::file_again };
+            *confidence >= needed(c.path.len())
         })
         .collect();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.path.cmp(&b.1.path)));

@@ -4,9 +4,10 @@ use super::Question;
 use super::wording;
 use crate::hooks::context::Item;
 use crate::model::key::{Key, Space};
+use crate::model::paths;
 use crate::model::pattern::{Kind, Pattern};
+use crate::model::rank::{self, cost};
 use crate::model::shell::{Normal, Part, normalise};
-use crate::model::{paths, rank};
 use crate::storage::StorageError;
 
 /// The command that failed because something was not there, as it is run in another folder where
@@ -21,7 +22,7 @@ pub(super) fn elsewhere(
         let key = Key::new(Space::Command, &normalise(&part.exact()).key());
         for pattern in question.recall.by_key(question.scope.project, key, &[Kind::Recipe])? {
             // One in the same folder is what has just failed.
-            let confidence = rank::elsewhere(&pattern);
+            let confidence = rank::elsewhere(&pattern, question.reference);
             if folder_in(&pattern).is_some_and(|folder| folder != here)
                 && best.as_ref().is_none_or(|(least, _)| confidence > *least)
             {
@@ -29,7 +30,7 @@ pub(super) fn elsewhere(
             }
         }
     }
-    let best = best.filter(|(confidence, _)| *confidence >= rank::FAILED_THRESHOLD);
+    let best = best.filter(|(confidence, p)| *confidence >= cost::failed(p.text.len()));
     Ok(best.map(|(confidence, pattern)| Item {
         id: pattern.id,
         text: format!(

@@ -4,9 +4,10 @@
 //! posterior with a uniform prior (Laplace's rule of succession), never as a raw ratio, so that
 //! one lucky run does not count as certainty.
 
+pub(crate) mod cost;
 mod place;
 
-pub(crate) use place::{Asked, PLACE_AGAIN, PLACE_THRESHOLD, Place, place};
+pub(crate) use place::{Asked, Place, place};
 
 use super::key::Key;
 use super::pattern::{Effect, Pattern, Tally};
@@ -24,17 +25,13 @@ const SAME_ELSEWHERE: f64 = 0.8;
 /// Confidence that a known file of the same name is what a missing path meant.
 pub(crate) const MEANT: f64 = 0.5;
 
-/// Below these, silence. At a failure it is the score that counts and not the chance that is stated
-/// ([`fix_at_failure`]): a line costs so much less than a failed call that one in eight is worth it.
-pub(crate) const FAILED_THRESHOLD: f64 = 0.25;
-/// See [`FAILED_THRESHOLD`].
-pub(crate) const BEFORE_THRESHOLD: f64 = 0.2;
-/// See [`FAILED_THRESHOLD`].
-pub(crate) const DECISION_THRESHOLD: f64 = 0.2;
-/// See [`FAILED_THRESHOLD`].
-pub(crate) const RECIPE_THRESHOLD: f64 = 0.5;
-/// Expected failures to save from which on a mistake stands in the brief.
-pub(crate) const COSTLY: f64 = 0.2;
+/// Days in which the chance of what was learned from a failure, or said on one occasion, halves:
+/// that of consolidation, by default. On replayed sessions 30 days and less were worse at the
+/// start of sessions, and from 60 on nothing changed by more than noise.
+const HALF_LIFE: f64 = 60.0;
+
+/// The same for what the user laid down to stand.
+const STANDING_HALF_LIFE: f64 = 365.0;
 
 /// Cosine up to which two texts of a project are no more alike than any two. With 0.6 the meaning
 /// named wrong files on replayed sessions; from here on it took nothing away.
@@ -70,8 +67,19 @@ const HELPS: f64 = 0.8;
 /// Cases that this expectation is worth.
 const USUALLY: f64 = 4.0;
 
-/// Chance that a fix or pitfall helps, given how well it matches (0 to 1).
-pub(crate) fn fix(pattern: &Pattern, quality: f64) -> f64 {
+/// How much of a pattern's chance is left `now`: what was seen long ago may no longer hold.
+fn fresh(pattern: &Pattern, now: i64) -> f64 {
+    let half_life = if pattern.payload.standing { STANDING_HALF_LIFE } else { HALF_LIFE };
+    decay(age_days(pattern.tally.last, now), half_life)
+}
+
+/// Chance that a fix, pitfall or path helps `now`, given how well it matches (0 to 1).
+pub(crate) fn fix(pattern: &Pattern, quality: f64, now: i64) -> f64 {
+    quality * remedies(pattern) * fresh(pattern, now)
+}
+
+/// The same for a perfect match and as if it had been seen right now.
+fn remedies(pattern: &Pattern) -> f64 {
     let Tally { successes, failures, sessions, .. } = pattern.tally;
     let held = if pattern.payload.remedy.is_empty() {
         posterior(f64::from(sessions) - 1.0, f64::from(sessions))
@@ -80,14 +88,14 @@ pub(crate) fn fix(pattern: &Pattern, quality: f64) -> f64 {
     };
     let routine = if pattern.payload.routine { 0.7 } else { 1.0 };
     let proof = if pattern.payload.next_only { 0.6 } else { 1.0 };
-    (quality * held * routine * proof * measured(pattern.effect)).min(1.0)
+    (held * routine * proof * measured(pattern.effect)).min(1.0)
 }
 
 /// Share of the decisions on a prompt's very subject that apply, if they are meant to stand.
 const STANDING: f64 = 0.9;
 
 /// What a fix said at a failure turned out to be worth on replayed sessions, where `score` is its
-/// [`fix`]: of those that one session knew, one in eight was what then mended the failure, of those
+/// [`fix`], and a monotone function of it: of those that one session knew, one in eight was what then mended the failure, of those
 /// that several knew nearly all that they promised.
 pub(crate) fn fix_at_failure(pattern: &Pattern, score: f64) -> f64 {
     let once = pattern.tally.sessions <= 1;
@@ -103,23 +111,23 @@ pub(crate) fn fix_in_brief(score: f64) -> f64 {
     0.65 + 0.35 * score
 }
 
-/// Chance that a decision applies, given the share of its subject that the prompt has.
-pub(crate) fn decision(pattern: &Pattern, overlap: f64) -> f64 {
+/// Chance that a decision applies `now`, given the share of its subject that the prompt has.
+pub(crate) fn decision(pattern: &Pattern, overlap: f64, now: i64) -> f64 {
     let standing = if pattern.payload.standing { STANDING } else { 0.7 };
-    standing * overlap
+    standing * overlap * fresh(pattern, now)
 }
 
 /// Whether any decision with this overlap could apply.
 pub(crate) fn decision_may_apply(overlap: f64) -> bool {
-    STANDING * overlap >= DECISION_THRESHOLD
+    STANDING * overlap >= cost::decision(0)
 }
 
 /// Chance that a failed command was meant for the folder in which `pattern` runs it.
-pub(crate) fn elsewhere(pattern: &Pattern) -> f64 {
+pub(crate) fn elsewhere(pattern: &Pattern, now: i64) -> f64 {
     let Tally { successes, failures, sessions, .. } = pattern.tally;
     let works = posterior(f64::from(successes), f64::from(successes + failures));
     let used = 1.0 - 0.5_f64.powf(f64::from(sessions));
-    (SAME_ELSEWHERE * works * used * measured(pattern.effect)).min(1.0)
+    (SAME_ELSEWHERE * works * used * measured(pattern.effect)).min(1.0) * fresh(pattern, now)
 }
 
 /// How well a command is worth naming: its chance to work, less for rare, old and long ones.
@@ -153,16 +161,17 @@ pub(crate) fn costliness(pattern: &Pattern, now: i64) -> f64 {
     let guess = pattern.payload.routine || pattern.payload.next_only || !own;
     let once = if guess { 1.0 } else { 0.6 };
     let recurring = f64::from(pattern.tally.sessions) - once;
-    recurring * decay(age_days(pattern.tally.last, now), 30.0) * fix(pattern, 1.0)
+    recurring * decay(age_days(pattern.tally.last, now), 30.0) * remedies(pattern)
 }
 
 /// Chance that the command fails in the known way, from its base rate and the pattern's share.
-pub(crate) fn before_command(pattern: &Pattern, runs: u32, failures: u32) -> f64 {
+pub(crate) fn before_command(pattern: &Pattern, runs: u32, failures: u32, now: i64) -> f64 {
     let fails = f64::from(failures) / (f64::from(runs) + 2.0);
-    fails * fix(pattern, 1.0)
+    fails * fix(pattern, 1.0, now)
 }
 
-/// Quality of a match by words: the share of the query's terms that the trigger has.
+/// Quality of a match by words: the square of the share of the terms that query and trigger have
+/// in common. On replayed sessions matches of few words mended less than their share promised.
 pub(crate) fn lexical(
     terms: &[String],
     trigger: &str,
@@ -172,7 +181,7 @@ pub(crate) fn lexical(
     let overlap = overlap(terms, &tokens::distinct(trigger));
     let program = if same_program { 1.0 } else { 0.6 };
     let class = if class.is_mistake() { 1.0 } else { 0.8 };
-    0.9 * overlap * program * class
+    0.9 * overlap.powi(2) * program * class
 }
 
 /// Whether a term is rare enough to mean something, given in how many of the documents it stands.
@@ -258,7 +267,7 @@ mod tests {
     fn what_was_seen_to_hurt_is_said_less_and_what_helped_more() {
         let with = |helped, hurt| {
             let pattern = pattern("make", "test", remedy(), seen(3, 3, 2, 1));
-            fix(&Pattern { effect: Effect { helped, hurt }, ..pattern }, 0.8)
+            fix(&Pattern { effect: Effect { helped, hurt }, ..pattern }, 0.8, 0)
         };
         let unknown = with(0, 0);
         assert!(with(1, 0) > unknown && with(9, 0) > with(1, 0));
@@ -269,11 +278,15 @@ mod tests {
 
     #[test]
     fn a_fix_is_surer_with_evidence_and_a_close_match() {
-        let of = |payload, tally, quality| fix(&pattern("x", "test", payload, tally), quality);
+        let of = |payload, tally, quality| {
+            let pattern = pattern("x", "test", payload, tally);
+            fix_at_failure(&pattern, fix(&pattern, quality, 0))
+        };
         let sure = of(remedy(), seen(9, 9, 4, 0), SAME_CALL);
         let once = of(remedy(), seen(1, 1, 1, 0), SAME_CALL);
-        assert!(sure > once && once > FAILED_THRESHOLD, "{sure} {once}");
-        assert!(of(remedy(), seen(1, 9, 4, 0), SAME_CALL) < FAILED_THRESHOLD, "it mostly failed");
+        assert!(sure > once && once > cost::failed(200), "{sure} {once}");
+        assert!(of(remedy(), seen(1, 19, 1, 0), SAME_CALL) < cost::failed(200), "it mostly failed");
+        assert!(of(remedy(), seen(9, 9, 4, 400), SAME_CALL) < cost::failed(200), "long ago");
         for (better, worse) in [(SAME_CALL, SAME_ERROR), (SAME_ERROR, SAME_COMMAND)] {
             assert!(of(remedy(), seen(1, 1, 1, 0), better) > of(remedy(), seen(1, 1, 1, 0), worse));
         }
@@ -299,7 +312,7 @@ mod tests {
         ] {
             assert!(worse < plain, "{name}");
         }
-        assert!(plain > RECIPE_THRESHOLD);
+        assert!(plain > cost::recipe(20));
     }
 
     #[test]
@@ -307,12 +320,12 @@ mod tests {
         let of =
             |category: &str, payload, tally| costliness(&pattern("x", category, payload, tally), 0);
         let thrice = of("test", remedy(), seen(3, 3, 3, 1));
-        assert!(thrice > COSTLY, "{thrice}");
+        assert!(thrice > cost::mistake(150), "{thrice}");
         assert!(of("test", remedy(), seen(3, 3, 3, 90)) < thrice, "long ago");
         assert!(of("test", remedy(), seen(3, 3, 1, 1)) < thrice, "in one session");
         // Once is enough only for the project's own commands with a proven remedy.
         let once = seen(1, 1, 1, 0);
-        assert!(of("test", remedy(), once) > COSTLY);
+        assert!(of("test", remedy(), once) > cost::mistake(150));
         assert!(of("vcs", remedy(), once) <= 0.0);
         assert!(of("test", Payload { next_only: true, ..remedy() }, once) <= 0.0);
         assert!(of("test", Payload { routine: true, ..remedy() }, once) <= 0.0);
@@ -321,9 +334,9 @@ mod tests {
     #[test]
     fn a_command_that_mostly_works_gets_no_warning() {
         let known = pattern("x", "test", remedy(), seen(3, 3, 3, 0));
-        assert!(before_command(&known, 3, 3) > BEFORE_THRESHOLD);
-        assert!(before_command(&known, 30, 3) < BEFORE_THRESHOLD);
-        assert!(before_command(&known, 0, 0) <= 0.0);
+        assert!(before_command(&known, 3, 3, 0) > cost::before(150));
+        assert!(before_command(&known, 30, 3, 0) < cost::before(150));
+        assert!(before_command(&known, 0, 0, 0) <= 0.0);
     }
 
     #[test]
@@ -398,16 +411,37 @@ mod tests {
                 let pattern = pattern("x", "test", payload, tally);
                 let place = Place { bm25, relative: 1.0, age_days: age_days(last, now), ..Place::default() };
                 for chance in [
-                    fix(&pattern, quality),
-                    decision(&pattern, quality),
+                    fix(&pattern, quality, now),
+                    decision(&pattern, quality, now),
                     recipe(&pattern, now),
-                    before_command(&pattern, successes + failures, failures),
+                    elsewhere(&pattern, now),
+                    before_command(&pattern, successes + failures, failures, now),
                     super::place(&place, &Asked { terms, midway: false, tests: false, documents: false }),
                 ] {
                     prop_assert!((0.0..=1.0).contains(&chance), "{}", chance);
                 }
                 prop_assert!(costliness(&pattern, now).is_finite());
             }
+        }
+    }
+
+    #[test]
+    fn chances_fade_with_age() {
+        let of = |days, standing| {
+            let payload = Payload { standing, ..remedy() };
+            let seen = pattern("x", "test", payload, seen(3, 3, 2, days));
+            [
+                fix(&seen, 1.0, 0),
+                decision(&seen, 1.0, 0),
+                elsewhere(&seen, 0),
+                before_command(&seen, 3, 3, 0),
+            ]
+        };
+        for (new, old) in of(0, false).into_iter().zip(of(60, false)) {
+            assert!((old - new / 2.0).abs() < 1e-9, "{new} {old}");
+        }
+        for (passing, standing) in of(60, false).into_iter().zip(of(60, true)) {
+            assert!(standing > 1.5 * passing, "what stands fades slowly");
         }
     }
 

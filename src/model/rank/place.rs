@@ -2,12 +2,6 @@
 
 use super::decay;
 
-/// Below it, silence.
-pub(crate) const PLACE_THRESHOLD: f64 = 0.03;
-
-/// A file that was named before in this context window is named again only from here on.
-pub(crate) const PLACE_AGAIN: f64 = 0.08;
-
 /// What is known of a file as an answer to a prompt.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "they are features, each for itself")]
