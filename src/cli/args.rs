@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Stats,
     /// Measure on recorded sessions how good the suggestions would have been
     Eval(EvalArgs),
+    /// Fit the weights by which files are named to your own history
+    Tune(TuneArgs),
     /// Search what was learned
     Search(SearchArgs),
     /// Show one item with its evidence
@@ -145,6 +147,19 @@ pub(crate) struct EvalArgs {
     /// Share of a project's sessions that is learned before the first is asked about
     #[arg(long, value_name = "SHARE", default_value_t = super::eval::TRAIN, value_parser = share)]
     pub(crate) train: f64,
+}
+
+/// Arguments of `mana tune`.
+#[derive(Debug, Args)]
+pub(crate) struct TuneArgs {
+    /// Folders with the transcripts of one project, or of such folders [default: your own history]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Go back to the weights that the program brings
+    #[arg(long, conflicts_with_all = ["dry_run", "paths"])]
+    pub(crate) reset: bool,
 }
 
 /// A number from 0 to 1.

@@ -19,7 +19,7 @@ use crate::evaluation::{
 const LISTED: usize = 5;
 
 pub(crate) fn run(args: &EvalArgs, output: &mut Output) -> Result<(), CliError> {
-    let folders = folders(args)?;
+    let folders = folders(&args.paths)?;
     let report = replay(&folders, args.train, args.folds, output)?;
     output.object(&report);
     tell(&report, output);
@@ -47,7 +47,7 @@ pub(crate) fn replay(
     let scratch = scratch::folder()?;
     let bar = bar(output.shows_progress());
     let now = time::now().timestamp_millis();
-    let options = Options { train, folds, now };
+    let options = Options { train, folds, now, collects: false };
     let report = evaluation::evaluate(
         folders,
         &options,
@@ -118,22 +118,22 @@ fn tell_hit(hits: &[Hit], output: &mut Output) {
 }
 
 /// The folders that were named, or that of the user's own history.
-fn folders(args: &EvalArgs) -> Result<Vec<PathBuf>, CliError> {
-    if args.paths.is_empty() {
+pub(super) fn folders(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
+    if paths.is_empty() {
         let projects = Settings::load(config::current_dir().as_deref())?.transcripts();
         // Without a history there is nothing to replay, which is said like any other lack of it.
         return Ok(if projects.is_dir() { vec![projects] } else { Vec::new() });
     }
-    match args.paths.iter().find(|path| !path.is_dir()) {
+    match paths.iter().find(|path| !path.is_dir()) {
         Some(path) => {
             Err(CliError::new(Kind::Failed, format!("{} is not a folder", path.display()))
                 .hint("Name a folder with the transcripts of one project, or one of such folders."))
         }
-        None => Ok(args.paths.clone()),
+        None => Ok(paths.to_vec()),
     }
 }
 
-fn bar(visible: bool) -> ProgressBar {
+pub(super) fn bar(visible: bool) -> ProgressBar {
     let bar = if visible { ProgressBar::new(0) } else { ProgressBar::hidden() };
     let style = ProgressStyle::with_template("replaying {wide_bar} {pos}/{len}");
     bar.set_style(style.expect("the template is valid"));

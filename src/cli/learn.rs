@@ -11,7 +11,7 @@ use super::encode::{self, Pace};
 use super::encoder;
 use super::error::{CliError, Kind};
 use super::output::{Output, count};
-use super::{consolidate, hook, time};
+use super::{consolidate, hook, time, tune};
 use crate::config::{self, Settings};
 use crate::consolidation;
 use crate::hooks::session_end::Pending;
@@ -179,7 +179,7 @@ fn run_detached() -> Result<(), CliError> {
             break;
         }
     }
-    Ok(())
+    tune::when_due(&settings).inspect_err(|error| note(&hook::chain(&*error.source)))
 }
 
 /// The run that the daemon starts. What goes wrong is in the program's log.

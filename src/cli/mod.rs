@@ -28,6 +28,7 @@ mod skills;
 mod stats;
 mod status;
 mod time;
+mod tune;
 mod uninstall;
 
 use std::ffi::OsString;
@@ -78,6 +79,7 @@ fn dispatch(command: Command, output: &mut Output) -> Result<(), CliError> {
         Command::Status => status::run(output),
         Command::Stats => stats::run(output),
         Command::Eval(args) => eval::run(&args, output),
+        Command::Tune(args) => tune::run(&args, output),
         Command::Search(args) => search::run(&args, output),
         Command::Show(args) => show::run(&args, output),
         Command::Consolidate(args) => consolidate::run(&args, output),

@@ -135,6 +135,22 @@ const NOTES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "tune",
+        &[
+            "Replays your own history as `mana eval` does, notes for each prompt which files were \
+             candidates and which it led to, and fits the weights of the model for files to the \
+             earlier 70 % of the prompts, drawn towards the weights that the program brings.",
+            "The fitted weights are used only when they are better on the later 30 % by more than \
+             noise; it prints both beside each other, and the decision.",
+            "At least 100 prompts are needed, 30 of them to try the fit on; with fewer nothing \
+             changes. When the fit is not better, the weights that the program brings are used.",
+            "Of the transcripts the latest 256 MB count (`rank.refit_megabytes`). They are replayed \
+             in a temporary folder; the home gets the weights and the report alone.",
+            "The learning runs that hooks start do it once a week, unless `rank.refit` is off.",
+            "[learning.md](learning.md#fitted-to-your-own-history) has the method.",
+        ],
+    ),
+    (
         "search",
         &[
             "Finds active patterns that have any of the words, or mean the same in other words.",
@@ -346,6 +362,17 @@ const KEYS: &[(&str, &str, &str)] = &[
         "whether the daemon waits four times as long on battery and under load",
     ),
     ("log.level", "string", "what is logged: `off`, `error`, `warn`, `info`, `debug` or `trace`"),
+    (
+        "rank.refit",
+        "boolean",
+        "whether learning runs that hooks start also fit the weights for files to your history, \
+         once a week",
+    ),
+    (
+        "rank.refit_megabytes",
+        "integer",
+        "megabytes of transcripts that a fit goes through at most, the latest ones",
+    ),
 ];
 
 fn checkout() -> &'static Path {

@@ -46,6 +46,7 @@ struct File {
     consolidate: Consolidate,
     daemon: Daemon,
     log: Log,
+    rank: Rank,
 }
 
 /// What is injected.
@@ -148,6 +149,24 @@ impl Default for Log {
     }
 }
 
+/// How likely something is to be right.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default)]
+pub(crate) struct Rank {
+    /// Whether learning runs that hooks start also fit the weights to the user's own history, once
+    /// a week.
+    pub(crate) refit: bool,
+    /// Megabytes of transcripts that a fit goes through at most, the latest ones.
+    pub(crate) refit_megabytes: u32,
+}
+
+impl Default for Rank {
+    fn default() -> Self {
+        Self { refit: true, refit_megabytes: 256 }
+    }
+}
+
 /// Everything a command needs to know about where it runs.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Settings {
@@ -171,6 +190,8 @@ pub(crate) struct Settings {
     pub(crate) log: Log,
     /// The folder of the logs.
     pub(crate) logs: PathBuf,
+    /// How likely something is to be right.
+    pub(crate) rank: Rank,
 }
 
 impl Settings {
@@ -218,6 +239,7 @@ impl Settings {
             learn: file.learn,
             search: file.search,
             consolidate,
+            rank: file.rank,
         })
     }
 

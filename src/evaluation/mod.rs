@@ -19,6 +19,7 @@ mod session;
 mod tests;
 mod words;
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,9 +33,10 @@ pub(crate) use replay::LEAST_SESSIONS;
 pub(crate) use score::{CalibrationRow, EventRow, KindRow, Measures};
 pub(crate) use scratch::EncoderMaker;
 
+use crate::model::rank::fit::Example;
 use crate::storage::StorageError;
 use mistakes::repeated;
-use replay::{Replayed, replay};
+use replay::{Asked, Replayed, replay};
 use score::Score;
 use scratch::Scratch;
 use session::Session;
@@ -72,6 +74,8 @@ pub(crate) struct Options {
     pub(crate) folds: u32,
     /// Milliseconds since the Unix epoch.
     pub(crate) now: i64,
+    /// Whether the candidates of prompts are kept, for [`prompts`].
+    pub(crate) collects: bool,
 }
 
 /// Milliseconds of a day.
@@ -150,9 +154,60 @@ pub(crate) fn evaluate(
     encoder: EncoderMaker<'_>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Report, EvaluationError> {
+    let (outcomes, transcripts) = replayed(folders, None, options, scratch, encoder, progress)?;
+    Ok(report(outcomes, transcripts))
+}
+
+/// How a history is gone through for [`prompts`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct History {
+    /// Bytes of transcripts at most, the latest ones.
+    pub(crate) most: u64,
+    /// Whether one processor is enough, in a process that is to stay out of the way.
+    pub(crate) alone: bool,
+    /// Milliseconds since the Unix epoch.
+    pub(crate) now: i64,
+}
+
+/// The prompts of a history in order of time, each with the files that earlier sessions knew as
+/// candidates and whether it led to them. As [`evaluate`] otherwise.
+pub(crate) fn prompts(
+    folders: &[PathBuf],
+    history: &History,
+    scratch: &Path,
+    encoder: EncoderMaker<'_>,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Vec<Vec<Example>>, EvaluationError> {
+    let options = Options { train: 0.2, folds: 10, now: history.now, collects: true };
+    let replay = || replayed(folders, Some(history.most), &options, scratch, encoder, progress);
+    // A thread of its own inherits what this one has of the processors' time.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    let (outcomes, _) = match pool.ok().filter(|_| history.alone) {
+        Some(pool) => pool.install(replay)?,
+        None => replay()?,
+    };
+    let replayed = outcomes.into_iter().filter_map(|outcome| outcome.replayed);
+    let mut prompts: Vec<Asked> = replayed.flat_map(|replayed| replayed.prompts).collect();
+    // Stable: within a session, in its order.
+    prompts.sort_by(|a, b| a.start.cmp(&b.start));
+    Ok(prompts.into_iter().map(|prompt| prompt.candidates).collect())
+}
+
+/// Replays the projects in `folders`; says how many transcripts there are.
+fn replayed(
+    folders: &[PathBuf],
+    most: Option<u64>,
+    options: &Options,
+    scratch: &Path,
+    encoder: EncoderMaker<'_>,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<(Vec<Outcome>, u64), EvaluationError> {
     let mut found = Vec::new();
     for folder in folders {
         found.extend(projects_in(folder)?);
+    }
+    if let Some(most) = most {
+        keep_latest(&mut found, most);
     }
     let transcripts: usize = found.iter().map(|(_, transcripts)| transcripts.len()).sum();
     progress(Progress::Found(transcripts as u64));
@@ -169,7 +224,28 @@ pub(crate) fn evaluate(
             outcome
         })
         .collect::<Result<_, _>>()?;
-    Ok(report(outcomes, transcripts as u64))
+    Ok((outcomes, transcripts as u64))
+}
+
+/// Drops all transcripts but the latest ones that have `most` bytes together.
+fn keep_latest(found: &mut [(PathBuf, Vec<PathBuf>)], most: u64) {
+    let of = |path: &Path| {
+        let file = path.metadata().ok()?;
+        Some((file.modified().ok()?, file.len()))
+    };
+    let all = found.iter().flat_map(|(_, transcripts)| transcripts);
+    let mut dated: Vec<_> =
+        all.filter_map(|path| of(path).map(|(time, size)| (time, path.clone(), size))).collect();
+    dated.sort_unstable_by(|a, b| b.cmp(a));
+    let mut sum = 0_u64;
+    let fits = |(_, path, size): (_, PathBuf, u64)| {
+        sum = sum.saturating_add(size);
+        (sum <= most).then_some(path)
+    };
+    let kept: HashSet<PathBuf> = dated.into_iter().map_while(fits).collect();
+    for (_, transcripts) in found {
+        transcripts.retain(|path| kept.contains(path));
+    }
 }
 
 /// How much there is to replay.
@@ -311,7 +387,7 @@ fn report(outcomes: Vec<Outcome>, transcripts: u64) -> Report {
     for outcome in outcomes {
         report.left_out.extend(outcome.left_out);
         report.mistakes.extend(outcome.mistakes);
-        let Some(Replayed { score, hits, misses }) = outcome.replayed else { continue };
+        let Some(Replayed { score, hits, misses, .. }) = outcome.replayed else { continue };
         report.projects.push(Project {
             name: outcome.name,
             measures: score.measures(),

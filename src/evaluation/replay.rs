@@ -12,8 +12,9 @@ use super::recovery::{Mend, lost_calls, mends};
 use super::score::Score;
 use super::scratch::Scratch;
 use super::session::{Call, Event, Prompt, Session};
-use super::words::{names, words};
+use super::words::{file_key, names, words};
 use super::{EvaluationError, Options};
+use crate::model::rank::fit::Example;
 
 /// Characters from which on a prompt says enough to expect files of it.
 const INFORMATIVE: usize = 30;
@@ -30,6 +31,17 @@ pub(super) struct Replayed {
     /// Those that were met with their mend.
     pub(super) hits: Vec<Hit>,
     pub(super) misses: Vec<Miss>,
+    /// Prompts with the files that were candidates, where they are asked for.
+    pub(super) prompts: Vec<Asked>,
+}
+
+/// A prompt with the files that it might have led to.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Asked {
+    /// When its session began, as it is written.
+    pub(super) start: String,
+    /// The candidates, and whether it led to them.
+    pub(super) candidates: Vec<Example>,
 }
 
 /// Replays the sessions of `project`, oldest first. `done` is told how many were gone through.
@@ -40,8 +52,13 @@ pub(super) fn replay(
     options: &Options,
     done: &dyn Fn(u64),
 ) -> Result<Replayed, EvaluationError> {
-    let mut run =
-        Run { project, scratch, history: History::default(), replayed: Replayed::default() };
+    let mut run = Run {
+        project,
+        collects: options.collects,
+        scratch,
+        history: History::default(),
+        replayed: Replayed::default(),
+    };
     let (first, parts) = parts(sessions.len(), options);
     run.learn(&sessions[..first])?;
     done(first as u64);
@@ -68,6 +85,8 @@ fn parts(number: usize, options: &Options) -> (usize, Vec<std::ops::Range<usize>
 
 struct Run<'a> {
     project: &'a str,
+    /// Whether the candidates of prompts are kept.
+    collects: bool,
     scratch: Scratch,
     history: History,
     replayed: Replayed,
@@ -107,6 +126,9 @@ impl Run<'_> {
                 Event::Prompt(prompt) => {
                     let episode = episodes.iter().find(|episode| episode.prompt == at);
                     let fields = json!({ "prompt": prompt.text });
+                    if let Some(episode) = episode.filter(|_| self.collects) {
+                        self.collect(session, at, prompt, episode, &fields)?;
+                    }
                     let text = self.ask(session, at, Moment::Prompt, episode, fields)?;
                     heard.since_prompt = vec![text];
                     if let Some(episode) = episode {
@@ -144,6 +166,36 @@ impl Run<'_> {
         }
         if let (Some(mend), Some(before)) = (mend, before) {
             self.recover(session, call, mend, &before, &heard.all());
+        }
+        Ok(())
+    }
+
+    /// Keeps the candidates of a prompt that says something and that calls followed.
+    fn collect(
+        &mut self,
+        session: &Session,
+        at: usize,
+        prompt: &Prompt,
+        episode: &Episode,
+        fields: &Value,
+    ) -> Result<(), EvaluationError> {
+        let followed = session.events.get(at + 1).is_some_and(|next| next.call().is_some());
+        if !followed || prompt.text.chars().count() < INFORMATIVE {
+            return Ok(());
+        }
+        let mut proposed = self.scratch.propose(session, at, fields.clone())?;
+        // In an order of their own: sums of the same numbers are then the same.
+        proposed.sort_by(|a, b| a.path.cmp(&b.path));
+        let candidates: Vec<Example> = proposed
+            .into_iter()
+            .map(|file| Example {
+                right: episode.touched.contains(&file_key(&file.path, "")),
+                characters: file.path.len(),
+                features: file.features,
+            })
+            .collect();
+        if !candidates.is_empty() {
+            self.replayed.prompts.push(Asked { start: session.start.clone(), candidates });
         }
         Ok(())
     }

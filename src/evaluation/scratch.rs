@@ -11,7 +11,7 @@ use super::EvaluationError;
 use super::judge::{Moment, Subject};
 use super::session::{Session, each_line};
 use crate::hooks::event::HookEvent;
-use crate::hooks::inject::{Said, Surroundings, inject_from};
+use crate::hooks::inject::{Proposed, Said, Surroundings, inject_from, propose_from};
 use crate::hooks::wire::Wire;
 use crate::learning::discover::Root;
 use crate::learning::learn::learn;
@@ -83,6 +83,27 @@ impl Scratch {
         moment: Moment,
         fields: Value,
     ) -> Result<Option<Said>, EvaluationError> {
+        let text = self.event(session, at, moment, fields);
+        let Ok(wire) = serde_json::from_str::<Wire<'_>>(&text) else { return Ok(None) };
+        let recall: &dyn Recall = &*self.store;
+        Ok(inject_from(recall, &HookEvent::from_wire(wire), &self.around(moment))?)
+    }
+
+    /// The files that the prompt at event `at` of a session, which brings `fields`, may lead to.
+    pub(super) fn propose(
+        &self,
+        session: &Session,
+        at: usize,
+        fields: Value,
+    ) -> Result<Vec<Proposed>, EvaluationError> {
+        let text = self.event(session, at, Moment::Prompt, fields);
+        let Ok(wire) = serde_json::from_str::<Wire<'_>>(&text) else { return Ok(Vec::new()) };
+        let recall: &dyn Recall = &*self.store;
+        Ok(propose_from(recall, &HookEvent::from_wire(wire), &self.around(Moment::Prompt))?)
+    }
+
+    /// Event `at` of a session as the client sends it, which is text.
+    fn event(&self, session: &Session, at: usize, moment: Moment, fields: Value) -> String {
         let mut payload = json!({
             "hook_event_name": moment.event(),
             "session_id": session.id,
@@ -92,18 +113,17 @@ impl Scratch {
         if let (Value::Object(payload), Value::Object(fields)) = (&mut payload, fields) {
             payload.extend(fields);
         }
-        // As text, since that is what the client sends.
-        let text = self.moved(session, &payload.to_string());
-        let Ok(wire) = serde_json::from_str::<Wire<'_>>(&text) else { return Ok(None) };
-        let around = Surroundings {
+        self.moved(session, &payload.to_string())
+    }
+
+    fn around(&self, moment: Moment) -> Surroundings<'_> {
+        Surroundings {
             home: &self.home,
             project_dir: None,
             now: self.now,
             encoder: (moment == Moment::Prompt).then_some(&*self.encoder),
             holdout: 0.0,
-        };
-        let recall: &dyn Recall = &*self.store;
-        Ok(inject_from(recall, &HookEvent::from_wire(wire), &around)?)
+        }
     }
 
     /// What a suggestion is about; `None` for one that is no longer known.

@@ -365,8 +365,36 @@ fn a_share_of_nothing_is_none() {
     );
 }
 
+#[test]
+fn the_prompts_of_a_history_come_with_their_candidates_in_order_of_time() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 1..=6 {
+        let script = "> please show the login form with its refusal\nEdit src/login/form.ts\n\
+            > now the words of the login form and nothing else\nEdit src/login/words.ts\n> thanks";
+        write(folder.path(), number, script);
+    }
+    let all = |most, alone| {
+        let scratch = tempfile::tempdir().unwrap();
+        let history = super::History { most, alone, now: NOW };
+        let encoder =
+            || -> Box<dyn crate::model::vector::Encode + Send + Sync> { Box::new(WordEncoder) };
+        let folders = [folder.path().to_owned()];
+        prompts(&folders, &history, scratch.path(), &encoder, &|_| {}).unwrap()
+    };
+    let found = all(u64::MAX, false);
+    // One session is learned first; of the others, the two prompts that calls followed.
+    assert_eq!(found.len(), 10, "{found:?}");
+    for (n, candidates) in found.iter().enumerate() {
+        let right = candidates.iter().filter(|candidate| candidate.right).count();
+        // At the second prompt the first file is at hand already.
+        assert_eq!((candidates.len(), right), if n % 2 == 0 { (2, 1) } else { (1, 1) }, "{n}");
+    }
+    assert_eq!(all(u64::MAX, true), found, "on one thread");
+    assert_eq!(all(0, false), Vec::<Vec<Example>>::new(), "nothing fits");
+}
+
 fn options() -> Options {
-    Options { train: 0.5, folds: 2, now: NOW }
+    Options { train: 0.5, folds: 2, now: NOW, collects: false }
 }
 
 fn evaluated(folders: &[&Path]) -> Report {

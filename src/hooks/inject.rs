@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+pub(crate) use super::advice::Proposed;
 use super::advice::{self, Advice, Question};
 use super::context::{self, Item};
 use super::event::{HookEvent, Moment};
@@ -69,6 +70,17 @@ pub(crate) fn inject_from(
     Ok(said)
 }
 
+/// The files that the prompt of an event may lead to; nothing is noted.
+pub(crate) fn propose_from(
+    recall: &dyn Recall,
+    event: &HookEvent,
+    around: &Surroundings<'_>,
+) -> Result<Vec<Proposed>, StorageError> {
+    let journal_path = Journal::path(around.home, &event.session, &event.agent);
+    let asked = ask(recall, event, around, &journal_path, advice::propose)?;
+    Ok(asked.unwrap_or_default())
+}
+
 /// What to note and what to say.
 fn answer(
     recall: &dyn Recall,
@@ -76,8 +88,25 @@ fn answer(
     around: &Surroundings<'_>,
     journal: &Path,
 ) -> Result<(Vec<Record>, Option<Said>), StorageError> {
+    let answered = ask(recall, event, around, journal, |question| {
+        let mut records = notes(question);
+        let advice = advice::advise(question)?;
+        let said = say(question, advice, around.holdout, &mut records);
+        Ok((records, said))
+    })?;
+    Ok(answered.unwrap_or_default())
+}
+
+/// What `answer` makes of the event with all that is known; `None` outside of any known project.
+fn ask<T>(
+    recall: &dyn Recall,
+    event: &HookEvent,
+    around: &Surroundings<'_>,
+    journal: &Path,
+    answer: impl FnOnce(&Question<'_>) -> Result<T, StorageError>,
+) -> Result<Option<T>, StorageError> {
     let Some(scope) = scope::of_event(recall, event, around.project_dir)? else {
-        return Ok((Vec::new(), None));
+        return Ok(None);
     };
     let journal = Journal::read(journal);
     let question = Question {
@@ -89,10 +118,7 @@ fn answer(
         now: around.now,
         reference: recall.last_activity(scope.project)?.map_or(around.now, |at| at.min(around.now)),
     };
-    let mut records = notes(&question);
-    let advice = advice::advise(&question)?;
-    let said = say(&question, advice, around.holdout, &mut records);
-    Ok((records, said))
+    answer(&question).map(Some)
 }
 
 /// What the event itself tells of the session.

@@ -7,6 +7,7 @@ use super::inject::{Surroundings, inject};
 use crate::learning::extract::extract;
 use crate::learning::extract::testing::{ROOT, steps_of};
 use crate::model::pattern::Draft;
+use crate::model::rank::Weights;
 use crate::model::trajectory::TrajectoryKey;
 use crate::model::vector::testing::Words;
 use crate::storage::{
@@ -69,6 +70,12 @@ impl Desk {
     pub(super) fn put(&mut self, session: &str, draft: Draft) {
         let at = draft.evidence[0].at;
         self.store_extract(session, at, &Extract { drafts: vec![draft], ..Extract::default() });
+    }
+
+    /// Uses other weights of the model for files; `None` for the shipped ones.
+    pub(super) fn weigh(&mut self, weights: Option<&Weights>) {
+        self.store.set_place_weights(weights).unwrap();
+        self.publish();
     }
 
     fn store_extract(&mut self, session: &str, at: i64, extract: &Extract) {

@@ -45,6 +45,7 @@ pub(crate) mod tests;
 mod texts;
 mod transcripts;
 mod vectors;
+mod weights;
 mod workers;
 
 pub(crate) use consolidation::{Change, SetAside, Sketch, Usage};

@@ -7,13 +7,14 @@
 
 use std::borrow::Cow;
 
-use super::bm25::{Search, Weights};
+use super::bm25::{self, Search};
 use super::dense::Dense;
 use super::error::StorageError;
 use super::postings::{Corpus, Directory};
 use crate::model::ids::PatternId;
 use crate::model::key::{Key, Space};
 use crate::model::pattern::{Kind, Pattern};
+use crate::model::rank::Weights;
 use crate::model::vector::Quantised;
 
 /// The most patterns that [`Recall::active`] hands out.
@@ -137,6 +138,10 @@ pub(crate) trait Recall {
     /// The row of the project with this key.
     fn project_by_key(&self, key: &str) -> Result<Option<i64>, StorageError>;
 
+    /// The weights of the model for files: those fitted to the user's own history, where there are
+    /// any that this version knows, else the shipped ones.
+    fn place_weights(&self) -> Result<Weights, StorageError>;
+
     /// When anything last happened in a project, in milliseconds since the Unix epoch: ages are
     /// counted from there, so that a project that rested does not forget.
     fn last_activity(&self, project: i64) -> Result<Option<i64>, StorageError>;
@@ -220,7 +225,7 @@ pub(crate) trait Recall {
         query: &Query<'_>,
         limit: usize,
     ) -> Result<Vec<Scored>, StorageError> {
-        let found = Search::of(self, project, corpus, query.terms, Weights::PATTERN)?;
+        let found = Search::of(self, project, corpus, query.terms, bm25::Weights::PATTERN)?;
         let Some(search) = found else {
             return Ok(Vec::new());
         };
@@ -267,7 +272,7 @@ pub(crate) trait Recall {
         terms: &[Term<'_>],
         limit: usize,
     ) -> Result<Vec<FileHit>, StorageError> {
-        files_by_terms(self, project, terms, Weights::FILE, limit)
+        files_by_terms(self, project, terms, bm25::Weights::FILE, limit)
     }
 
     /// Files of the project by BM25 over their symbols alone; best first.
@@ -277,7 +282,7 @@ pub(crate) trait Recall {
         symbols: &[Term<'_>],
         limit: usize,
     ) -> Result<Vec<FileHit>, StorageError> {
-        files_by_terms(self, project, symbols, Weights::SYMBOL, limit)
+        files_by_terms(self, project, symbols, bm25::Weights::SYMBOL, limit)
     }
 }
 
@@ -292,7 +297,7 @@ fn files_by_terms<R: Recall + ?Sized>(
     recall: &R,
     project: i64,
     terms: &[Term<'_>],
-    weights: &'static Weights,
+    weights: &'static bm25::Weights,
     limit: usize,
 ) -> Result<Vec<FileHit>, StorageError> {
     let Some(search) = Search::of(recall, project, Corpus::Files, terms, weights)? else {

@@ -13,6 +13,7 @@ use super::recall::{ACTIVE_MOST, Companion, KEYED_MOST, KnownFile, NAMED_MOST, R
 use crate::model::ids::PatternId;
 use crate::model::key::{Key, Space};
 use crate::model::pattern::{Kind, Pattern};
+use crate::model::rank::Weights;
 use crate::model::tokens;
 
 /// The columns of [`file_from`], in its order, of a table named `f`.
@@ -75,6 +76,11 @@ impl Recall for Reader {
             .prepare_cached("SELECT id FROM projects WHERE key = ?1")
             .and_then(|mut query| query.query_row([key], |row| row.get(0)).optional())
             .attempt("look up a project")
+    }
+
+    fn place_weights(&self) -> Result<Weights, StorageError> {
+        let stored = self.stored_place_weights()?;
+        Ok(stored.unwrap_or_else(Weights::shipped))
     }
 
     fn last_activity(&self, project: i64) -> Result<Option<i64>, StorageError> {

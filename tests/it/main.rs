@@ -33,3 +33,4 @@ mod skills;
 mod stats;
 mod tidy;
 mod together;
+mod tune;

@@ -11,6 +11,8 @@ mod tests;
 mod wording;
 mod working;
 
+pub(crate) use places::Proposed;
+
 use super::context::Item;
 use super::event::{HookEvent, Moment};
 use super::scope::Scope;
@@ -54,5 +56,13 @@ pub(crate) fn advise(question: &Question<'_>) -> Result<Advice, StorageError> {
         Moment::Before(call) => before::advise(question, call),
         Moment::Failed { call, error } => failed::advise(question, call, error),
         Moment::End { .. } | Moment::Other => Ok(Advice::default()),
+    }
+}
+
+/// The files that the prompt of an event may lead to; none for other events.
+pub(crate) fn propose(question: &Question<'_>) -> Result<Vec<Proposed>, StorageError> {
+    match &question.event.moment {
+        Moment::Prompt(text) => prompt::propose(question, text),
+        _ => Ok(Vec::new()),
     }
 }

@@ -5,7 +5,7 @@ use crate::hooks::context::Item;
 use crate::hooks::event::ToolCall;
 use crate::model::ids::PatternId;
 use crate::model::paths;
-use crate::model::rank::{self, Asked, Place, cost};
+use crate::model::rank::{self, Asked, Features, Place, cost};
 use crate::model::trajectory::path_of;
 use crate::model::{role, tokens};
 use crate::storage::{Corpus, KnownFile, Query, StorageError, Term};
@@ -34,12 +34,23 @@ struct Candidate {
     place: Place,
 }
 
-/// The files that work on this prompt's subject led to before, on one line.
-pub(super) fn suggest(
+/// A file that a prompt may lead to.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Proposed {
+    uid: PatternId,
+    /// Its path below the project's folder.
+    pub(crate) path: String,
+    /// What speaks for it and against it.
+    pub(crate) features: Features,
+}
+
+/// The files that this prompt may lead to, in no order; not those that the session has worked on,
+/// which the agent has in its context.
+pub(super) fn propose(
     question: &Question<'_>,
     prompt: &str,
     query: &Query<'_>,
-) -> Result<Vec<Item>, StorageError> {
+) -> Result<Vec<Proposed>, StorageError> {
     let touched = question.journal.touched();
     let terms = || query.terms.iter().map(Term::text);
     let asked = Asked {
@@ -56,17 +67,34 @@ pub(super) fn suggest(
     by_company(question, &touched, &mut candidates)?;
     by_counterpart(question, &touched, asked.tests, &mut candidates)?;
     let session = Session::of(&touched);
-    for candidate in &mut candidates {
-        session.compare(candidate);
-        candidate.place.named = share_named(&candidate.path, query.terms);
-    }
-    let shown: Vec<&str> = question.journal.shown().map(|(id, _)| id).collect();
-    let is_new = |c: &Candidate| shown.is_empty() || !shown.contains(&c.uid.to_string().as_str());
-    let mut ranked: Vec<(f64, Candidate)> = candidates
+    candidates.retain(|candidate| !touched.contains(&candidate.path.as_str()));
+    Ok(candidates
         .into_iter()
-        // The agent has these in its context already.
-        .filter(|c| !touched.contains(&c.path.as_str()))
-        .map(|c| (rank::place(&c.place, &asked), c))
+        .map(|mut candidate| {
+            session.compare(&mut candidate);
+            candidate.place.named = share_named(&candidate.path, query.terms);
+            let features = rank::features(&candidate.place, &asked);
+            Proposed { uid: candidate.uid, path: candidate.path, features }
+        })
+        .collect())
+}
+
+/// The files that work on this prompt's subject led to before, on one line.
+pub(super) fn suggest(
+    question: &Question<'_>,
+    prompt: &str,
+    query: &Query<'_>,
+) -> Result<Vec<Item>, StorageError> {
+    let candidates = propose(question, prompt, query)?;
+    if candidates.is_empty() {
+        return Ok(Vec::new());
+    }
+    let weights = question.recall.place_weights()?;
+    let shown: Vec<&str> = question.journal.shown().map(|(id, _)| id).collect();
+    let is_new = |c: &Proposed| shown.is_empty() || !shown.contains(&c.uid.to_string().as_str());
+    let mut ranked: Vec<(f64, Proposed)> = candidates
+        .into_iter()
+        .map(|c| (weights.chance(&c.features), c))
         .filter(|(confidence, c)| {
             let needed = if is_new(c) { cost::file } else { cost::file_again };
             *confidence >= needed(c.path.len())

@@ -1,5 +1,6 @@
 //! At a prompt: what the user decided on its subject, and the files that such work led to.
 
+use super::places::Proposed;
 use super::{Advice, Question};
 use super::{decisions, places};
 use crate::model::{text, tokens};
@@ -22,9 +23,32 @@ const TERMS: usize = 64;
 const CORPORA: [Corpus; 3] = [Corpus::Decisions, Corpus::Files, Corpus::Episodes];
 
 pub(super) fn advise(question: &Question<'_>, prompt: &str) -> Result<Advice, StorageError> {
+    let items = with_query(question, prompt, |prompt, query| {
+        let mut items = decisions::on_subject(question, query)?;
+        items.extend(places::suggest(question, prompt, query)?);
+        Ok(items)
+    })?;
+    Ok(Advice { header: "", items })
+}
+
+/// The files that a prompt may lead to.
+pub(super) fn propose(
+    question: &Question<'_>,
+    prompt: &str,
+) -> Result<Vec<Proposed>, StorageError> {
+    with_query(question, prompt, |prompt, query| places::propose(question, prompt, query))
+}
+
+/// What `find` finds for the part of a prompt that is looked at; nothing for one that says too
+/// little.
+fn with_query<T>(
+    question: &Question<'_>,
+    prompt: &str,
+    find: impl FnOnce(&str, &Query<'_>) -> Result<Vec<T>, StorageError>,
+) -> Result<Vec<T>, StorageError> {
     let prompt = text::cut(prompt.trim(), PROMPT_BYTES);
     if prompt.len() < TELLING {
-        return Ok(Advice::default());
+        return Ok(Vec::new());
     }
     let terms = tokens::first_distinct(prompt, TERMS);
     let terms = question.recall.look_up(question.scope.project, &CORPORA, &terms)?;
@@ -34,8 +58,5 @@ pub(super) fn advise(question: &Question<'_>, prompt: &str) -> Result<Advice, St
         space: encoder.space(),
         weight: MEANING,
     });
-    let query = Query { terms: &terms, meaning };
-    let mut items = decisions::on_subject(question, &query)?;
-    items.extend(places::suggest(question, prompt, &query)?);
-    Ok(Advice { header: "", items })
+    find(prompt, &Query { terms: &terms, meaning })
 }

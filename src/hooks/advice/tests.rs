@@ -4,6 +4,7 @@ use crate::hooks::event::{HookEvent, Moment};
 use crate::hooks::testing::{DAY, Desk, NOW, call, event};
 use crate::model::ids::StepId;
 use crate::model::pattern::{Draft, Evidence, Kind, Payload, Role};
+use crate::model::rank::Weights;
 use crate::model::subject;
 use crate::storage::Record;
 
@@ -202,6 +203,18 @@ mod prompt {
     fn named(lines: &[String]) -> Vec<&str> {
         let line = lines.iter().find_map(|line| line.strip_prefix("like prompts led to work on "));
         line.map_or(Vec::new(), |line| line.split(", ").collect())
+    }
+
+    #[test]
+    fn the_weights_decide_which_files_are_named() {
+        let mut desk = desk();
+        let prompt = "the login form shows the wrong refusal messages";
+        let shipped = desk.prompt("shipped", prompt);
+        assert!(!named(&shipped).is_empty(), "{shipped:?}");
+        desk.weigh(Some(&Weights::with_constant(-90.0)));
+        assert!(named(&desk.prompt("never", prompt)).is_empty());
+        desk.weigh(None);
+        assert_eq!(desk.prompt("shipped again", prompt), shipped);
     }
 
     #[test]

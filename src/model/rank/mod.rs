@@ -5,9 +5,10 @@
 //! one lucky run does not count as certainty.
 
 pub(crate) mod cost;
+pub(crate) mod fit;
 mod place;
 
-pub(crate) use place::{Asked, Place, place};
+pub(crate) use place::{Asked, Features, Place, Weights, features};
 
 use super::key::Key;
 use super::pattern::{Effect, Pattern, Tally};
@@ -369,6 +370,8 @@ mod tests {
 
     #[test]
     fn each_sign_makes_a_file_likelier() {
+        let place =
+            |place: &Place, asked: &Asked| Weights::shipped().chance(&features(place, asked));
         let asked = Asked { terms: 12, midway: false, tests: false, documents: false };
         let weak = Place { relative: 0.5, bm25: 4.0, age_days: 20.0, ..Place::default() };
         let least = place(&weak, &asked);
@@ -416,7 +419,10 @@ mod tests {
                     recipe(&pattern, now),
                     elsewhere(&pattern, now),
                     before_command(&pattern, successes + failures, failures, now),
-                    super::place(&place, &Asked { terms, midway: false, tests: false, documents: false }),
+                    Weights::shipped().chance(&features(
+                        &place,
+                        &Asked { terms, midway: false, tests: false, documents: false },
+                    )),
                 ] {
                     prop_assert!((0.0..=1.0).contains(&chance), "{}", chance);
                 }

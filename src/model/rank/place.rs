@@ -1,4 +1,4 @@
-//! How likely a prompt leads to a file. Pure.
+//! How likely a prompt leads to a file. Pure. [`super::fit`] fits its weights anew.
 
 use super::decay;
 
@@ -55,36 +55,164 @@ pub(crate) struct Asked {
     pub(crate) documents: bool,
 }
 
-/// Chance that a prompt leads to this file.
-///
-/// A logistic model with a ridge penalty, fitted on replayed sessions of seven projects: each prompt
-/// with its candidates, learned from earlier sessions only. `docs/learning.md` has the method, and
-/// how it fares on projects that it was not fitted on.
-pub(crate) fn place(place: &Place, asked: &Asked) -> f64 {
+/// How many features the model has, the constant one first.
+pub(crate) const FEATURES: usize = 24;
+
+/// Number of the list of features: weights of another one are worth nothing.
+const VERSION: u32 = 1;
+
+/// Largest weight that can come of a fit.
+const LARGEST: f64 = 100.0;
+
+/// What each feature is called, and its shipped weight.
+const SHIPPED: [(&str, f64); FEATURES] = [
+    ("constant", -4.614),
+    ("score relative to the best file", 0.417),
+    ("score", 0.007),
+    ("score of the path", 0.269),
+    ("score of earlier prompts", 0.032),
+    ("identifiers, relative to the best file", 1.723),
+    ("identifiers", 0.114),
+    ("its name is there", 1.523),
+    ("its name is there with its folder", 3.182),
+    ("words of its name", 0.996),
+    ("changed in episodes, logarithm", 0.241),
+    ("read in episodes, logarithm", 0.220),
+    ("worked on lately", 1.353),
+    ("changed together with a file of the session", 1.487),
+    ("named like a file of the session", 0.675),
+    ("its test, when tests are asked for", 0.569),
+    ("beside a file of the session", 0.258),
+    ("a prompt of like meaning led to it", 2.492),
+    ("a test, when tests are asked for", 0.633),
+    ("a test, when none are", -0.681),
+    ("no test, when tests are asked for", -0.481),
+    ("a document that nobody asked for", -1.144),
+    ("words of the prompt, logarithm", -0.635),
+    ("the session has worked on files", -1.360),
+];
+
+/// The features of a file as an answer to a prompt.
+pub(crate) type Features = [f64; FEATURES];
+
+/// The features of `place` for `asked`, in the order of the weights.
+pub(crate) fn features(place: &Place, asked: &Asked) -> Features {
     let flag = |on: bool| if on { 1.0 } else { 0.0 };
-    let z = -4.614
-        + 0.417 * place.relative
-        + 0.007 * place.bm25.min(40.0)
-        + 0.269 * place.path
-        + 0.032 * place.words
-        + 1.723 * place.symbols.1
-        + 0.114 * place.symbols.0.min(20.0)
-        + 1.523 * flag(place.mentioned)
-        + 3.182 * flag(place.spelled)
-        + 0.996 * place.named
-        + 0.241 * f64::from(place.edits).ln_1p()
-        + 0.220 * f64::from(place.reads).ln_1p()
-        + 1.353 * decay(place.age_days, 10.0)
-        + 1.487 * place.company
-        + 0.675 * flag(place.sibling)
-        + 0.569 * flag(place.sibling && place.test && asked.tests)
-        + 0.258 * flag(place.neighbour)
-        + 2.492 * place.alike
-        + 0.633 * flag(place.test && asked.tests)
-        - 0.681 * flag(place.test && !asked.tests)
-        - 0.481 * flag(!place.test && asked.tests)
-        - 1.144 * flag(place.document && !asked.documents)
-        - 0.635 * (asked.terms as f64).ln_1p()
-        - 1.360 * flag(asked.midway);
-    1.0 / (1.0 + (-z).exp())
+    [
+        1.0,
+        place.relative,
+        place.bm25.min(40.0),
+        place.path,
+        place.words,
+        place.symbols.1,
+        place.symbols.0.min(20.0),
+        flag(place.mentioned),
+        flag(place.spelled),
+        place.named,
+        f64::from(place.edits).ln_1p(),
+        f64::from(place.reads).ln_1p(),
+        decay(place.age_days, 10.0),
+        place.company,
+        flag(place.sibling),
+        flag(place.sibling && place.test && asked.tests),
+        flag(place.neighbour),
+        place.alike,
+        flag(place.test && asked.tests),
+        flag(place.test && !asked.tests),
+        flag(!place.test && asked.tests),
+        flag(place.document && !asked.documents),
+        (asked.terms as f64).ln_1p(),
+        flag(asked.midway),
+    ]
+}
+
+/// The weights of the model that says how likely a prompt leads to a file.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Weights(pub(super) Features);
+
+impl Weights {
+    /// Those that the program brings: a logistic model with a ridge penalty, fitted on replayed
+    /// sessions of seven projects, each prompt with its candidates, learned from earlier sessions
+    /// only. `docs/learning.md` has the method, and how it fares on projects that it was not
+    /// fitted on.
+    pub(crate) fn shipped() -> Self {
+        Self(SHIPPED.map(|(_, weight)| weight))
+    }
+
+    /// Each weight with the name of its feature.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        SHIPPED.iter().zip(self.0).map(|((name, _), weight)| (*name, weight))
+    }
+
+    /// Chance that a prompt leads to the file with these features.
+    pub(crate) fn chance(&self, features: &Features) -> f64 {
+        let z: f64 = self.0.iter().zip(features).map(|(weight, feature)| weight * feature).sum();
+        1.0 / (1.0 + (-z).exp())
+    }
+
+    /// The shipped weights with another constant: what all files are alike likelier or less likely.
+    #[cfg(test)]
+    pub(crate) fn with_constant(constant: f64) -> Self {
+        let mut weights = Self::shipped();
+        weights.0[0] = constant;
+        weights
+    }
+
+    /// As bytes: the number of the list of features, then the weights, little-endian.
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
+        let mut bytes = VERSION.to_le_bytes().to_vec();
+        bytes.extend(self.0.iter().flat_map(|weight| weight.to_le_bytes()));
+        bytes
+    }
+
+    /// Reads [`Self::to_bytes`]; `None` for weights of another list of features, too few or too
+    /// many, and what no fit gives.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (version, rest) = bytes.split_first_chunk()?;
+        let (weights, []) = rest.as_chunks::<8>() else { return None };
+        if u32::from_le_bytes(*version) != VERSION || weights.len() != FEATURES {
+            return None;
+        }
+        let mut read = [0.0; FEATURES];
+        for (to, from) in read.iter_mut().zip(weights) {
+            *to = f64::from_le_bytes(*from);
+        }
+        // A NaN is in no range.
+        read.iter().all(|weight| (-LARGEST..=LARGEST).contains(weight)).then_some(Self(read))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn weights_are_read_as_they_were_written() {
+        let shipped = Weights::shipped();
+        let bytes = shipped.to_bytes();
+        assert_eq!(Weights::from_bytes(&bytes), Some(shipped));
+        for length in 0..bytes.len() {
+            assert_eq!(Weights::from_bytes(&bytes[..length]), None, "{length} bytes");
+        }
+        assert_eq!(Weights::from_bytes(&[bytes.as_slice(), &[0; 8]].concat()), None);
+        let mut other = bytes.clone();
+        other[0] += 1;
+        assert_eq!(Weights::from_bytes(&other), None, "another list of features");
+        for weight in [f64::NAN, f64::INFINITY, -LARGEST * 2.0] {
+            let mut damaged = shipped;
+            damaged.0[7] = weight;
+            assert_eq!(Weights::from_bytes(&damaged.to_bytes()), None, "{weight}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_quietly(bytes in prop::collection::vec(any::<u8>(), 0..260)) {
+            if let Some(weights) = Weights::from_bytes(&bytes) {
+                prop_assert!((0.0..=1.0).contains(&weights.chance(&[1.0; FEATURES])));
+            }
+        }
+    }
 }

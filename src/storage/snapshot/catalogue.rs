@@ -10,6 +10,7 @@ use super::encode::Reading;
 use super::layout::{Damage, Hash, Section, Sections, u64_at};
 use super::map::map;
 use super::slots::Slots;
+use crate::model::rank::Weights;
 use crate::storage::open::Rest;
 
 /// The catalogue of a home.
@@ -36,6 +37,11 @@ impl Catalogue {
 
     fn section(&self, section: Section) -> &[u8] {
         self.map.get(self.sections.range(section)).unwrap_or_default()
+    }
+
+    /// The weights of the model for files; the shipped ones where none are listed.
+    pub(super) fn place_weights(&self) -> Weights {
+        Weights::from_bytes(self.section(Section::PlaceWeights)).unwrap_or_else(Weights::shipped)
     }
 
     /// The project of the folder `folder`, and that project's folder.

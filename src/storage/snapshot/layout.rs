@@ -10,7 +10,7 @@ use std::ops::Range;
 const MAGIC: [u8; 8] = *b"MANASNAP";
 
 /// Number of this layout. A file with another one counts as missing.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// Bytes before the directory of sections: magic, version, number of sections, generation, length
 /// of the file, checksum of header and directory.
@@ -90,10 +90,12 @@ pub(super) enum Section {
     Projects,
     /// Catalogue: project's row (8 bytes) and its snapshot's generation (8), by row.
     Generations,
+    /// Catalogue: the fitted weights of the model for files, if there are any.
+    PlaceWeights,
 }
 
 /// How many sections there are.
-pub(super) const SECTIONS: usize = Section::Generations as usize + 1;
+pub(super) const SECTIONS: usize = Section::PlaceWeights as usize + 1;
 
 /// Bytes before the first section.
 pub(super) const HEADER: usize = FIXED + SECTIONS * PLACE;

@@ -35,6 +35,7 @@ use super::postings::{Corpus, Directory};
 use super::recall::{Companion, KnownFile, Recall, Term};
 use crate::model::key::{Key, Space};
 use crate::model::pattern::{Kind, Pattern};
+use crate::model::rank::Weights;
 use catalogue::Catalogue;
 use layout::Damage;
 #[cfg(feature = "index")]
@@ -145,6 +146,10 @@ impl Recall for Snapshots {
 
     fn project_by_key(&self, key: &str) -> Result<Option<i64>, StorageError> {
         self.listed(self.catalogue.project(key))
+    }
+
+    fn place_weights(&self) -> Result<Weights, StorageError> {
+        Ok(self.catalogue.place_weights())
     }
 
     fn last_activity(&self, project: i64) -> Result<Option<i64>, StorageError> {

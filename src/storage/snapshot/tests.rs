@@ -14,6 +14,7 @@ use proptest::test_runner::TestRunner;
 use super::*;
 use crate::model::ids::{PatternId, StepId};
 use crate::model::pattern::{Draft, Evidence, Payload, Role};
+use crate::model::rank::Weights;
 use crate::model::tokens;
 use crate::model::trajectory::TrajectoryKey;
 use crate::model::vector::Encode;
@@ -84,7 +85,7 @@ fn publish(store: &mut Store) {
     store.publish().unwrap();
 }
 
-/// A published home with two projects.
+/// A published home with two projects, and weights of its own.
 fn home() -> (tempfile::TempDir, Store, [i64; 2]) {
     let home = tempfile::tempdir().unwrap();
     let mut store = Store::open(home.path(), true).unwrap();
@@ -100,6 +101,7 @@ fn home() -> (tempfile::TempDir, Store, [i64; 2]) {
         }
         project
     });
+    store.set_place_weights(Some(&Weights::with_constant(-3.0))).unwrap();
     publish(&mut store);
     (home, store, projects)
 }
@@ -112,6 +114,7 @@ fn everything(recall: &dyn Recall, project: i64) -> Result<String, StorageError>
     for key in ["app", "web", "other"] {
         tell(&recall.project_by_key(key)?);
     }
+    tell(&recall.place_weights()?);
     tell(&recall.last_activity(project)?);
     for (space, text) in [
         (Space::Command, "deploy fix with token 1"),

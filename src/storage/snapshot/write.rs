@@ -409,6 +409,9 @@ pub(super) fn write_catalogue(
             sheet.put(Section::Generations, &project.to_le_bytes())?;
             sheet.put(Section::Generations, &generation.to_le_bytes())?;
         }
+        if let Some(weights) = reader.stored_place_weights()? {
+            sheet.put(Section::PlaceWeights, &weights.to_bytes())?;
+        }
         sheet.put(Section::Facts, &database.to_bytes())?;
         sheet.end().map(drop)
     })

@@ -62,6 +62,7 @@ pub(super) const HOT: &[&str] = &[
     "src/storage/recall.rs",
     "src/storage/snapshot/",
     "src/storage/sql.rs",
+    "src/storage/weights.rs",
     "src/workspace/",
 ];
 
