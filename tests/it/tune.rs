@@ -95,3 +95,24 @@ fn too_little_history_changes_nothing() {
     let told = sandbox.mana(["tune", "--json"]).run().success().json();
     assert_eq!((&told["verdict"], &told["kept"]), (&json!("too_few"), &json!(false)));
 }
+
+#[test]
+fn runs_that_hooks_start_do_it_once_a_week_and_can_be_told_not_to() {
+    let sandbox = Sandbox::new();
+    history(&sandbox, 60);
+    let _learned = sandbox.mana(["learn"]).run().success();
+    let shipped = told(&sandbox, "after a person's run");
+    assert!(!shipped.is_empty(), "no run of a person's does it");
+
+    let config = sandbox.mana_home().join("config.toml");
+    std::fs::write(&config, "[rank]\nrefit = false\n").unwrap();
+    let _learned = sandbox.mana(["learn", "--detached"]).run().success();
+    assert_eq!(told(&sandbox, "told not to"), shipped);
+
+    std::fs::remove_file(&config).unwrap();
+    let _learned = sandbox.mana(["learn", "--detached"]).run().success();
+    assert_eq!(told(&sandbox, "due"), "", "the fitted weights are used");
+    let _reset = sandbox.mana(["tune", "--reset"]).run().success();
+    let _learned = sandbox.mana(["learn", "--detached"]).run().success();
+    assert_eq!(told(&sandbox, "within a week"), shipped);
+}
