@@ -34,7 +34,7 @@ const FOUND: f64 = 105.0;
 /// Turns that follow a failed call.
 const AFTER_FAILURE: f64 = 25.0;
 
-/// Turns that follow a prompt.
+/// Calls that follow a prompt, each taken for a turn (1,341 prompts).
 const AFTER_PROMPT: f64 = 35.0;
 
 /// Turns that follow the start of a session.

@@ -27,8 +27,8 @@ const SAME_ELSEWHERE: f64 = 0.8;
 pub(crate) const MEANT: f64 = 0.5;
 
 /// Days in which the chance of what was learned from a failure, or said on one occasion, halves:
-/// that of consolidation, by default. On replayed sessions 30 days and less were worse at the
-/// start of sessions, and from 60 on nothing changed by more than noise.
+/// that of consolidation, by default. On replayed sessions recovery fell with 30 days and
+/// less, and from 60 on nothing changed by more than noise.
 const HALF_LIFE: f64 = 60.0;
 
 /// The same for what the user laid down to stand.
