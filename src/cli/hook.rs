@@ -22,6 +22,7 @@ use super::encoder;
 use super::output;
 use super::time;
 use crate::config::{self, ConfigError, Settings};
+use crate::hooks::checkout::Disk;
 use crate::hooks::event::{HookEvent, Moment};
 use crate::hooks::inject::{Surroundings, inject};
 use crate::hooks::session_end::{Due, session_end};
@@ -184,6 +185,7 @@ fn work(verb: Verb, trace: &Trace) -> Result<Option<String>, String> {
         now,
         encoder: encoder.as_ref().map(|encoder| encoder as &dyn Encode),
         holdout: settings.inject.holdout,
+        disk: Some(Disk { programs: config::program_folders }),
     };
     inject(&event, &around).map_err(|error| format!("{}: {}", event.name, chain(&error)))
 }

@@ -309,7 +309,10 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ),
     ("CLAUDE_PROJECT_DIR", "the client's project folder; the client sets it for hooks"),
     ("HOME", "the user's home folder; when it is unset, what `/etc/passwd` says for this user"),
-    ("PATH", "`mana init` looks there for a link to itself that outlives an update"),
+    (
+        "PATH",
+        "`mana init` looks there for a link to itself that outlives an update, and hooks for the program of a command that they are about to name",
+    ),
     ("TMPDIR", "where `mana demo` and `mana eval` make their temporary folders"),
 ];
 

@@ -288,6 +288,14 @@ pub(crate) fn command_folders() -> Vec<PathBuf> {
     std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }
 
+/// The folders in which an agent's shell finds programs: those of `PATH` and those that its
+/// profile may add to it. `None` where a manager of versions keeps programs in places of its own.
+pub(crate) fn program_folders() -> Option<Vec<PathBuf>> {
+    let mut folders = command_folders();
+    folders.extend(paths::usual_folders()?);
+    Some(folders)
+}
+
 /// The address below which models lie, where it is not the usual one.
 #[cfg(feature = "download")]
 pub(crate) fn model_source() -> Option<String> {

@@ -48,6 +48,59 @@ pub(super) fn agent_config() -> Option<PathBuf> {
     }
 }
 
+/// Folders of programs that a shell's profile adds to `PATH`, which a hook need not have run;
+/// `None` where a manager of versions keeps programs in places of its own.
+pub(super) fn usual_folders() -> Option<Vec<PathBuf>> {
+    const MANAGERS: &[&str] = &[
+        ".nvm",
+        ".fnm",
+        ".local/share/fnm",
+        ".volta",
+        ".asdf",
+        ".local/share/mise",
+        ".pyenv",
+        ".rbenv",
+        ".rvm",
+        ".sdkman",
+        ".proto",
+        ".nix-profile",
+        ".conda",
+        "miniconda3",
+        "anaconda3",
+    ];
+    const FOLDERS: &[&str] = &[
+        "bin",
+        ".local/bin",
+        ".cargo/bin",
+        ".bun/bin",
+        ".deno/bin",
+        ".npm-global/bin",
+        ".local/share/pnpm",
+        ".yarn/bin",
+        "go/bin",
+        ".dotnet/tools",
+        ".composer/vendor/bin",
+    ];
+    const SYSTEM: &[&str] = &[
+        "/usr/local/bin",
+        "/usr/bin",
+        "/bin",
+        "/usr/sbin",
+        "/sbin",
+        "/opt/homebrew/bin",
+        "/snap/bin",
+        "/home/linuxbrew/.linuxbrew/bin",
+        "/usr/local/go/bin",
+        "/opt/local/bin",
+    ];
+    let home = user_home()?;
+    let managed = MANAGERS.iter().any(|folder| home.join(folder).exists());
+    (!managed).then(|| {
+        let own = FOLDERS.iter().map(|folder| home.join(folder));
+        own.chain(SYSTEM.iter().map(PathBuf::from)).collect()
+    })
+}
+
 /// The user's home folder: `$HOME`, else what the password file says. Hooks were seen to run
 /// without `HOME`; the C library's look-up would load shared libraries into a static binary.
 fn user_home() -> Option<PathBuf> {

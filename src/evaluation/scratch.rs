@@ -123,6 +123,8 @@ impl Scratch {
             now: self.now,
             encoder: (moment == Moment::Prompt).then_some(&*self.encoder),
             holdout: 0.0,
+            // What is on this disk today was not there then.
+            disk: None,
         }
     }
 

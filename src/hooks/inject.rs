@@ -4,6 +4,7 @@ use std::path::Path;
 
 pub(crate) use super::advice::Proposed;
 use super::advice::{self, Advice, Question};
+use super::checkout::{Checkout, Disk};
 use super::context::{self, Item};
 use super::event::{HookEvent, Moment};
 use super::scope;
@@ -25,6 +26,9 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) encoder: Option<&'a dyn Encode>,
     /// Share of matching items that is held back to compare with, from 0 to 1.
     pub(crate) holdout: f64,
+    /// What may be looked at beside the home; `None` where what is on this disk has nothing to do
+    /// with the event.
+    pub(crate) disk: Option<Disk>,
 }
 
 /// What MANA says to an event: the JSON for standard output, or nothing. What was shown is noted
@@ -109,9 +113,11 @@ fn ask<T>(
         return Ok(None);
     };
     let journal = Journal::read(journal);
+    let checkout = Checkout::new(around.disk, event, around.project_dir, &scope);
     let question = Question {
         recall,
         scope: &scope,
+        checkout: &checkout,
         encoder: around.encoder,
         event,
         journal: &journal,

@@ -14,6 +14,9 @@ pub(crate) struct Scope {
     pub(crate) project: i64,
     /// Its folder, with `~` for the home, as far as known; paths are relative to it.
     pub(crate) root: String,
+    /// Whether the event's folder lies in the project's checkout. Where only the transcript told
+    /// the project, it may be any folder.
+    pub(crate) is_here: bool,
 }
 
 /// Finds the project of an event: by the folders above the current one in which sessions ran,
@@ -28,18 +31,18 @@ pub(crate) fn of_event(
         project_dir.into_iter().chain([event.cwd.as_str()]).map(paths::tilde).collect();
     let above: Vec<&str> = folders.iter().flat_map(|folder| paths::ancestors(folder)).collect();
     if let Some((project, root)) = recall.project_of_roots(&above)? {
-        return Ok(Some(Scope { project, root }));
+        return Ok(Some(Scope { project, root, is_here: true }));
     }
     let folder = project_dir.unwrap_or(&event.cwd);
     let root = paths::tilde(folder);
     if let Some(name) = transcript_folder(&event.transcript)
         && let Some((project, _)) = recall.project_of_roots(&[&name])?
     {
-        return Ok(Some(Scope { project, root }));
+        return Ok(Some(Scope { project, root, is_here: false }));
     }
     for project in [workspace::identify(Path::new(folder)), workspace::by_name(folder)] {
         if let Some(project) = recall.project_by_key(&project.key)? {
-            return Ok(Some(Scope { project, root }));
+            return Ok(Some(Scope { project, root, is_here: true }));
         }
     }
     Ok(None)
@@ -68,7 +71,8 @@ mod tests {
         let mut desk = Desk::new();
         let app = desk.project;
         let web = desk.add_project("name:web", "/srv/web/", "transcripts:-srv-web");
-        let scope = |project, root: &str| Some(Scope { project, root: root.into() });
+        let scope = |project, root: &str| Some(Scope { project, root: root.into(), is_here: true });
+        let elsewhere = Some(Scope { project: web, root: "/tmp/x".into(), is_here: false });
         let nowhere = "/home/dev/.claude/projects/-nowhere/s.jsonl";
         let of_web = "/home/dev/.claude/projects/-srv-web/s.jsonl";
         for (name, cwd, transcript, project_dir, expected) in [
@@ -83,7 +87,7 @@ mod tests {
                 scope(app, "~/app"),
             ),
             ("the client's word", "/tmp/x", nowhere, Some("/home/dev/app"), scope(app, "~/app")),
-            ("the transcript", "/tmp/x", of_web, None, scope(web, "/tmp/x")),
+            ("the transcript", "/tmp/x", of_web, None, elsewhere),
             ("the name", "/data/checkouts/App", nowhere, None, scope(app, "/data/checkouts/App")),
             (
                 "a worktree's name",

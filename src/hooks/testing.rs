@@ -1,7 +1,10 @@
 //! A home with what scripted sessions taught, and questions to it, for tests.
 
+use std::path::Path;
+
 use tempfile::TempDir;
 
+use super::checkout::Disk;
 use super::event::{HookEvent, Moment, ToolCall};
 use super::inject::{Surroundings, inject};
 use crate::learning::extract::extract;
@@ -89,6 +92,27 @@ impl Desk {
         self.publish();
     }
 
+    /// A checkout of the project on this disk with these files, each with its text.
+    pub(super) fn check_out(&mut self, files: &[(&str, &str)]) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let path = folder.path().to_string_lossy().into_owned();
+        let root = StoredRoot { path: path.clone(), project: self.project, base: path, seen: true };
+        self.store.note_root(&root).unwrap();
+        self.publish();
+        folder
+    }
+
+    /// What MANA says to an event in this folder.
+    pub(super) fn ask_in(&self, folder: &Path, session: &str, moment: Moment) -> Vec<String> {
+        let cwd = folder.to_string_lossy().into_owned();
+        self.ask_with(&HookEvent { cwd, ..event(session, moment) }, 0.0)
+    }
+
     fn publish(&mut self) {
         assert!(self.store.checkpoint().unwrap());
         self.store.publish().unwrap();
@@ -102,6 +126,7 @@ impl Desk {
             now: NOW,
             encoder: Some(&Words),
             holdout,
+            disk: Some(Disk { programs: || None }),
         };
         // The database says what the snapshots say, and the session is told once.
         let journal = Journal::path(self.home.path(), &event.session, &event.agent);

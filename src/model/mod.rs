@@ -1,5 +1,6 @@
 //! Plain types and pure rules: no I/O, no clock, no environment.
 
+pub(crate) mod anchor;
 pub(crate) mod effect;
 pub(crate) mod ids;
 pub(crate) mod key;

@@ -26,7 +26,10 @@ fn history(sandbox: &Sandbox, sessions: u32) {
         let mut transcript = Transcript::new(sandbox, number + 1);
         for turn in 0..4 {
             let topic = TOPICS[(number as usize * 3 + turn) % TOPICS.len()];
-            let path = root.join(format!("src/{topic}/part{number}.ts"));
+            let name = format!("src/{topic}/part{number}.ts");
+            // What is gone is not told.
+            sandbox.write(&name, "text");
+            let path = root.join(name);
             transcript = transcript
                 .prompt(&format!("please change how the {topic} is worked out for the report"))
                 .call("Write", &json!({ "file_path": path, "content": "text" }))

@@ -93,7 +93,8 @@ fn play(scene: &Scene, home: &Path) -> Result<Option<String>, CliError> {
     let mut event = HookEvent::from_wire(wire);
     event.session = "33333333-3333-4333-8333-333333333333".into();
     event.cwd = "/home/sam/shop".into();
-    let around = Surroundings { home, project_dir: None, now: NOW, encoder: None, holdout: 0.0 };
+    let around =
+        Surroundings { home, project_dir: None, now: NOW, encoder: None, holdout: 0.0, disk: None };
     let Some(answer) = inject(&event, &around)? else { return Ok(None) };
     let answer: serde_json::Value = serde_json::from_str(&answer).expect("answers are valid JSON");
     Ok(answer["hookSpecificOutput"]["additionalContext"].as_str().map(String::from))

@@ -7,7 +7,7 @@ use crate::hooks::context::Item;
 use crate::hooks::event::ToolCall;
 use crate::model::key::{Key, Space};
 use crate::model::paths;
-use crate::model::pattern::Kind;
+use crate::model::pattern::{Kind, Pattern};
 use crate::model::rank::{self, cost};
 use crate::model::shell::normalise;
 use crate::model::trajectory::path_of;
@@ -34,19 +34,26 @@ fn known_failure(question: &Question<'_>, call: &ToolCall) -> Result<Vec<Item>, 
         return Ok(Vec::new());
     }
     let (runs, failures) = question.recall.command_rate(project, key)?;
-    let mut items: Vec<Item> = known
+    let mut likely: Vec<(f64, &Pattern)> = known
         .iter()
-        .map(|p| Item {
-            id: p.id,
-            text: wording::with_evidence(p, question.now),
-            confidence: rank::before_command(p, runs, failures, question.reference),
-            also: Vec::new(),
-        })
-        .filter(|item| item.confidence >= cost::before(item.text.len()))
+        .map(|p| (rank::before_command(p, runs, failures, question.reference), p))
         .collect();
-    items.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-    items.truncate(1);
-    Ok(items)
+    likely.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let item = likely
+        .into_iter()
+        .map(|(confidence, pattern)| (pattern, said(question, pattern, confidence)))
+        .filter(|(_, item)| item.confidence >= cost::before(item.text.len()))
+        .find(|(pattern, _)| question.still_holds(pattern));
+    Ok(item.map(|(_, item)| item).into_iter().collect())
+}
+
+fn said(question: &Question<'_>, pattern: &Pattern, confidence: f64) -> Item {
+    Item {
+        id: pattern.id,
+        text: wording::with_evidence(pattern, question.now),
+        confidence,
+        also: Vec::new(),
+    }
 }
 
 /// A path that is known not to exist, unless it was made since.
@@ -62,7 +69,8 @@ fn known_path(question: &Question<'_>, path: &str) -> Result<Vec<Item>, StorageE
     let used = named.iter().find(|file| file.path == path).map_or(0, |file| file.last);
     Ok(known
         .iter()
-        .filter(|p| p.tally.last > used)
+        .filter(|p| p.tally.last > used && question.still_holds(p))
+        .take(1)
         .map(|p| Item {
             id: p.id,
             text: wording::with_evidence(p, question.now),

@@ -37,7 +37,8 @@ fn recipes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storage
             .filter(|(score, p)| *score >= cost::recipe(p.text.len()))
             .collect();
         of_purpose.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.row.cmp(&b.1.row)));
-        of_purpose.truncate(*most);
+        let there = |(_, p): &(f64, &Pattern)| question.still_holds(p);
+        let of_purpose: Vec<_> = of_purpose.into_iter().filter(there).take(*most).collect();
         let Some((confidence, best)) = of_purpose.first() else { continue };
         let commands: Vec<String> = of_purpose
             .iter()
@@ -69,7 +70,8 @@ fn mistakes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storag
         .filter(|(_, p)| !names_files(p) && !is_settled(p, &fixes))
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.row.cmp(&b.1.row)));
-    for (_, pattern) in scored.into_iter().take(MISTAKES) {
+    let there = scored.into_iter().filter(|(_, pattern)| question.still_holds(pattern));
+    for (_, pattern) in there.take(MISTAKES) {
         items.push(Item {
             id: pattern.id,
             text: wording::with_evidence(pattern, question.now),

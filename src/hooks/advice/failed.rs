@@ -79,16 +79,27 @@ impl Found {
         }
     }
 
+    /// The best of them that still hold.
     fn items(self, question: &Question<'_>) -> Vec<Item> {
-        self.patterns
+        let mut said: Vec<(Pattern, Item)> = self
+            .patterns
             .into_iter()
-            .map(|(score, p)| Item {
-                id: p.id,
-                text: wording::with_evidence(&p, question.now),
-                confidence: rank::fix_at_failure(&p, score),
-                also: Vec::new(),
+            .map(|(score, p)| {
+                let item = Item {
+                    id: p.id,
+                    text: wording::with_evidence(&p, question.now),
+                    confidence: rank::fix_at_failure(&p, score),
+                    also: Vec::new(),
+                };
+                (p, item)
             })
-            .filter(|item| item.confidence >= cost::failed(item.text.len()))
+            .filter(|(_, item)| item.confidence >= cost::failed(item.text.len()))
+            .collect();
+        said.sort_by(|(_, a), (_, b)| b.confidence.total_cmp(&a.confidence));
+        said.into_iter()
+            .filter(|(pattern, _)| question.still_holds(pattern))
+            .take(MOST)
+            .map(|(_, item)| item)
             .collect()
     }
 }

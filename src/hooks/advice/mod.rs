@@ -13,9 +13,11 @@ mod working;
 
 pub(crate) use places::Proposed;
 
+use super::checkout::Checkout;
 use super::context::Item;
 use super::event::{HookEvent, Moment};
 use super::scope::Scope;
+use crate::model::pattern::Pattern;
 use crate::model::vector::Encode;
 use crate::storage::{Journal, Recall, StorageError};
 
@@ -26,6 +28,8 @@ pub(crate) struct Question<'a> {
     pub(crate) recall: &'a dyn Recall,
     /// The project.
     pub(crate) scope: &'a Scope,
+    /// Its checkout on this disk.
+    pub(crate) checkout: &'a Checkout<'a>,
     /// Makes the vector of what is asked; `None` to go by words alone.
     pub(crate) encoder: Option<&'a dyn Encode>,
     /// The event.
@@ -37,6 +41,16 @@ pub(crate) struct Question<'a> {
     /// The project's own clock: when anything last happened in it, at most `now`. Ages that
     /// ranking counts are from there.
     pub(crate) reference: i64,
+}
+
+impl Question<'_> {
+    /// Whether all that the pattern hangs on is still there. Asks the disk, so last.
+    fn still_holds(&self, pattern: &Pattern) -> bool {
+        self.checkout.holds(pattern, &|name| {
+            let files = self.recall.files_named(self.scope.project, name).unwrap_or_default();
+            files.into_iter().map(|file| file.path).collect()
+        })
+    }
 }
 
 /// What to say: a header for several items, and the items, best first.

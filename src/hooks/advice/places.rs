@@ -101,7 +101,8 @@ pub(super) fn suggest(
         })
         .collect();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.path.cmp(&b.1.path)));
-    ranked.truncate(MOST);
+    let there = |c: &Proposed| question.checkout.has_file(&c.path);
+    let ranked: Vec<_> = ranked.into_iter().filter(|(_, c)| there(c)).take(MOST).collect();
     // A line must say something new; its id is that of the best file that it names first.
     let Some((confidence, first)) = ranked.iter().find(|(_, c)| is_new(c)) else {
         return Ok(Vec::new());
@@ -326,7 +327,8 @@ pub(super) fn meant(
     let Some(wrong) = wrong else { return Ok(Vec::new()) };
     let wrong = paths::relative(wrong, &question.scope.root, &question.event.cwd);
     let hits = question.recall.files_named(question.scope.project, paths::name(&wrong))?;
-    let known: Vec<_> = hits.into_iter().filter(|hit| hit.path != wrong).take(2).collect();
+    let other = hits.into_iter().filter(|hit| hit.path != wrong);
+    let known: Vec<_> = other.filter(|hit| question.checkout.has_file(&hit.path)).take(2).collect();
     let Some(first) = known.first() else { return Ok(Vec::new()) };
     let named: Vec<String> = known.iter().map(|hit| format!("`{}`", hit.path)).collect();
     Ok(vec![Item {

@@ -25,12 +25,13 @@ pub(super) fn elsewhere(
             let confidence = rank::elsewhere(&pattern, question.reference);
             if folder_in(&pattern).is_some_and(|folder| folder != here)
                 && best.as_ref().is_none_or(|(least, _)| confidence > *least)
+                && confidence >= cost::failed(pattern.text.len())
+                && question.still_holds(&pattern)
             {
                 best = Some((confidence, pattern));
             }
         }
     }
-    let best = best.filter(|(confidence, p)| *confidence >= cost::failed(p.text.len()));
     Ok(best.map(|(confidence, pattern)| Item {
         id: pattern.id,
         text: format!(

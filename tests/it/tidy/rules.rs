@@ -46,6 +46,7 @@ pub(super) const HOT: &[&str] = &[
     "src/embeddings/static_table/",
     "src/embeddings/wordpiece/",
     "src/hooks/advice/",
+    "src/hooks/checkout.rs",
     "src/hooks/context.rs",
     "src/hooks/event.rs",
     "src/hooks/inject.rs",

@@ -1,0 +1,445 @@
+//! The project's checkout on this disk: whether what a pattern names is still there. Hot.
+//!
+//! Asked only about what is about to be said. Only a clear answer counts: where the folder is not
+//! here, where the system answers anything but "there is no such thing", or after too many
+//! questions, everything counts as being there.
+
+use std::cell::{Cell, OnceCell};
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use super::event::HookEvent;
+use super::scope::Scope;
+use crate::model::anchor::{self, Anchor};
+use crate::model::paths;
+use crate::model::pattern::Pattern;
+
+/// Questions to the file system for one event.
+const QUESTIONS: u32 = 256;
+
+/// Folders above the current one that are looked at.
+const DEPTH: usize = 16;
+
+/// Bytes that are read of a file; what a longer one says is not known.
+const LONGEST: u64 = 64 << 10;
+
+/// Folders of a project in which its programs are installed.
+const OWN_PROGRAMS: [&str; 4] = ["node_modules/.bin", ".venv/bin", "venv/bin", "env/bin"];
+
+/// Files of a project that say that its programs come from elsewhere.
+const ENVIRONMENTS: [&str; 8] = [
+    ".envrc",
+    "flake.nix",
+    "shell.nix",
+    "devbox.json",
+    ".tool-versions",
+    "mise.toml",
+    ".mise.toml",
+    ".devcontainer",
+];
+
+/// What a hook may look at beside MANA's home.
+#[derive(Clone, Copy)]
+pub(crate) struct Disk {
+    /// The folders in which programs are looked up; `None` when not all of them are known. Asked
+    /// only when a program is in question.
+    pub(crate) programs: fn() -> Option<Vec<PathBuf>>,
+}
+
+/// The checkout that an event is about.
+pub(super) struct Checkout<'a> {
+    disk: Option<Disk>,
+    project_dir: Option<&'a str>,
+    cwd: &'a str,
+    scope: &'a Scope,
+    folders: OnceCell<Folders>,
+    programs: OnceCell<Option<Vec<PathBuf>>>,
+    left: Cell<u32>,
+}
+
+/// The checkout's folders.
+#[derive(Debug, Default)]
+struct Folders {
+    /// What paths of the project are relative to: its folder, and the top of its repository.
+    tops: Vec<PathBuf>,
+    /// Where commands are run: the current folder and those above it up to the top.
+    places: Vec<PathBuf>,
+}
+
+impl<'a> Checkout<'a> {
+    /// The checkout of an event's project; without a disk, everything counts as being there.
+    pub(super) fn new(
+        disk: Option<Disk>,
+        event: &'a HookEvent,
+        project_dir: Option<&'a str>,
+        scope: &'a Scope,
+    ) -> Self {
+        Self {
+            disk,
+            project_dir,
+            cwd: &event.cwd,
+            scope,
+            folders: OnceCell::new(),
+            programs: OnceCell::new(),
+            left: Cell::new(QUESTIONS),
+        }
+    }
+
+    /// Whether all that the pattern hangs on is there. `known` gives the project's known files of
+    /// a name: a command may be meant for a folder that was not noted with it.
+    pub(super) fn holds(&self, pattern: &Pattern, known: &dyn Fn(&str) -> Vec<String>) -> bool {
+        self.folders().tops.is_empty()
+            || anchor::of_pattern(pattern).iter().all(|anchor| self.has(anchor, known))
+    }
+
+    /// Whether the file at `path`, relative to the project, exists.
+    pub(super) fn has_file(&self, path: &str) -> bool {
+        let tops = &self.folders().tops;
+        tops.is_empty() || !paths::is_inside(path) || self.any(tops, path)
+    }
+
+    fn has(&self, anchor: &Anchor, known: &dyn Fn(&str) -> Vec<String>) -> bool {
+        let Folders { tops, places } = self.folders();
+        match anchor {
+            Anchor::Exists(path) => self.any(tops, path),
+            // Not being sure is no reason to believe that it was made since.
+            Anchor::Absent(path) => self.left.get() == 0 || !self.any(tops, path),
+            Anchor::Reached(path) => {
+                self.any(places, path)
+                    || known(paths::name(path)).iter().any(|file| {
+                        file.strip_suffix(path.as_str()).is_some_and(|above| above.ends_with('/'))
+                            && self.any(tops, file)
+                    })
+            }
+            Anchor::Script { folder, name, or_program } => {
+                (*or_program && self.any(places, &format!("node_modules/.bin/{name}")))
+                    || self.has_script(folder, name, known)
+            }
+            Anchor::Target { folder, name } => self.has_target(folder, name),
+            Anchor::Program(name) => self.has_program(name),
+        }
+    }
+
+    /// Whether a `package.json` that a command in `folder` may mean has the script. Where there is
+    /// none at all, nobody knows which was meant.
+    fn has_script(&self, folder: &str, name: &str, known: &dyn Fn(&str) -> Vec<String>) -> bool {
+        let Folders { tops, places } = self.folders();
+        let mut found = false;
+        let mut has = |path: &Path| match self.read(path) {
+            Text::Is(text) => {
+                found = true;
+                anchor::has_script(&text, name).unwrap_or(true)
+            }
+            Text::Absent => false,
+            Text::Unknown => true,
+        };
+        let near = places.iter().map(|place| place.join(folder).join("package.json"));
+        if near.into_iter().any(|path| has(&path)) {
+            return true;
+        }
+        // With its folder named, it is that one.
+        let others = if folder.is_empty() { known("package.json") } else { Vec::new() };
+        let others = others.iter().flat_map(|file| tops.iter().map(move |top| top.join(file)));
+        others.into_iter().any(|path| has(&path)) || !found
+    }
+
+    fn has_target(&self, folder: &str, name: &str) -> bool {
+        let mut found = false;
+        for place in &self.folders().places {
+            for makefile in ["GNUmakefile", "makefile", "Makefile"] {
+                match self.read(&place.join(folder).join(makefile)) {
+                    Text::Is(text) if anchor::has_target(&text, name) == Some(false) => {
+                        found = true;
+                    }
+                    Text::Absent => {}
+                    Text::Is(_) | Text::Unknown => return true,
+                }
+            }
+            // The name of a file is a target that needs no rule.
+            if found && self.exists(&place.join(folder).join(name)) {
+                return true;
+            }
+        }
+        !found
+    }
+
+    fn has_program(&self, name: &str) -> bool {
+        let Folders { tops, places } = self.folders();
+        let Some(disk) = self.disk else { return true };
+        let Some(folders) = self.programs.get_or_init(disk.programs) else { return true };
+        self.any(folders, name)
+            || folders.is_empty()
+            || OWN_PROGRAMS.iter().any(|own| self.any(places, &format!("{own}/{name}")))
+            || ENVIRONMENTS.iter().any(|file| self.any(tops, file))
+    }
+
+    fn any(&self, folders: &[PathBuf], path: &str) -> bool {
+        folders.iter().any(|folder| self.exists(&folder.join(path)))
+    }
+
+    /// Whether there is something at `path`, if only a link that leads nowhere.
+    fn exists(&self, path: &Path) -> bool {
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(1));
+        left == 0 || exists(path)
+    }
+
+    fn read(&self, path: &Path) -> Text {
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(1));
+        if left == 0 { Text::Unknown } else { read_text(path) }
+    }
+
+    /// The folders, looked for once.
+    fn folders(&self) -> &Folders {
+        self.folders.get_or_init(|| match self.disk {
+            Some(_) if self.scope.is_here => self.find(),
+            _ => Folders::default(),
+        })
+    }
+
+    fn find(&self) -> Folders {
+        let mut folders = Folders::default();
+        match self.project_dir {
+            Some(project) if Path::new(self.cwd).starts_with(project) => {
+                self.add(self.cwd, &mut folders);
+                self.add(project, &mut folders);
+            }
+            Some(project) => self.add(project, &mut folders),
+            None => self.add(self.cwd, &mut folders),
+        }
+        folders
+    }
+
+    /// Adds what lies above `folder`, if a top is found there.
+    fn add(&self, folder: &str, folders: &mut Folders) {
+        let folder = Path::new(folder);
+        if !folder.is_absolute() || !folder.is_dir() {
+            return;
+        }
+        let above: Vec<&Path> = folder.ancestors().take(DEPTH).collect();
+        let is_root = |path: &Path| paths::tilde(&path.to_string_lossy()) == self.scope.root;
+        let root = above.iter().position(|path| is_root(path));
+        let top = above.iter().position(|path| exists(&path.join(".git")));
+        let Some(highest) = root.max(top) else { return };
+        let mut push = |list: fn(&mut Folders) -> &mut Vec<PathBuf>, path: &Path| {
+            let list = list(folders);
+            if list.iter().all(|known| known != path) {
+                list.push(path.to_path_buf());
+            }
+        };
+        root.iter().chain(&top).for_each(|at| push(|f| &mut f.tops, above[*at]));
+        above[..=highest].iter().for_each(|path| push(|f| &mut f.places, path));
+    }
+}
+
+/// Whether there is something at `path`; every answer but a clear no counts as yes.
+fn exists(path: &Path) -> bool {
+    match path.symlink_metadata() {
+        Ok(_) => true,
+        Err(error) => !is_absent(&error),
+    }
+}
+
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// What a file says.
+enum Text {
+    /// This.
+    Is(String),
+    /// There is no such file.
+    Absent,
+    /// It is no regular file, too long, or not to be read.
+    Unknown,
+}
+
+/// Reads a small regular file. A pipe without a writer is opened without waiting for one.
+fn read_text(path: &Path) -> Text {
+    let flags = OFlags::NONBLOCK.union(OFlags::NOCTTY).bits();
+    match OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path) {
+        Ok(file) => read_regular(&file).map_or(Text::Unknown, Text::Is),
+        Err(error) if is_absent(&error) => Text::Absent,
+        Err(_) => Text::Unknown,
+    }
+}
+
+fn read_regular(file: &File) -> Option<String> {
+    let about = file.metadata().ok()?;
+    if !about.is_file() || about.len() > LONGEST {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(about.len() as usize + 1);
+    file.take(LONGEST).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::hooks::event::Moment;
+    use crate::hooks::testing::event;
+    use crate::model::ids::PatternId;
+    use crate::model::pattern::{Effect, Kind, Payload, State, Tally};
+
+    /// A repository with these files.
+    fn repository(files: &[(&str, &str)]) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in [(".git/HEAD", "x")].iter().chain(files) {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        folder
+    }
+
+    fn recipe(command: &str) -> Pattern {
+        Pattern {
+            row: 1,
+            id: PatternId::derive("recipe", "p", command, ""),
+            kind: Kind::Recipe,
+            project: Some(1),
+            tool: "Bash".into(),
+            category: "test".into(),
+            trigger: command.into(),
+            text: command.into(),
+            payload: Payload { commands: vec![command.into()], ..Payload::default() },
+            state: State::Active,
+            tally: Tally::default(),
+            effect: Effect::default(),
+        }
+    }
+
+    const NOWHERE: Disk = Disk { programs: || Some(vec!["/nonexistent".into()]) };
+    const SOMEWHERE: Disk = Disk { programs: || None };
+
+    /// Asks in `cwd` whether a recipe holds, where the project's known files are `known`.
+    fn holds(disk: Option<Disk>, cwd: &Path, is_here: bool, command: &str, known: &[&str]) -> bool {
+        let root = paths::tilde(&cwd.to_string_lossy());
+        let scope = Scope { project: 1, root, is_here };
+        let cwd = cwd.to_string_lossy().into_owned();
+        let event = HookEvent { cwd, ..event("s", Moment::SubagentStart) };
+        let checkout = Checkout::new(disk, &event, None, &scope);
+        let named = |name: &str| {
+            let known = known.iter().filter(|path| paths::name(path) == name);
+            known.map(ToString::to_string).collect()
+        };
+        checkout.holds(&recipe(command), &named)
+    }
+
+    const MANIFEST: (&str, &str) = ("package.json", r#"{"scripts": {"lint": "x"}}"#);
+
+    #[test]
+    fn what_is_there_holds_and_what_is_gone_does_not() {
+        let here = repository(&[
+            ("scripts/x.sh", ""),
+            MANIFEST,
+            ("web/package.json", r#"{"scripts": {"build": "x"}}"#),
+            ("web/deep/a.ts", ""),
+            ("Makefile", "e2e:\n\tx"),
+            ("docs", "x"),
+            ("lib/Makefile", "include x.mk"),
+            ("node_modules/.bin/jest", ""),
+        ]);
+        let known = &["web/package.json", "web/tools/gone.sh"];
+        for (command, expected) in [
+            ("./scripts/x.sh", true),
+            ("./scripts/gone.sh", false),
+            ("bash scripts/gone.sh", false),
+            ("npm run lint", true),
+            ("npm run gone", false),
+            ("yarn run jest", true),
+            // The manifest of another folder that is known.
+            ("npm run build", true),
+            ("cd web && npm run build", true),
+            ("cd gone && npm run build", false),
+            ("./tools/gone.sh", false),
+            ("make e2e", true),
+            ("make docs", true),
+            ("make gone", false),
+            ("cd lib && make gone", true),
+        ] {
+            assert_eq!(
+                holds(Some(SOMEWHERE), here.path(), true, command, known),
+                expected,
+                "{command}"
+            );
+            // Where the folder is not known to be the project's, and without a disk.
+            assert!(holds(Some(SOMEWHERE), here.path(), false, command, known), "{command}");
+            assert!(holds(None, here.path(), true, command, known), "{command}");
+        }
+        fs::create_dir_all(here.path().join("web/tools")).unwrap();
+        fs::write(here.path().join("web/tools/gone.sh"), "").unwrap();
+        assert!(holds(Some(SOMEWHERE), here.path(), true, "./tools/gone.sh", known));
+        // From a folder below, those above are looked at as well.
+        let below = here.path().join("web/deep");
+        for (command, expected) in
+            [("npm run build", true), ("npm run lint", true), ("npm run gone", false)]
+        {
+            assert_eq!(holds(Some(SOMEWHERE), &below, true, command, &[]), expected, "{command}");
+        }
+    }
+
+    #[test]
+    fn without_a_checkout_nothing_is_gone() {
+        let nowhere = Path::new("/nonexistent/app");
+        assert!(holds(Some(NOWHERE), nowhere, true, "./scripts/gone.sh", &[]));
+        let empty = repository(&[]);
+        // No manifest and no makefile: nobody knows which were meant.
+        assert!(holds(Some(SOMEWHERE), empty.path(), true, "npm run gone", &[]));
+        assert!(holds(Some(SOMEWHERE), empty.path(), true, "make gone", &[]));
+    }
+
+    #[test]
+    fn programs_are_looked_up_where_all_places_are_known() {
+        let here = repository(&[("node_modules/.bin/jest", "")]);
+        for (disk, command, expected) in [
+            (NOWHERE, "gone-tool --all", false),
+            (SOMEWHERE, "gone-tool --all", true),
+            (NOWHERE, "jest", true),
+            (Disk { programs: || Some(Vec::new()) }, "gone-tool", true),
+            (Disk { programs: || Some(vec!["/bin".into()]) }, "sh x", true),
+        ] {
+            assert_eq!(holds(Some(disk), here.path(), true, command, &[]), expected, "{command}");
+        }
+        let managed = repository(&[("flake.nix", "")]);
+        assert!(holds(Some(NOWHERE), managed.path(), true, "gone-tool", &[]));
+    }
+
+    #[test]
+    fn odd_files_say_nothing() {
+        let here = repository(&[("web/package.json", &" ".repeat(70_000))]);
+        let pipe = here.path().join("package.json");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+        fs::create_dir(here.path().join("Makefile")).unwrap();
+        fs::create_dir(here.path().join("scripts")).unwrap();
+        std::os::unix::fs::symlink("/nonexistent", here.path().join("scripts/x.sh")).unwrap();
+        for command in
+            ["npm run gone", "cd web && npm run gone", "make gone", "./scripts/x.sh", "npm test"]
+        {
+            assert!(holds(Some(SOMEWHERE), here.path(), true, command, &[]), "{command}");
+        }
+    }
+
+    #[test]
+    fn questions_are_counted() {
+        let here = repository(&[]);
+        let long = (0..400).map(|n| format!("s/{n}.sh")).collect::<Vec<_>>();
+        let scope =
+            Scope { project: 1, root: here.path().to_string_lossy().into_owned(), is_here: true };
+        let cwd = scope.root.clone();
+        let event = HookEvent { cwd, ..event("s", Moment::SubagentStart) };
+        let checkout = Checkout::new(Some(SOMEWHERE), &event, None, &scope);
+        let gone = long.iter().filter(|path| !checkout.has_file(path)).count();
+        assert_eq!(gone, QUESTIONS as usize);
+    }
+}
