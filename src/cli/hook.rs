@@ -185,7 +185,7 @@ fn work(verb: Verb, trace: &Trace) -> Result<Option<String>, String> {
         now,
         encoder: encoder.as_ref().map(|encoder| encoder as &dyn Encode),
         holdout: settings.inject.holdout,
-        disk: Some(Disk { programs: config::program_folders }),
+        disk: Some(Disk { agent: &settings.agent, programs: config::program_folders }),
     };
     inject(&event, &around).map_err(|error| format!("{}: {}", event.name, chain(&error)))
 }

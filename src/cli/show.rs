@@ -7,12 +7,13 @@ use super::error::{CliError, Kind};
 use super::output::{Output, count};
 use super::time;
 use crate::config::{self, Settings};
+use crate::hooks::instructions::Instructions;
 use crate::model::effect::Estimate;
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Kind as Sort, Pattern, Reason, State};
 use crate::model::rank::cost;
-use crate::model::text;
-use crate::storage::{Edge, EvidenceRow, KnownFile, Reader};
+use crate::model::{paths, text};
+use crate::storage::{Edge, EvidenceRow, KnownFile, Reader, Recall};
 
 /// An item, as `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -67,7 +68,7 @@ pub(crate) fn run(args: &ShowArgs, output: &mut Output) -> Result<(), CliError> 
     let settings = Settings::load(config::current_dir().as_deref())?;
     let reader = Reader::open(&settings.home)?;
     if let Some(pattern) = find(&reader, &args.id)? {
-        let shown = load(&reader, pattern)?;
+        let shown = load(&reader, pattern, &settings)?;
         output.object(&shown);
         tell(&shown, output);
         return Ok(());
@@ -92,7 +93,7 @@ pub(crate) fn find(reader: &Reader, id: &str) -> Result<Option<Pattern>, CliErro
     Ok(found.pop())
 }
 
-fn load(reader: &Reader, pattern: Pattern) -> Result<Shown, CliError> {
+fn load(reader: &Reader, pattern: Pattern, settings: &Settings) -> Result<Shown, CliError> {
     let (told, withheld, last_told) = reader.shown(pattern.id.as_bytes())?;
     let sides = reader.sides_of(pattern.id.as_bytes())?;
     let project = match pattern.project {
@@ -113,7 +114,10 @@ fn load(reader: &Reader, pattern: Pattern) -> Result<Shown, CliError> {
         reason: set_aside.map(|(reason, _)| reason.name()),
         merged_into: set_aside.and_then(|(_, id)| id).map(|id| id.to_string()),
         last_told: last_told.map(time::shown),
-        now: now(&pattern, set_aside),
+        now: match stating(reader, &pattern, settings)? {
+            Some(file) => format!("not shown here: it stands in {file}, which the agent reads"),
+            None => now(&pattern, set_aside),
+        },
         evidence: reader.evidence(pattern.row)?,
         id: pattern.id.to_string(),
         kind: pattern.kind.name(),
@@ -132,6 +136,29 @@ fn load(reader: &Reader, pattern: Pattern) -> Result<Shown, CliError> {
         hurt: pattern.effect.hurt,
         difference: sides.shown.well.difference(sides.held_back.well),
     })
+}
+
+/// The file of the current folder, or of those above it in the pattern's project, that says it to
+/// the agent anyway.
+fn stating(
+    reader: &Reader,
+    pattern: &Pattern,
+    settings: &Settings,
+) -> Result<Option<&'static str>, CliError> {
+    if pattern.state != State::Active || !matches!(pattern.kind, Sort::Recipe | Sort::Decision) {
+        return Ok(None);
+    }
+    let folder = config::current_dir().unwrap_or_default();
+    let above: Vec<String> =
+        folder.ancestors().map(|f| paths::tilde(&f.to_string_lossy())).collect();
+    let above: Vec<&str> = above.iter().map(String::as_str).collect();
+    let Some((project, root)) = reader.project_of_roots(&above)? else { return Ok(None) };
+    if pattern.project.is_some_and(|own| own != project) {
+        return Ok(None);
+    }
+    let top = above.iter().position(|folder| *folder == root).unwrap_or(0);
+    let folders = folder.ancestors().take(top + 1);
+    Ok(Instructions::read(folders, &settings.agent).stating(pattern))
 }
 
 /// Whether the pattern would be shown now, and why.

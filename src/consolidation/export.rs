@@ -10,13 +10,8 @@ use std::fmt::Write as _;
 use thiserror::Error;
 
 use crate::model::skill::{Body, Point, Skill};
+use crate::model::stated::{BEGIN, END};
 use crate::model::text;
-
-/// The beginning of the line that begins a section.
-const BEGIN: &str = "<!-- mana:begin";
-
-/// The line that ends a section.
-const END: &str = "<!-- mana:end -->";
 
 /// What begins the names of skills, so that MANA's folders are told from others.
 pub(crate) const PREFIX: &str = "mana-";

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use super::event::HookEvent;
+use super::instructions::Instructions;
 use super::scope::Scope;
 use crate::model::anchor::{self, Anchor};
 use crate::model::paths;
@@ -44,7 +45,9 @@ const ENVIRONMENTS: [&str; 8] = [
 
 /// What a hook may look at beside MANA's home.
 #[derive(Clone, Copy)]
-pub(crate) struct Disk {
+pub(crate) struct Disk<'a> {
+    /// The client's configuration folder.
+    pub(crate) agent: &'a Path,
     /// The folders in which programs are looked up; `None` when not all of them are known. Asked
     /// only when a program is in question.
     pub(crate) programs: fn() -> Option<Vec<PathBuf>>,
@@ -52,12 +55,13 @@ pub(crate) struct Disk {
 
 /// The checkout that an event is about.
 pub(super) struct Checkout<'a> {
-    disk: Option<Disk>,
+    disk: Option<Disk<'a>>,
     project_dir: Option<&'a str>,
     cwd: &'a str,
     scope: &'a Scope,
     folders: OnceCell<Folders>,
     programs: OnceCell<Option<Vec<PathBuf>>>,
+    instructions: OnceCell<Instructions>,
     left: Cell<u32>,
 }
 
@@ -73,7 +77,7 @@ struct Folders {
 impl<'a> Checkout<'a> {
     /// The checkout of an event's project; without a disk, everything counts as being there.
     pub(super) fn new(
-        disk: Option<Disk>,
+        disk: Option<Disk<'a>>,
         event: &'a HookEvent,
         project_dir: Option<&'a str>,
         scope: &'a Scope,
@@ -85,6 +89,7 @@ impl<'a> Checkout<'a> {
             scope,
             folders: OnceCell::new(),
             programs: OnceCell::new(),
+            instructions: OnceCell::new(),
             left: Cell::new(QUESTIONS),
         }
     }
@@ -100,6 +105,16 @@ impl<'a> Checkout<'a> {
     pub(super) fn has_file(&self, path: &str) -> bool {
         let tops = &self.folders().tops;
         tops.is_empty() || !paths::is_inside(path) || self.any(tops, path)
+    }
+
+    /// Whether the agent reads it in a file anyway.
+    pub(super) fn states(&self, pattern: &Pattern) -> bool {
+        let Some(disk) = self.disk else { return false };
+        let read = || {
+            let places = &self.folders().places;
+            Instructions::read(places.iter().map(PathBuf::as_path), disk.agent)
+        };
+        self.instructions.get_or_init(read).stating(pattern).is_some()
     }
 
     fn has(&self, anchor: &Anchor, known: &dyn Fn(&str) -> Vec<String>) -> bool {
@@ -250,7 +265,7 @@ fn is_absent(error: &std::io::Error) -> bool {
 }
 
 /// What a file says.
-enum Text {
+pub(super) enum Text {
     /// This.
     Is(String),
     /// There is no such file.
@@ -260,7 +275,7 @@ enum Text {
 }
 
 /// Reads a small regular file. A pipe without a writer is opened without waiting for one.
-fn read_text(path: &Path) -> Text {
+pub(super) fn read_text(path: &Path) -> Text {
     let flags = OFlags::NONBLOCK.union(OFlags::NOCTTY).bits();
     match OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path) {
         Ok(file) => read_regular(&file).map_or(Text::Unknown, Text::Is),
@@ -319,11 +334,22 @@ mod tests {
         }
     }
 
-    const NOWHERE: Disk = Disk { programs: || Some(vec!["/nonexistent".into()]) };
-    const SOMEWHERE: Disk = Disk { programs: || None };
+    fn nowhere() -> Disk<'static> {
+        Disk { programs: || Some(vec!["/nonexistent".into()]), ..somewhere() }
+    }
+
+    fn somewhere() -> Disk<'static> {
+        Disk { agent: Path::new("/nonexistent"), programs: || None }
+    }
 
     /// Asks in `cwd` whether a recipe holds, where the project's known files are `known`.
-    fn holds(disk: Option<Disk>, cwd: &Path, is_here: bool, command: &str, known: &[&str]) -> bool {
+    fn holds(
+        disk: Option<Disk<'_>>,
+        cwd: &Path,
+        is_here: bool,
+        command: &str,
+        known: &[&str],
+    ) -> bool {
         let root = paths::tilde(&cwd.to_string_lossy());
         let scope = Scope { project: 1, root, is_here };
         let cwd = cwd.to_string_lossy().into_owned();
@@ -369,50 +395,50 @@ mod tests {
             ("cd lib && make gone", true),
         ] {
             assert_eq!(
-                holds(Some(SOMEWHERE), here.path(), true, command, known),
+                holds(Some(somewhere()), here.path(), true, command, known),
                 expected,
                 "{command}"
             );
             // Where the folder is not known to be the project's, and without a disk.
-            assert!(holds(Some(SOMEWHERE), here.path(), false, command, known), "{command}");
+            assert!(holds(Some(somewhere()), here.path(), false, command, known), "{command}");
             assert!(holds(None, here.path(), true, command, known), "{command}");
         }
         fs::create_dir_all(here.path().join("web/tools")).unwrap();
         fs::write(here.path().join("web/tools/gone.sh"), "").unwrap();
-        assert!(holds(Some(SOMEWHERE), here.path(), true, "./tools/gone.sh", known));
+        assert!(holds(Some(somewhere()), here.path(), true, "./tools/gone.sh", known));
         // From a folder below, those above are looked at as well.
         let below = here.path().join("web/deep");
         for (command, expected) in
             [("npm run build", true), ("npm run lint", true), ("npm run gone", false)]
         {
-            assert_eq!(holds(Some(SOMEWHERE), &below, true, command, &[]), expected, "{command}");
+            assert_eq!(holds(Some(somewhere()), &below, true, command, &[]), expected, "{command}");
         }
     }
 
     #[test]
     fn without_a_checkout_nothing_is_gone() {
-        let nowhere = Path::new("/nonexistent/app");
-        assert!(holds(Some(NOWHERE), nowhere, true, "./scripts/gone.sh", &[]));
+        let missing = Path::new("/nonexistent/app");
+        assert!(holds(Some(nowhere()), missing, true, "./scripts/gone.sh", &[]));
         let empty = repository(&[]);
         // No manifest and no makefile: nobody knows which were meant.
-        assert!(holds(Some(SOMEWHERE), empty.path(), true, "npm run gone", &[]));
-        assert!(holds(Some(SOMEWHERE), empty.path(), true, "make gone", &[]));
+        assert!(holds(Some(somewhere()), empty.path(), true, "npm run gone", &[]));
+        assert!(holds(Some(somewhere()), empty.path(), true, "make gone", &[]));
     }
 
     #[test]
     fn programs_are_looked_up_where_all_places_are_known() {
         let here = repository(&[("node_modules/.bin/jest", "")]);
         for (disk, command, expected) in [
-            (NOWHERE, "gone-tool --all", false),
-            (SOMEWHERE, "gone-tool --all", true),
-            (NOWHERE, "jest", true),
-            (Disk { programs: || Some(Vec::new()) }, "gone-tool", true),
-            (Disk { programs: || Some(vec!["/bin".into()]) }, "sh x", true),
+            (nowhere(), "gone-tool --all", false),
+            (somewhere(), "gone-tool --all", true),
+            (nowhere(), "jest", true),
+            (Disk { programs: || Some(Vec::new()), ..nowhere() }, "gone-tool", true),
+            (Disk { programs: || Some(vec!["/bin".into()]), ..nowhere() }, "sh x", true),
         ] {
             assert_eq!(holds(Some(disk), here.path(), true, command, &[]), expected, "{command}");
         }
         let managed = repository(&[("flake.nix", "")]);
-        assert!(holds(Some(NOWHERE), managed.path(), true, "gone-tool", &[]));
+        assert!(holds(Some(nowhere()), managed.path(), true, "gone-tool", &[]));
     }
 
     #[test]
@@ -426,7 +452,7 @@ mod tests {
         for command in
             ["npm run gone", "cd web && npm run gone", "make gone", "./scripts/x.sh", "npm test"]
         {
-            assert!(holds(Some(SOMEWHERE), here.path(), true, command, &[]), "{command}");
+            assert!(holds(Some(somewhere()), here.path(), true, command, &[]), "{command}");
         }
     }
 
@@ -438,7 +464,7 @@ mod tests {
             Scope { project: 1, root: here.path().to_string_lossy().into_owned(), is_here: true };
         let cwd = scope.root.clone();
         let event = HookEvent { cwd, ..event("s", Moment::SubagentStart) };
-        let checkout = Checkout::new(Some(SOMEWHERE), &event, None, &scope);
+        let checkout = Checkout::new(Some(somewhere()), &event, None, &scope);
         let gone = long.iter().filter(|path| !checkout.has_file(path)).count();
         assert_eq!(gone, QUESTIONS as usize);
     }

@@ -28,7 +28,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) holdout: f64,
     /// What may be looked at beside the home; `None` where what is on this disk has nothing to do
     /// with the event.
-    pub(crate) disk: Option<Disk>,
+    pub(crate) disk: Option<Disk<'a>>,
 }
 
 /// What MANA says to an event: the JSON for standard output, or nothing. What was shown is noted

@@ -6,6 +6,7 @@ pub(crate) mod context;
 pub(crate) mod event;
 pub(crate) mod inject;
 pub(crate) mod install;
+pub(crate) mod instructions;
 pub(crate) mod scope;
 pub(crate) mod session_end;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A home with what scripted sessions taught, and questions to it, for tests.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -92,6 +92,11 @@ impl Desk {
         self.publish();
     }
 
+    /// The client's configuration folder.
+    pub(super) fn agent(&self) -> PathBuf {
+        self.home.path().join("agent")
+    }
+
     /// A checkout of the project on this disk with these files, each with its text.
     pub(super) fn check_out(&mut self, files: &[(&str, &str)]) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -120,13 +125,14 @@ impl Desk {
 
     /// What MANA says to an event, a share of it held back.
     pub(super) fn ask_with(&self, event: &HookEvent, holdout: f64) -> Vec<String> {
+        let agent = self.agent();
         let around = Surroundings {
             home: self.home.path(),
             project_dir: None,
             now: NOW,
             encoder: Some(&Words),
             holdout,
-            disk: Some(Disk { programs: || None }),
+            disk: Some(Disk { agent: &agent, programs: || None }),
         };
         // The database says what the snapshots say, and the session is told once.
         let journal = Journal::path(self.home.path(), &event.session, &event.agent);

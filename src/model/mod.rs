@@ -13,6 +13,7 @@ pub(crate) mod role;
 pub(crate) mod shell;
 pub(crate) mod signature;
 pub(crate) mod skill;
+pub(crate) mod stated;
 pub(crate) mod subject;
 pub(crate) mod text;
 pub(crate) mod tokens;

@@ -37,7 +37,7 @@ fn recipes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storage
             .filter(|(score, p)| *score >= cost::recipe(p.text.len()))
             .collect();
         of_purpose.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.row.cmp(&b.1.row)));
-        let there = |(_, p): &(f64, &Pattern)| question.still_holds(p);
+        let there = |(_, p): &(f64, &Pattern)| question.is_news(p);
         let of_purpose: Vec<_> = of_purpose.into_iter().filter(there).take(*most).collect();
         let Some((confidence, best)) = of_purpose.first() else { continue };
         let commands: Vec<String> = of_purpose
@@ -70,7 +70,7 @@ fn mistakes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storag
         .filter(|(_, p)| !names_files(p) && !is_settled(p, &fixes))
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.row.cmp(&b.1.row)));
-    let there = scored.into_iter().filter(|(_, pattern)| question.still_holds(pattern));
+    let there = scored.into_iter().filter(|(_, pattern)| question.is_news(pattern));
     for (_, pattern) in there.take(MISTAKES) {
         items.push(Item {
             id: pattern.id,

@@ -25,7 +25,8 @@ pub(super) fn standing(question: &Question<'_>) -> Result<Vec<Item>, StorageErro
     let mut rules: Vec<&Pattern> = known.iter().filter(|p| p.payload.standing).collect();
     rules.sort_by_key(|p| std::cmp::Reverse((p.tally.sessions, p.tally.last, p.row)));
     // Each is compared with all, so only those that may be named are looked at.
-    let rules = rules.into_iter().filter(|rule| !is_replaced(rule, &known)).take(STANDING);
+    let rules = rules.into_iter().filter(|rule| !is_replaced(rule, &known));
+    let rules = rules.filter(|rule| question.is_news(rule)).take(STANDING);
     Ok(rules
         .map(|rule| item(question, rule, rank::decision(rule, 1.0, question.reference)))
         .collect())
@@ -75,7 +76,10 @@ pub(super) fn on_subject(
     let mut items = Vec::new();
     for (pattern, overlap) in known.iter().zip(overlaps) {
         let confidence = rank::decision(pattern, overlap, question.reference);
-        if confidence >= cost::decision(pattern.text.len()) && !is_replaced(pattern, &known) {
+        if confidence >= cost::decision(pattern.text.len())
+            && !is_replaced(pattern, &known)
+            && question.is_news(pattern)
+        {
             items.push(item(question, pattern, confidence));
         }
     }

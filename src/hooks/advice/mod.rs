@@ -44,6 +44,12 @@ pub(crate) struct Question<'a> {
 }
 
 impl Question<'_> {
+    /// Whether there is a point in saying it: it still holds, and the agent does not read it in a
+    /// file anyway. Asks the disk, so last.
+    fn is_news(&self, pattern: &Pattern) -> bool {
+        self.still_holds(pattern) && !self.checkout.states(pattern)
+    }
+
     /// Whether all that the pattern hangs on is still there. Asks the disk, so last.
     fn still_holds(&self, pattern: &Pattern) -> bool {
         self.checkout.holds(pattern, &|name| {

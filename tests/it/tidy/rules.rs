@@ -50,6 +50,7 @@ pub(super) const HOT: &[&str] = &[
     "src/hooks/context.rs",
     "src/hooks/event.rs",
     "src/hooks/inject.rs",
+    "src/hooks/instructions.rs",
     "src/hooks/scope.rs",
     "src/hooks/session_end.rs",
     "src/hooks/wire.rs",
