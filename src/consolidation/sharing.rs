@@ -31,7 +31,7 @@ pub(crate) struct Shared {
 pub(super) fn identity(pattern: &Pattern, keys: &[u8]) -> Option<PatternId> {
     let payload = &pattern.payload;
     let own = match pattern.kind {
-        Kind::Fix | Kind::Pitfall => payload.routine || payload.next_only,
+        Kind::Fix | Kind::Pitfall => payload.routine || payload.next_only || payload.is_rerun(),
         Kind::Decision => !payload.standing,
         _ => true,
     };

@@ -197,6 +197,13 @@ pub(crate) struct Payload {
     pub(crate) subject: Vec<String>,
 }
 
+impl Payload {
+    /// For a fix: whether the very same command is all of the remedy, because it fails now and then.
+    pub(crate) fn is_rerun(&self) -> bool {
+        !self.remedy.is_empty() && self.remedy == self.commands
+    }
+}
+
 /// A pattern as extraction proposes it from one trajectory.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Draft {
@@ -286,7 +293,7 @@ pub(crate) struct Pattern {
 /// the normal edit-test loop, a failure without a fix and a command are so only when they repeat.
 pub(crate) fn state_by_evidence(kind: Kind, payload: &Payload, tally: &Tally) -> State {
     let active = match kind {
-        Kind::Fix if payload.routine => tally.sessions >= 2,
+        Kind::Fix if payload.routine || payload.is_rerun() => tally.sessions >= 2,
         Kind::Pitfall => tally.sessions >= 2,
         Kind::Decision if payload.routine => tally.successes >= 2,
         Kind::Recipe => tally.successes >= 2 && tally.successes >= tally.failures,

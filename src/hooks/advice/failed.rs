@@ -161,8 +161,10 @@ fn near(
     let hits = question.recall.search(project, Corpus::Failures, &query, PROPOSED)?;
     for hit in hits {
         let Some(pattern) = question.recall.pattern_in(project, hit.row)? else { continue };
-        // That something like it failed as well is of no use without what mended it.
-        if pattern.kind != Kind::Fix || !answers(&pattern, class) {
+        // That something like it failed as well is of no use without what mended it, nor that
+        // something else works when it is run again.
+        let mended = pattern.kind == Kind::Fix && !pattern.payload.is_rerun();
+        if !mended || !answers(&pattern, class) {
             continue;
         }
         let same_program = command.parts.iter().any(|part| {

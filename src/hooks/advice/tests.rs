@@ -348,6 +348,26 @@ mod failed {
     }
 
     #[test]
+    fn tells_of_a_command_that_fails_now_and_then_when_two_sessions_saw_it() {
+        let flaky = "$ make fetch !! Error: connect ETIMEDOUT\n$ make fetch";
+        let mut desk = Desk::new();
+        desk.learn("one", 2, flaky);
+        let asked =
+            |desk: &Desk, command: &str, error: &str| desk.failed("s", "Bash", command, error);
+        let error = "Exit code 2\nError: connect ETIMEDOUT";
+        assert_eq!(asked(&desk, "make fetch", error), [""; 0]);
+        desk.learn("two", 1, flaky);
+        let told = asked(&desk, "make fetch", error);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("worked when it was run again, unchanged (twice"), "{told:?}");
+        // Of no other command and no other error.
+        assert_eq!(asked(&desk, "make push", error), [""; 0]);
+        assert_eq!(asked(&desk, "make fetch", "Exit code 2\nError: no space left"), [""; 0]);
+        // And it is no mistake to be warned of.
+        assert_eq!(desk.start("s2", "startup"), [""; 0]);
+    }
+
+    #[test]
     fn finds_the_same_error_of_another_command() {
         let found = once().failed("s", "Bash", "./run.sh --all", NO_RULE);
         assert_eq!(found.len(), 1, "{found:?}");

@@ -73,6 +73,12 @@ impl Failure<'_> {
     fn is_routine(&self) -> bool {
         !self.class.is_mistake()
     }
+
+    /// Under which this very failure is found.
+    fn key(&self) -> Key {
+        let both = format!("{}\n{}", self.command.key(), self.signature.key);
+        Key::new(Space::CommandError, &both)
+    }
 }
 
 /// Follows the calls after the failure number `n` until one settles it. When none does, the
@@ -164,8 +170,14 @@ impl<'a> Search<'a> {
     fn repeated(&self, later: &Seen<'_>, command: &Normal) -> Mending {
         match after_steps(self.failure, later, &self.between, self.view) {
             Some(draft) => Mending::known(draft),
-            None if repeats_exactly(self.failure.command, command) => Mending::Needless,
-            None => Mending::Unknown,
+            None if !repeats_exactly(self.failure.command, command) => Mending::Unknown,
+            // Not with other rights, and not with another filter behind it.
+            None if self.between.is_empty()
+                && self.failure.seen.call.subject == later.call.subject =>
+            {
+                Mending::known(rerun(self.failure, later))
+            }
+            None => Mending::Needless,
         }
     }
 
@@ -361,6 +373,16 @@ fn after_steps(
     Some(draft)
 }
 
+/// The same call worked with nothing done in between: it fails now and then. Only the same failure
+/// of the same command may be answered so.
+fn rerun(failure: &Failure<'_>, later: &Seen<'_>) -> Draft {
+    let text = format!("{}; it worked when it was run again, unchanged", failed_text(failure));
+    let command = vec![wording::command(failure.command)];
+    let mut draft = draft(failure, Kind::Fix, "again".into(), text, command, Some(later));
+    draft.keys = vec![failure.key()];
+    draft
+}
+
 fn pitfall(failure: &Failure<'_>) -> Draft {
     draft(failure, Kind::Pitfall, String::new(), failed_text(failure), Vec::new(), None)
 }
@@ -397,7 +419,7 @@ fn draft(
     let mut keys = vec![
         Key::new(Space::Command, &command_key),
         Key::new(Space::Error, &failure.signature.key),
-        Key::new(Space::CommandError, &format!("{command_key}\n{}", failure.signature.key)),
+        failure.key(),
     ];
     keys.extend(failure.command.parts.iter().map(|part| Key::new(Space::Head, &part.head)));
     keys.sort_unstable();

@@ -145,6 +145,10 @@ pub(crate) fn recipe(pattern: &Pattern, now: i64) -> f64 {
 /// Failures that naming a mistake at the start may save: how often it came back, how lately, and
 /// how sure the remedy is.
 pub(crate) fn costliness(pattern: &Pattern, now: i64) -> f64 {
+    // That a command fails now and then is no mistake.
+    if pattern.payload.is_rerun() {
+        return 0.0;
+    }
     // What happened once may have been a slip; with the project's own commands it is more likely
     // to be something that holds here.
     let own = matches!(

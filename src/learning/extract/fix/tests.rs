@@ -134,13 +134,13 @@ fn the_same_call_worked_after_a_step() {
                  $ git status
                  $ ls -la
                  $ curl -sf http://localhost:8080/health",
-                &[],
+                &["fix: `curl -sf http://localhost:8080/health` failed (curl: (7) Failed to connect: Connection refused); it worked when it was run again, unchanged"],
             ),
             (
                 "the second try by itself",
                 "$ make fetch !! Error: connect ETIMEDOUT
                  $ make fetch",
-                &[],
+                &["fix: `make fetch` failed (Error: connect ETIMEDOUT); it worked when it was run again, unchanged"],
             ),
             (
                 "with more after it",
