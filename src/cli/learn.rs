@@ -175,11 +175,15 @@ fn run_detached() -> Result<(), CliError> {
         }
         // A hook whose own run found this one busy has left its note before: looking for it
         // after the lock is free again misses none.
-        if Pending::read(&settings.home).ended == 0 {
+        if Pending::read(&settings.home).ended > 0 {
+            continue;
+        }
+        let tuned = tune::when_due(&settings);
+        if !tuned.inspect_err(|error| note(&hook::chain(&*error.source)))? {
             break;
         }
     }
-    tune::when_due(&settings).inspect_err(|error| note(&hook::chain(&*error.source)))
+    Ok(())
 }
 
 /// The run that the daemon starts. What goes wrong is in the program's log.

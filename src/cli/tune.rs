@@ -98,20 +98,19 @@ pub(crate) fn run(args: &TuneArgs, output: &mut Output) -> Result<(), CliError> 
 }
 
 /// The run of its own that follows learning once a week. It waits for no other process, and holds
-/// no lock while it replays.
-pub(crate) fn when_due(settings: &Settings) -> Result<(), CliError> {
+/// no lock while it replays. Returns whether it was due, and so held the lock at all.
+pub(crate) fn when_due(settings: &Settings) -> Result<bool, CliError> {
     let history = settings.transcripts();
-    if !settings.rank.refit || !history.is_dir() {
-        return Ok(());
-    }
     let now = time::now().timestamp_millis();
+    if !settings.rank.refit || !history.is_dir() || !is_due(&Reader::open(&settings.home)?, now)? {
+        return Ok(false);
+    }
     match Store::open(&settings.home, false) {
-        Err(error) if error.is_locked() => return Ok(()),
+        Err(error) if error.is_locked() => return Ok(false),
         store => {
             let mut store = store?;
-            let last = store.note(NOTE)?.and_then(|last| last.parse::<i64>().ok());
-            if last.is_some_and(|last| last <= now && now - last < DUE) {
-                return Ok(());
+            if !is_due(&store, now)? {
+                return Ok(true);
             }
             // Before the work, so that what ends it is not tried again at once.
             store.log_run(NOTE, now, r#"{"tune":"begun"}"#)?;
@@ -119,7 +118,14 @@ pub(crate) fn when_due(settings: &Settings) -> Result<(), CliError> {
         }
     }
     let found = fitted(settings, &[history], true, &|_| {})?;
-    Ok(keep(&mut Store::open(&settings.home, true)?, &found)?)
+    keep(&mut Store::open(&settings.home, true)?, &found)?;
+    Ok(true)
+}
+
+/// Whether the last run was a week ago, or none has been.
+fn is_due(reader: &Reader, now: i64) -> Result<bool, StorageError> {
+    let last = reader.note(NOTE)?.and_then(|last| last.parse::<i64>().ok());
+    Ok(last.is_none_or(|last| last > now || now - last >= DUE))
 }
 
 fn fitted(

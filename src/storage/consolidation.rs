@@ -96,6 +96,14 @@ pub(crate) struct Change {
 }
 
 impl Reader {
+    /// The value of the store's own under this name.
+    pub(crate) fn note(&self, name: &str) -> Result<Option<String>, StorageError> {
+        self.conn
+            .prepare_cached("SELECT value FROM meta WHERE key = ?1")
+            .and_then(|mut query| query.query_row([name], |row| row.get(0)).optional())
+            .attempt("read a note about the store")
+    }
+
     /// The patterns of a project, or those of all projects, but for what waits for approval or was
     /// set aside by other means; in the order of their rows.
     pub(crate) fn sketches(&self, project: Option<i64>) -> Result<Vec<Sketch>, StorageError> {
@@ -403,14 +411,6 @@ impl Store {
             Some(row) => Ok(row),
             None => self.insert_pattern(id, None, kind, now),
         }
-    }
-
-    /// The value of the store's own under this name.
-    pub(crate) fn note(&mut self, name: &str) -> Result<Option<String>, StorageError> {
-        self.conn()
-            .prepare_cached("SELECT value FROM meta WHERE key = ?1")
-            .and_then(|mut query| query.query_row([name], |row| row.get(0)).optional())
-            .attempt("read a note about the store")
     }
 
     /// Keeps the report of a run as of `at`, and notes under `name` when the last one was.
