@@ -51,6 +51,8 @@ pub(crate) enum Command {
     /// List, show and export what is known about working with a program
     #[command(subcommand, arg_required_else_help = true)]
     Skills(SkillsCommand),
+    /// List what reads like an instruction and waits for approval; approve or reject it
+    Review(ReviewArgs),
     /// Look for what is wrong with hooks, home and database, and mend what is safe to mend
     Doctor(DoctorArgs),
     /// Learn and consolidate at intervals, without waiting for hooks
@@ -292,6 +294,44 @@ pub(crate) enum Format {
     Skill,
     /// A section for CLAUDE.md or AGENTS.md
     ClaudeMd,
+}
+
+/// Arguments of `mana review`.
+#[derive(Debug, Args)]
+pub(crate) struct ReviewArgs {
+    /// What to do [default: list those of the project of the current folder]
+    #[command(subcommand)]
+    pub(crate) command: Option<ReviewCommand>,
+}
+
+/// What `mana review` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReviewCommand {
+    /// List what waits for approval
+    List(ReviewListArgs),
+    /// Let items be told from now on, in the words that they have
+    Approve(ReviewIdsArgs),
+    /// Never tell items, whatever their words
+    Reject(ReviewIdsArgs),
+}
+
+/// Arguments of `mana review list`.
+#[derive(Debug, Args)]
+pub(crate) struct ReviewListArgs {
+    /// List those of all projects
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// List those that were rejected as well
+    #[arg(long)]
+    pub(crate) rejected: bool,
+}
+
+/// Items to approve or to reject.
+#[derive(Debug, Args)]
+pub(crate) struct ReviewIdsArgs {
+    /// Their ids or first digits
+    #[arg(required = true)]
+    pub(crate) ids: Vec<String>,
 }
 
 /// Arguments of `mana forget`.

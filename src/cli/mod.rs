@@ -20,6 +20,7 @@ mod model;
 mod output;
 #[cfg(test)]
 mod reference;
+mod review;
 mod scope;
 mod scratch;
 mod search;
@@ -84,6 +85,7 @@ fn dispatch(command: Command, output: &mut Output) -> Result<(), CliError> {
         Command::Show(args) => show::run(&args, output),
         Command::Consolidate(args) => consolidate::run(&args, output),
         Command::Skills(command) => skills::run(&command, output),
+        Command::Review(args) => review::run(args.command.as_ref(), output),
         Command::Doctor(args) => doctor::run(&args, output),
         Command::Daemon(command) => daemon::run(&command, output),
         Command::Forget(args) => forget::run(&args, output),

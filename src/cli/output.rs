@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::error::CliError;
+use crate::model::neutral;
 
 /// Where a command's results go: text for people, or one JSON object.
 #[derive(Debug)]
@@ -34,7 +35,8 @@ impl Output {
     /// Prints a line of text; nothing when JSON was asked for.
     pub(crate) fn line(&mut self, text: impl Display) {
         if !self.json {
-            self.write(&format!("{text}\n"));
+            let text = text.to_string();
+            self.write(&format!("{}\n", neutral::visible(&text)));
         }
     }
 
@@ -42,7 +44,7 @@ impl Output {
     pub(crate) fn object(&mut self, value: &impl Serialize) {
         if self.json {
             let text = serde_json::to_string_pretty(value).expect("results have string keys");
-            self.write(&format!("{text}\n"));
+            self.write(&format!("{}\n", escaped(text)));
         }
     }
 
@@ -58,7 +60,8 @@ impl Output {
     /// Says something beside the result, on standard error.
     pub(crate) fn notice(&mut self, text: impl Display) {
         if !self.json {
-            to_stderr(&format!("{text}\n"));
+            let text = text.to_string();
+            to_stderr(&format!("{}\n", neutral::visible(&text)));
         }
     }
 
@@ -98,10 +101,31 @@ impl Output {
             for hint in &error.hints {
                 let _ok = writeln!(text, "Hint: {hint}");
             }
-            to_stderr(&text);
+            to_stderr(&neutral::visible(&text));
         }
         ExitCode::from(error.kind.exit_code())
     }
+}
+
+/// JSON in which what a terminal would act on, or not show, is written as an escape: to a program
+/// it is the same.
+fn escaped(json: String) -> String {
+    if !json.chars().any(neutral::is_hidden) {
+        return json;
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    let mut units = [0; 2];
+    for c in json.chars() {
+        if neutral::is_hidden(c) {
+            for unit in c.encode_utf16(&mut units) {
+                // Writing to a string cannot fail.
+                let _ok = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 fn causes(error: &CliError) -> impl Iterator<Item = String> {
@@ -141,4 +165,19 @@ pub(crate) fn explain_hook() {
 pub(crate) fn answer(text: &str) {
     let mut stdout = io::stdout().lock();
     let _gone = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_keeps_its_meaning_and_shows_what_is_hidden() {
+        let value = serde_json::json!({ "text": "a\u{9b}2Jb\u{202e}\u{e0041}\x7f\n" });
+        let text = escaped(serde_json::to_string_pretty(&value).unwrap());
+        assert!(!text.chars().any(neutral::is_hidden), "{text:?}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+        let plain = "{\"a\": \"Grüße\"}";
+        assert_eq!(escaped(plain.into()), plain);
+    }
 }

@@ -206,6 +206,15 @@ const NOTES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "review",
+        &[
+            "What was learned and reads like an instruction to the agent is told to nobody until it \
+             is approved here ([security.md](security.md)); each item is listed with the reason.",
+            "An approval holds for the words that were seen and outlasts learning; a rejection holds \
+             for the item whatever its words, until it is approved.",
+        ],
+    ),
+    (
         "doctor",
         &[
             "Looks at the hooks in the client's settings, at the home and who may read it, the \

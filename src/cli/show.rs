@@ -12,7 +12,7 @@ use crate::model::effect::Estimate;
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Kind as Sort, Pattern, Reason, State};
 use crate::model::rank::cost;
-use crate::model::{paths, text};
+use crate::model::{paths, suspicion, text};
 use crate::storage::{Edge, EvidenceRow, KnownFile, Reader, Recall};
 
 /// An item, as `--json` prints it.
@@ -167,7 +167,11 @@ fn now(pattern: &Pattern, set_aside: Option<(Reason, Option<PatternId>)>) -> Str
     match (pattern.state, set_aside.map(|(reason, _)| reason)) {
         (State::Active, _) => active(pattern.kind, pattern.text.len()),
         (State::Candidate, _) => format!("not shown: {}", wanting(pattern)),
-        (State::Quarantined, _) => "not shown: it waits for approval".into(),
+        (State::Quarantined, _) => {
+            let reason = suspicion::of_pattern(pattern.kind, &pattern.text, &pattern.payload);
+            let reason = reason.unwrap_or("it was rejected");
+            format!("not shown: {reason}; `mana review` lets you approve or reject it")
+        }
         (State::Retired, Some(Reason::Merged)) => {
             format!("not shown: it was merged into {other}, which says the same")
         }

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 
 use thiserror::Error;
 
+use crate::model::neutral::neutral;
 use crate::model::skill::{Body, Point, Skill};
 use crate::model::stated::{BEGIN, END};
 use crate::model::text;
@@ -111,7 +112,7 @@ fn points(out: &mut String, body: &Body, doubt: &dyn Fn(&Point) -> Option<String
 
 /// The text on one line, unable to end the section.
 fn plain(said: &str) -> String {
-    text::one_line(said, TEXT).replace("<!--", "< !--").replace("-->", "-- >")
+    neutral(&text::one_line(said, TEXT)).replace("<!--", "< !--").replace("-->", "-- >")
 }
 
 /// Where the section begins and ends in `file`, line ends included.

@@ -16,6 +16,7 @@ use super::patterns::{kind_term, scope_term, tally_from};
 use super::steps::StoredTrajectory;
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Draft, Kind, Payload, State, Tally, state_by_evidence};
+use crate::model::suspicion;
 use crate::model::tokens;
 
 /// The words of a pattern, as it has them or as a trajectory proposes them.
@@ -161,12 +162,13 @@ impl Store {
         self.refresh_keys(row, &all)?;
         let payload = serde_json::from_str(&wording.payload).unwrap_or_default();
         let state = match State::from_number(current.state) {
-            State::Candidate | State::Active => {
+            State::Candidate | State::Active | State::Quarantined => {
                 let kind = Kind::from_number(current.kind).unwrap_or(Kind::Skill);
-                state_by_evidence(kind, &payload, &tally)
+                let state = state_by_evidence(kind, &payload, &tally);
+                self.reviewed(row, state, suspicion::of_words(kind, &wording.text, &payload))?
             }
             // What was set aside stays so, however often it is seen.
-            held => held,
+            State::Retired => State::Retired,
         };
         self.store_tally(row, &tally, state)?;
         Ok(document(row, &current, &wording))

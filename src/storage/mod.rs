@@ -33,6 +33,7 @@ mod patterns;
 mod postings;
 mod projects;
 mod recall;
+mod reviews;
 mod schema;
 mod search;
 mod skills;

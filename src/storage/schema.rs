@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_encoded.sql"),
     include_str!("migrations/0004_effect.sql"),
     include_str!("migrations/0005_consolidation.sql"),
+    include_str!("migrations/0006_reviews.sql"),
 ];
 
 /// The schema's number that this binary writes.

@@ -19,6 +19,7 @@ const VERBS: &[&str] = &[
     "show",
     "consolidate",
     "skills",
+    "review",
     "forget",
     "model",
     "demo",

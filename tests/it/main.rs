@@ -29,6 +29,7 @@ mod eval;
 mod hook_contract;
 mod layout;
 mod models;
+mod poison;
 mod skills;
 mod stats;
 mod tidy;

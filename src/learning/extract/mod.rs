@@ -17,6 +17,9 @@ mod tests;
 mod view;
 mod wording;
 
+use std::borrow::Cow;
+
+use crate::model::neutral::neutral;
 use crate::model::pattern::{Draft, Evidence};
 #[cfg(test)]
 use crate::model::trajectory::Step;
@@ -47,10 +50,22 @@ pub(crate) fn extract_from(view: &View<'_>, main: bool) -> Extract {
         episode::extract(view, &mut drafts);
     }
     Extract {
-        drafts: merge(drafts),
+        drafts: merge(drafts).into_iter().map(harmless).collect(),
         touches: places::extract(view),
         commands: commands::extract(view),
     }
+}
+
+/// The draft with its words made harmless to who reads them. What it is known by stays.
+fn harmless(mut draft: Draft) -> Draft {
+    let payload = &mut draft.payload;
+    let lists = [&mut payload.files, &mut payload.commands, &mut payload.remedy];
+    for text in lists.into_iter().flatten().chain([&mut draft.trigger, &mut draft.text]) {
+        if let Cow::Owned(plain) = neutral(text) {
+            *text = plain;
+        }
+    }
+    draft
 }
 
 /// Joins drafts of the same pattern: the wording of the latest stands, evidence adds up.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::View;
 use super::view::Episode;
 use crate::model::paths;
+use crate::model::suspicion;
 use crate::model::tokens;
 use crate::storage::Touch;
 
@@ -57,7 +58,8 @@ fn places_of<'a>(view: &View<'a>, n: usize) -> BTreeMap<String, Place<'a>> {
             continue;
         }
         let path = view.relative(&seen.call.subject, &seen.step.cwd);
-        if !paths::is_inside(&path) {
+        // Nobody could be asked about a path that reads like an instruction.
+        if !paths::is_inside(&path) || suspicion::of_observation(&path).is_some() {
             continue;
         }
         let place = places.entry(path).or_default();

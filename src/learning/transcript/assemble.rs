@@ -13,7 +13,7 @@ use foldhash::{HashMap, HashSet};
 use super::account::{Account, Bad, Skip, Verdict};
 use super::outcome::{self, ToolResult};
 use super::person::{self, Said};
-use super::text::{Limit, marked_ids, stored};
+use super::text::{Limit, marked_ids, stored, without_private};
 use super::wire::{self, Block, Content, Kind, Top};
 use super::{Chunk, TranscriptMeta, Update, call, parts, scan};
 use crate::model::ids::StepId;
@@ -292,7 +292,7 @@ impl Assembler {
             Said::Nothing(skip) => Verdict::Skipped(skip),
             Said::Interrupt => self.push(place, "", Body::Interrupt),
             Said::Prompt(words, author) => {
-                let text = stored(&words, Limit::PROMPT);
+                let text = stored(&without_private(&words), Limit::PROMPT);
                 if text.is_empty() {
                     return Verdict::Skipped(Skip::NoWords);
                 }
@@ -382,7 +382,7 @@ impl Assembler {
 
     /// Adds the user's words about something.
     fn feedback(&mut self, place: &Place, part: &str, words: &str, about: &str) -> Verdict {
-        let text = stored(words, Limit::FEEDBACK);
+        let text = stored(&without_private(words), Limit::FEEDBACK);
         if text.is_empty() {
             return Verdict::Skipped(Skip::NoWords);
         }

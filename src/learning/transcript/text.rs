@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr2, memmem};
+use memchr::memmem;
 
+use crate::model::neutral;
 use crate::redact;
 
 /// What stands for the part that was cut out.
@@ -53,17 +54,48 @@ impl Limit {
 }
 
 /// `text` as a step may hold it: without passages that MANA injected, without escape sequences
-/// and NUL bytes, with its secrets masked, cut to `limit` and trimmed.
+/// and characters that nobody sees, with its secrets masked, cut to `limit` and trimmed.
 ///
 /// Masking a text of many megabytes would take long, so it is first cut to four times the limit.
 /// A secret that this first cut splits is not recognised, but it lies in the part that the second
 /// cut removes.
 pub(super) fn stored(text: &str, limit: Limit) -> String {
     let own = without_marked(text);
-    let plain = without_escapes(&own);
+    let plain = neutral::visible(&own);
     let wide = limit.wide().cut(plain.trim());
     let masked = redact::clean(&wide);
     limit.cut(masked.trim()).into_owned()
+}
+
+/// What a person typed, without what stands between `<private>` and `</private>`, whatever their
+/// case; what is nested goes with it, and what is never closed goes to the end.
+pub(super) fn without_private(text: &str) -> Cow<'_, str> {
+    let plain = neutral::visible(text);
+    let lower = plain.to_ascii_lowercase();
+    if !lower.contains("<private") {
+        return plain;
+    }
+    let mut kept = String::with_capacity(plain.len());
+    let (mut from, mut depth) = (0, 0_usize);
+    for (at, _) in lower.match_indices('<') {
+        let tag = |name: &str| {
+            let rest = lower[at..].strip_prefix(name)?;
+            let end = rest.find('>')?;
+            rest[..end].trim().is_empty().then_some(at + name.len() + end + 1)
+        };
+        if let Some(end) = tag("<private") {
+            if depth == 0 {
+                kept.push_str(&plain[from..at]);
+            }
+            (depth, from) = (depth + 1, end);
+        } else if let Some(end) = tag("</private").filter(|_| depth > 0) {
+            (depth, from) = (depth - 1, end);
+        }
+    }
+    if depth == 0 {
+        kept.push_str(&plain[from..]);
+    }
+    Cow::Owned(kept)
 }
 
 /// The short ids of all patterns that `text` carries the marker of, in order, each once.
@@ -105,41 +137,6 @@ pub(super) fn without_marked(text: &str) -> Cow<'_, str> {
     Cow::Owned(kept.collect())
 }
 
-/// `text` without terminal escape sequences and NUL bytes.
-fn without_escapes(text: &str) -> Cow<'_, str> {
-    if memchr2(0x1b, 0, text.as_bytes()).is_none() {
-        return Cow::Borrowed(text);
-    }
-    let mut kept = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = memchr2(0x1b, 0, rest.as_bytes()) {
-        kept.push_str(&rest[..at]);
-        rest = &rest[at + escape_len(&rest[at..])..];
-    }
-    kept.push_str(rest);
-    Cow::Owned(kept)
-}
-
-/// The length in bytes of the escape sequence that `text` begins with (at least 1).
-fn escape_len(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    match bytes.get(1) {
-        // Control sequence: parameters, then one final byte from `@` to `~`.
-        Some(b'[') if bytes[0] == 0x1b => {
-            let body = bytes[2..].iter().take_while(|b| (0x20..0x40).contains(*b)).count();
-            let last = bytes.get(2 + body).is_some_and(|b| (0x40..0x7f).contains(b));
-            2 + body + usize::from(last)
-        }
-        // Operating system command (titles, links): until BEL or ESC.
-        Some(b']') if bytes[0] == 0x1b => {
-            let body = bytes[2..].iter().take_while(|b| !matches!(b, 0x07 | 0x1b)).count();
-            let bell = bytes.get(2 + body) == Some(&0x07);
-            2 + body + usize::from(bell)
-        }
-        _ => 1,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -166,6 +163,22 @@ mod tests {
         ];
         for (text, kept) in cases {
             assert_eq!(stored(text, Limit::PROMPT), kept, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_private_is_cut_out() {
+        for (text, kept) in [
+            ("a <private>b</private> c", "a  c"),
+            ("a <PRIVATE>b</Private> c <private >d</private>", "a  c "),
+            ("a <private>b <private>c</private> d</private> e", "a  e"),
+            ("a <private>b", "a "),
+            ("a <private>b <private>c</private> d", "a "),
+            ("a </private> b <private>c</private> d", "a </private> b  d"),
+            ("a <priv\u{200b}ate>b</private> c", "a  c"),
+            ("<privates>b</privates> Vec<u8>", "<privates>b</privates> Vec<u8>"),
+        ] {
+            assert_eq!(without_private(text), kept, "{text}");
         }
     }
 
