@@ -256,8 +256,13 @@ const CARRIERS: &[&str] = &[
 
 /// Why a pattern of this kind with these words has to be approved before it is told.
 pub(crate) fn of_pattern(kind: Kind, text: &str, payload: &Payload) -> Option<Reason> {
-    let look =
-        if kind == Kind::Decision || kind == Kind::Episode { of_person } else { of_observation };
+    let look = match kind {
+        // Their prompts may be relayed by the client in tags of its own, and hooks tell their
+        // files alone.
+        Kind::Episode => of_subject,
+        Kind::Decision => of_person,
+        _ => of_observation,
+    };
     // A command that is cut in the text is whole here, and backticks end nothing in it.
     let quoted = |part: &String| look(&format!("`{part}`"));
     let mut parts = payload.commands.iter().chain(&payload.remedy).chain(&payload.files);
@@ -282,8 +287,12 @@ pub(crate) fn of_observation(text: &str) -> Option<Reason> {
 
 /// Why `text`, which a person typed, reads like an instruction that a person would not give.
 pub(crate) fn of_person(text: &str) -> Option<Reason> {
-    let words = words(text);
-    imitation(text).or_else(|| phrases(&words, true)).or_else(|| runs_foreign(text))
+    imitation(text).or_else(|| of_subject(text))
+}
+
+/// As [`of_person`], of a text that the client may have wrapped.
+fn of_subject(text: &str) -> Option<Reason> {
+    phrases(&words(text), true).or_else(|| runs_foreign(text))
 }
 
 /// Markup that was made plain, and roles in the midst of a line.

@@ -26,6 +26,7 @@ mod doctor;
 mod dump;
 mod encoding;
 mod eval;
+mod forgotten;
 mod hook_contract;
 mod layout;
 mod models;

@@ -8,6 +8,7 @@ use super::symbols;
 use super::text::{Limit, stored};
 use super::wire;
 use crate::model::trajectory::Call;
+use crate::redact;
 
 /// How many matched files of a search are kept.
 const MAX_FILES: usize = 40;
@@ -69,6 +70,14 @@ fn input_detail(tool: &str, input: &[u8]) -> String {
 fn names_in_edits(pairs: &[(Cow<'_, str>, Cow<'_, str>)]) -> String {
     let lines: Vec<&str> =
         pairs.iter().flat_map(|(old, new)| symbols::changed_lines(old, new)).collect();
+    names_on(&lines)
+}
+
+/// The names on these lines. Secrets are masked first: a word alone does not tell that it is one.
+fn names_on(lines: &[&str]) -> String {
+    let text = lines.join("\n");
+    let masked = redact::mask(&text);
+    let lines: Vec<&str> = masked.lines().collect();
     symbols::mentioned(&lines).join(" ")
 }
 
@@ -118,7 +127,7 @@ fn patched_names(result: &ToolResult) -> Option<String> {
         .collect();
     let changed = |mark| lines.iter().filter_map(move |line| line.strip_prefix(mark));
     let all: Vec<&str> = changed('+').chain(changed('-')).collect();
-    (!all.is_empty()).then(|| symbols::mentioned(&all).join(" "))
+    (!all.is_empty()).then(|| names_on(&all))
 }
 
 /// The files that a search matched, one a line.

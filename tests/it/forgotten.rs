@@ -1,0 +1,334 @@
+//! Nothing of what was forgotten is left, and nothing of a secret was ever there: the raw bytes of
+//! every file in the home are searched.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::sandbox::{Sandbox, snapshot};
+use crate::transcript::Transcript;
+
+/// Files of the home that hold `words`, as they are or as full text and terms fold them.
+fn holding(sandbox: &Sandbox, words: &str) -> Vec<PathBuf> {
+    let held = |bytes: &[u8]| {
+        let lower = bytes.to_ascii_lowercase();
+        lower.windows(words.len()).any(|part| part == words.to_ascii_lowercase().as_bytes())
+    };
+    let files = snapshot(&sandbox.mana_home());
+    files.into_iter().filter(|(_, bytes)| held(bytes)).map(|(path, _)| path).collect()
+}
+
+#[track_caller]
+fn assert_absent(sandbox: &Sandbox, words: &str) {
+    let files = holding(sandbox, words);
+    assert!(files.is_empty(), "{words:?} is in {files:?}");
+}
+
+/// A store that knows the word `quuxodrome` in every way it can, and `plughology` beside it.
+fn store() -> Sandbox {
+    let sandbox = Sandbox::new();
+    for (number, word) in
+        [(0, "quuxodrome"), (1, "quuxodrome"), (2, "plughology"), (3, "plughology")]
+    {
+        Transcript::new(&sandbox, number)
+            .prompt(&format!("Never run the {word} suite, always use docker for {word}."))
+            .call("Edit", &json!({"file_path": sandbox.project().join(format!("src/{word}.rs")), "old_string": "a", "new_string": format!("fn {word}_x() {{}}")}))
+            .result("done", false, &json!({"filePath": "x"}))
+            .bash(&format!("./check {word}"))
+            .failed(3, &format!("error: no such suite: {word}"))
+            .bash(&format!("./check {word} --all"))
+            .ok("12 checks passed")
+            .write();
+    }
+    drop(sandbox.mana(["learn"]).run().success());
+    let event = json!({
+        "hook_event_name": "SessionStart", "source": "startup", "cwd": sandbox.project(),
+        "session_id": "00000009-5e55-4000-8000-000000000009", "transcript_path": "",
+    });
+    let said = sandbox.mana(["inject"]).stdin(event.to_string()).run().success().text();
+    assert!(said.contains("quuxodrome"), "{said}");
+    drop(sandbox.mana(["consolidate"]).run().success());
+    sandbox
+}
+
+#[test]
+fn a_forgotten_session_leaves_no_byte() {
+    let sandbox = store();
+    assert!(!holding(&sandbox, "quuxodrome").is_empty(), "the search finds what is there");
+    for number in [0, 1] {
+        let session = Transcript::new(&sandbox, number).session().to_owned();
+        drop(sandbox.mana(["forget", "--session", &session]).run().success());
+    }
+    assert_absent(&sandbox, "quuxodrome");
+    assert!(!holding(&sandbox, "plughology").is_empty(), "the rest stays");
+    drop(sandbox.mana(["learn"]).run().success());
+    assert_absent(&sandbox, "quuxodrome");
+}
+
+#[test]
+fn a_forgotten_project_leaves_no_byte() {
+    let sandbox = store();
+    drop(sandbox.mana(["forget", "--project"]).run().success());
+    for word in ["quuxodrome", "plughology"] {
+        assert_absent(&sandbox, word);
+    }
+}
+
+#[test]
+fn what_is_private_never_enters_the_home() {
+    let sandbox = Sandbox::new();
+    for (number, words) in [
+        (
+            0,
+            "Please make it pass. <private>the quuxodrome deal, never tell</private> Use the docker suite.",
+        ),
+        (1, "Please make it pass. <PRIVATE>never use <private>x</private> quuxodrome suites"),
+    ] {
+        Transcript::new(&sandbox, number)
+            .prompt(words)
+            .bash("./check")
+            .failed(3, "error: no such suite")
+            .bash("./check --all")
+            .ok("passed")
+            .write();
+    }
+    drop(sandbox.mana(["learn"]).run().success());
+    assert!(!holding(&sandbox, "docker suite").is_empty(), "the rest is learned");
+    assert_absent(&sandbox, "quuxodrome");
+}
+
+#[test]
+fn files_are_private_whatever_the_umask() {
+    for umask in ["000", "022"] {
+        let sandbox = Sandbox::new();
+        for number in [0, 1] {
+            Transcript::new(&sandbox, number)
+                .prompt("Please run the checks, always use docker for them")
+                .bash("./check")
+                .failed(3, "error: no suite selected")
+                .bash("./check --all")
+                .ok("passed")
+                .write();
+        }
+        let event = json!({
+            "hook_event_name": "SessionStart", "source": "startup", "cwd": sandbox.project(),
+            "session_id": "00000009-5e55-4000-8000-000000000009", "transcript_path": "",
+        });
+        let script = format!(
+            "umask {umask}; $MANA init --yes; $MANA learn; $MANA status; $MANA stats; \
+             $MANA search docker; $MANA review; $MANA consolidate; $MANA skills list; \
+             printf %s '{event}' | $MANA inject; printf %s not-json | $MANA inject; \
+             $MANA forget --session 00000001-5e55-4000-8000-000000000001; true"
+        );
+        drop(sandbox.shell(&script).run().success());
+        let mut seen = 0;
+        for path in snapshot(&sandbox.mana_home()).keys().chain([&sandbox.mana_home()]) {
+            let found = fs::symlink_metadata(path).unwrap();
+            let mode = found.permissions().mode() & 0o777;
+            let wanted = if found.is_dir() { 0o700 } else { 0o600 };
+            assert_eq!(mode & !wanted, 0, "umask {umask}: {} has mode {mode:o}", path.display());
+            seen += 1;
+        }
+        assert!(seen > 5, "{seen} files");
+    }
+}
+
+/// Pseudo-random text: `length` characters of `alphabet`.
+fn random(seed: &mut u64, alphabet: &str, length: usize) -> String {
+    let letters: Vec<char> = alphabet.chars().collect();
+    let mut next = || {
+        *seed ^= *seed << 13;
+        *seed ^= *seed >> 7;
+        *seed ^= *seed << 17;
+        (*seed >> 11) as usize
+    };
+    (0..length).map(|_| letters[next() % letters.len()]).collect()
+}
+
+const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+const LOWER: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
+const HEX: &str = "0123456789abcdef";
+
+/// Families of secrets: name, what begins one, its alphabet, its length, and what stands before
+/// it where it has no form of its own (`KEY=`).
+const FAMILIES: &[(&str, &str, &str, usize, &str)] = &[
+    ("aws id", concat!("AK", "IA"), UPPER, 16, ""),
+    ("aws temporary id", concat!("AS", "IA"), UPPER, 16, ""),
+    ("github personal", concat!("gh", "p_"), ALNUM, 36, ""),
+    ("github oauth", concat!("gh", "o_"), ALNUM, 36, ""),
+    ("github server", concat!("gh", "s_"), ALNUM, 36, ""),
+    ("github user", concat!("gh", "u_"), ALNUM, 36, ""),
+    ("github refresh", concat!("gh", "r_"), ALNUM, 36, ""),
+    ("github fine", concat!("github", "_pat_"), ALNUM, 82, ""),
+    ("gitlab", concat!("gl", "pat-"), ALNUM, 20, ""),
+    ("gitlab runner", concat!("gl", "rt-"), ALNUM, 20, ""),
+    ("slack bot", concat!("xo", "xb-123456789012-123456789012-"), ALNUM, 24, ""),
+    ("slack user", concat!("xo", "xp-123456789012-123456789012-"), ALNUM, 32, ""),
+    ("stripe", concat!("sk", "_live_"), ALNUM, 24, ""),
+    ("stripe restricted", concat!("rk", "_live_"), ALNUM, 24, ""),
+    ("google api", concat!("AI", "za"), ALNUM, 35, ""),
+    ("google oauth", concat!("GOC", "SPX-"), ALNUM, 28, ""),
+    ("openai project", concat!("sk", "-proj-"), ALNUM, 48, ""),
+    ("anthropic", concat!("sk", "-ant-api03-"), ALNUM, 93, ""),
+    ("hugging face", concat!("hf", "_"), ALNUM, 34, ""),
+    ("npm", concat!("np", "m_"), ALNUM, 36, ""),
+    ("pypi", concat!("py", "pi-AgEIcHlwaS5vcmc"), ALNUM, 80, ""),
+    ("sendgrid", concat!("SG", ".abcdefghijkLMNOPQRS123."), ALNUM, 43, ""),
+    ("digitalocean", concat!("do", "p_v1_"), HEX, 64, ""),
+    ("databricks", concat!("da", "pi"), HEX, 32, ""),
+    ("linear", concat!("lin", "_api_"), ALNUM, 40, ""),
+    ("notion", concat!("nt", "n_"), ALNUM, 46, ""),
+    ("shopify", concat!("shp", "at_"), HEX, 32, ""),
+    ("square", concat!("sq0", "atp-"), ALNUM, 22, ""),
+    ("postman", concat!("PM", "AK-5f1e2d3c4b5a69788796a5b4-"), HEX, 34, ""),
+    ("doppler", concat!("dp", ".pt."), ALNUM, 43, ""),
+    ("vault", concat!("hv", "s."), ALNUM, 95, ""),
+    ("grafana", concat!("gl", "sa_"), ALNUM, 32, ""),
+    ("cargo", concat!("ci", "o"), ALNUM, 32, ""),
+    ("age", concat!("AGE-", "SECRET-KEY-1"), UPPER, 58, ""),
+    ("aws secret", "", ALNUM, 40, "AWS_SECRET_ACCESS_KEY="),
+    ("password", "", ALNUM, 18, "DB_PASSWORD="),
+    ("password option", "", ALNUM, 18, "--password="),
+    ("secret", "", ALNUM, 32, "CLIENT_SECRET="),
+    ("token", "", ALNUM, 32, "ACCESS_TOKEN="),
+    ("api key", "", HEX, 32, "API_KEY="),
+    ("private key value", "", ALNUM, 44, "PRIVATE_KEY="),
+    ("encryption key", "", HEX, 64, "ENCRYPTION_KEY="),
+    ("bearer", "", ALNUM, 40, "Authorization: Bearer "),
+    ("token header", "", HEX, 40, "X-Auth-Token: "),
+    ("api header", "", ALNUM, 32, "X-Api-Key: "),
+    ("postgres url", "", ALNUM, 16, "postgres://app:"),
+    ("mysql url", "", ALNUM, 16, "mysql://root:"),
+    ("mongo url", "", ALNUM, 16, "mongodb+srv://app:"),
+    ("redis url", "", ALNUM, 24, "redis://default:"),
+    ("amqp url", "", ALNUM, 16, "amqp://guest:"),
+    ("git url", "", ALNUM, 36, "https://bot:"),
+    ("json password", "", ALNUM, 16, "\"password\": \""),
+    ("json secret", "", ALNUM, 32, "\"client_secret\": \""),
+    ("json token", "", ALNUM, 32, "\"access_token\": \""),
+    ("yaml password", "", LOWER, 20, "password: "),
+    ("yaml key", "", ALNUM, 32, "api_key: "),
+    ("netrc", "", ALNUM, 20, "machine x.example login bot password "),
+    ("npmrc", "", ALNUM, 36, "//registry.example/:_authToken="),
+    ("datadog", "", HEX, 32, "DD_API_KEY="),
+    ("twilio", "", HEX, 32, "TWILIO_AUTH_TOKEN="),
+    ("mailgun", "", HEX, 32, "MAILGUN_API_KEY=key-"),
+    ("sentry", "", HEX, 64, "SENTRY_AUTH_TOKEN="),
+    ("jwt secret", "", ALNUM, 43, "JWT_SECRET="),
+    ("azure", "", ALNUM, 86, "AccountKey="),
+];
+
+/// Secret number `n` of a family: what is planted, and the part that must never be found.
+fn secret(seed: &mut u64, family: usize) -> (String, String) {
+    let (_, prefix, alphabet, length, before) = FAMILIES[family];
+    let value = random(seed, alphabet, length);
+    let after = match before {
+        _ if before.contains("://") => "@db.example/x",
+        _ if before.starts_with('"') => "\"",
+        "AccountKey=" => "==;EndpointSuffix=core.example",
+        _ => "",
+    };
+    (format!("{before}{prefix}{value}{after}"), value)
+}
+
+#[test]
+fn no_secret_is_found_in_the_home() {
+    let sandbox = Sandbox::new();
+    let mut seed = 0x5eed_u64;
+    let mut planted = Vec::new();
+    for round in 0..5 {
+        for (family, (name, ..)) in FAMILIES.iter().enumerate() {
+            let (text, value) = secret(&mut seed, family);
+            let number = u32::try_from(round * FAMILIES.len() + family).unwrap();
+            let session = Transcript::new(&sandbox, number);
+            let session = match round {
+                0 => session
+                    .prompt(&format!("Please use {text} and make the checks of the shop pass"))
+                    .bash("./check")
+                    .failed(3, "error: no suite"),
+                1 => session.prompt("Make the checks pass").bash("./check").failed(3, &format!("error: cannot log in with {text}")),
+                2 => session.prompt("Make the checks pass").bash(&format!("./check {text}")).failed(3, "error: no suite"),
+                3 => session
+                    .prompt("Make the checks pass")
+                    .call("Write", &json!({"file_path": sandbox.project().join("a.env"), "content": format!("x\n{text}\ny")}))
+                    .result("done", false, &json!({"filePath": "x"}))
+                    .bash("./check")
+                    .failed(3, &format!("trace\n{text}\nerror: refused")),
+                _ => session
+                    .prompt("Make the checks pass")
+                    .bash("./check")
+                    .failed(3, "error: no suite")
+                    .prompt(&format!("No, never use {text} for the docker suite.")),
+            };
+            session.bash("./check --all").ok("passed").write();
+            planted.push((*name, round, value, text));
+        }
+    }
+    drop(sandbox.mana(["learn"]).run().success());
+    let files = snapshot(&sandbox.mana_home());
+    let all: Vec<u8> = files.values().flatten().copied().collect::<Vec<u8>>().to_ascii_lowercase();
+    let found: Vec<String> = planted
+        .iter()
+        // A piece in the midst: what is cut or folded is found as well.
+        .filter(|(_, _, value, _)| {
+            let piece = value[2..value.len().min(14)].to_ascii_lowercase();
+            memchr_find(&all, piece.as_bytes())
+        })
+        .map(|(family, round, _, text)| format!("{family} ({round}): {text}"))
+        .collect();
+    println!("{} of {} secrets of {} families found", found.len(), planted.len(), FAMILIES.len());
+    assert!(planted.len() >= 300 && FAMILIES.len() >= 60);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+fn memchr_find(all: &[u8], piece: &[u8]) -> bool {
+    let first = piece[0];
+    all.iter().enumerate().any(|(at, byte)| *byte == first && all[at..].starts_with(piece))
+}
+
+/// Values that only look like secrets.
+fn harmless(seed: &mut u64, n: usize) -> String {
+    let mut hex = |length| random(seed, HEX, length);
+    match n % 10 {
+        0 => format!("commit {}", hex(40)),
+        1 => format!("index {}..{} 100644", hex(7), hex(7)),
+        2 => format!("id {}-{}-4{}-8{}-{}", hex(8), hex(4), hex(3), hex(3), hex(12)),
+        3 => format!("version 1.{}.{}-rc.1+build.{}", n, n / 3, hex(6)),
+        4 => format!("sha256:{}", hex(64)),
+        5 => format!("chunk-{}.js", hex(8)),
+        6 => format!("integrity sha512-{}==", random(seed, ALNUM, 86)),
+        7 => format!("ObjectId(\"{}\")", hex(24)),
+        8 => format!("data:image/png;base64,iVBORw0KGgo{}", random(seed, ALNUM, 60)),
+        _ => format!("src/components/widget_{}/Index{n}.test.tsx", hex(4)),
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_secret_is_kept() {
+    let sandbox = Sandbox::new();
+    let mut seed = 0xbead_u64;
+    let texts: Vec<String> = (0..1_000).map(|n| harmless(&mut seed, n)).collect();
+    for (number, some) in texts.chunks(10).enumerate() {
+        Transcript::new(&sandbox, u32::try_from(number).unwrap())
+            .prompt(&format!("Please look at these\n{}", some.join("\n")))
+            .bash("./check")
+            .ok("passed")
+            .write();
+    }
+    drop(sandbox.mana(["learn"]).run().success());
+    let all: Vec<u8> = snapshot(&sandbox.mana_home()).values().flatten().copied().collect();
+    let masked: Vec<&String> =
+        texts.iter().filter(|text| !memchr_find(&all, text.as_bytes())).collect();
+    println!("{} of {} harmless values masked", masked.len(), texts.len());
+    assert!(masked.len() <= 10, "{masked:#?}");
+}
+
+#[test]
+fn the_log_holds_no_words_of_an_event() {
+    let sandbox = Sandbox::new();
+    drop(sandbox.mana(["inject"]).stdin("{\"prompt\": \"quuxodrome").run().success());
+    assert_absent(&sandbox, "quuxodrome");
+}
