@@ -37,6 +37,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
+use nix::sys::signal::{SigSet, Signal};
 
 use args::{Cli, Command};
 use error::{CliError, Kind};
@@ -44,6 +45,7 @@ use output::Output;
 
 /// Runs the command that `args` name (the program's name first).
 pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
+    outlive_file_limits();
     // Hook commands leave with 0 whatever happens, wrong arguments included: to the client a 2
     // means "block this call", and 2 is what usage errors end with.
     if let Some(verb) = hook::verb(&args) {
@@ -61,6 +63,15 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
             .hint("Please report it. Nothing that was stored is lost, and trying again is safe."))
     });
     output.finish(result)
+}
+
+/// A file that would grow beyond what `ulimit -f` allows is an error that can be told, instead of a
+/// signal that ends the process. What this process starts begins with a clean mask.
+fn outlive_file_limits() {
+    let mut mask = SigSet::empty();
+    mask.add(Signal::SIGXFSZ);
+    // Where it is refused, things are as they were.
+    let _refused = mask.thread_block();
 }
 
 fn dispatch(command: Command, output: &mut Output) -> Result<(), CliError> {

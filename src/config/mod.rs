@@ -250,13 +250,34 @@ impl Settings {
 }
 
 fn read(path: &Path) -> Result<File, ConfigError> {
-    match std::fs::read_to_string(path) {
+    match text_of(path) {
         Ok(text) => {
             toml::from_str(&text).map_err(|source| ConfigError::Parse { path: path.into(), source })
         }
         Err(error) if is_absent(&error) => Ok(File::default()),
         Err(source) => Err(ConfigError::Read { path: path.into(), source }),
     }
+}
+
+/// Whether `text` is a `config.toml` that can be used.
+pub(crate) fn parses(text: &str) -> bool {
+    toml::from_str::<File>(text).is_ok()
+}
+
+/// The text of the regular file at `path`. Opening a pipe would wait for whoever is at its other
+/// end.
+fn text_of(path: &Path) -> std::io::Result<String> {
+    use std::io::{Error, ErrorKind, Read};
+    use std::os::unix::fs::OpenOptionsExt;
+
+    const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let mut file = std::fs::OpenOptions::new().read(true).custom_flags(NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(Error::new(ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 fn is_absent(error: &std::io::Error) -> bool {

@@ -33,7 +33,7 @@ pub(crate) fn local_home_of(folder: &Path) -> PathBuf {
 }
 
 fn local_home(cwd: &Path, own: &Path) -> Option<PathBuf> {
-    let listed = std::fs::read_to_string(own.join(LOCAL_HOMES)).ok()?;
+    let listed = super::text_of(&own.join(LOCAL_HOMES)).ok()?;
     cwd.ancestors()
         .map(local_home_of)
         .find(|home| listed.lines().any(|line| Path::new(line) == home.as_path()))

@@ -3,11 +3,12 @@
 
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::event::{HookEvent, Moment};
+use crate::storage::file::open_regular;
 
 /// File in the home that lists what ended since the last learning run, a line each.
 const PENDING: &str = "pending.log";
@@ -60,7 +61,9 @@ pub(crate) struct Pending {
 impl Pending {
     /// Reads the notes; without any, nothing is pending.
     pub(crate) fn read(home: &Path) -> Self {
-        let text = std::fs::read_to_string(home.join(PENDING)).unwrap_or_default();
+        let text = notes(home).unwrap_or_default();
+        // A note that was cut short, by a full disk, may end within a character.
+        let text = String::from_utf8_lossy(&text);
         let mut pending = Self::default();
         for line in text.lines() {
             let mut fields = line.split('\t');
@@ -86,9 +89,15 @@ impl Pending {
     }
 }
 
+fn notes(home: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    open_regular(&home.join(PENDING), OpenOptions::new().read(true))?.read_to_end(&mut text)?;
+    Ok(text)
+}
+
 fn append(home: &Path, line: &str) -> io::Result<()> {
     let path = home.join(PENDING);
-    let open = || OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+    let open = || open_regular(&path, OpenOptions::new().create(true).append(true).mode(0o600));
     let mut file = match open() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(home)?;
@@ -127,5 +136,16 @@ mod tests {
         assert!(session_end(&ended(false), &home, 1_030, due).unwrap());
         Pending::take(&home);
         assert!(session_end(&ended(true), &home, 1_040, due).unwrap());
+    }
+
+    #[test]
+    fn a_note_that_was_cut_within_a_character_does_not_hide_the_others() {
+        let home = tempfile::tempdir().unwrap();
+        let due = Due { trajectories: 3, max_wait: 1_000 };
+        session_end(&ended(false), home.path(), 0, due).unwrap();
+        let mut file = OpenOptions::new().append(true).open(home.path().join(PENDING)).unwrap();
+        file.write_all(b"5\ts\t\t/t/\xc3\n").unwrap();
+        assert_eq!(Pending::read(home.path()).ended, 2);
+        assert!(session_end(&ended(false), home.path(), 10, due).unwrap());
     }
 }

@@ -9,6 +9,12 @@ use std::path::{Path, PathBuf};
 /// How many links in a row [`resolve`] follows; the limit Linux itself uses.
 const MAX_LINKS: usize = 40;
 
+/// How names of temporary files begin.
+const PREFIX: &str = ".mana-";
+
+/// How they end.
+const SUFFIX: &str = ".tmp";
+
 /// A file operation that failed: what was tried, on which path, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {attempt} {}", path.display())]
@@ -58,8 +64,8 @@ pub(crate) fn replace_with<E: From<PathError>>(
     let old = existing(&target).context("replace", &target)?;
 
     let mut temporary = tempfile::Builder::new()
-        .prefix(".mana-")
-        .suffix(".tmp")
+        .prefix(PREFIX)
+        .suffix(SUFFIX)
         .tempfile_in(folder)
         .context("create a temporary file in", folder)?;
     write(temporary.as_file_mut())?;
@@ -136,11 +142,61 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, PathError> {
     }
 }
 
+/// Opens the regular file at `path` as `options` say.
+///
+/// # Errors
+/// Anything but a regular file is one, and is told at once: opening a pipe waits for whoever is at
+/// its other end.
+#[cfg(unix)]
+pub(crate) fn open_regular(path: &Path, options: &mut fs::OpenOptions) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    // So a pipe that nobody reads answers to who would write.
+    const NO_READER: Option<i32> = Some(rustix::io::Errno::NXIO.raw_os_error());
+    let file = match options.custom_flags(NONBLOCK).open(path) {
+        Err(error) if error.raw_os_error() == NO_READER => return Err(not_regular()),
+        opened => opened?,
+    };
+    if file.metadata()?.is_file() { Ok(file) } else { Err(not_regular()) }
+}
+
+fn not_regular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")
+}
+
+/// When the file at `path` was last written to, in milliseconds since the Unix epoch; `None` where
+/// the system does not say.
+pub(crate) fn modified(path: &Path) -> Option<i64> {
+    let modified = fs::metadata(path).ok()?.modified().ok()?;
+    let since = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_millis()).ok()
+}
+
+/// How old a temporary file has to be to count as one that a killed process left, in milliseconds.
+const ABANDONED: i64 = 60 * 60 * 1_000;
+
+/// Deletes what processes that were killed in [`replace`] left in `folder`, `now` being
+/// milliseconds since the Unix epoch. What is younger than an hour may still be written to.
+pub(crate) fn sweep(folder: &Path, now: i64) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(PREFIX)
+            && name.ends_with(SUFFIX)
+            && modified(&entry.path()).is_some_and(|at| now.saturating_sub(at) > ABANDONED)
+        {
+            // One that stays is looked at again next time.
+            let _kept = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// The metadata of the regular file behind `path`; `None` when it is missing.
 fn existing(path: &Path) -> io::Result<Option<fs::Metadata>> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(Some(metadata)),
-        Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
+        Ok(_) => Err(not_regular()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -252,6 +308,23 @@ mod tests {
     }
 
     #[test]
+    fn only_old_temporary_files_are_swept_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let names_of = ["a.json", ".mana-x", ".mana-old.tmp", ".mana-other"];
+        for name in names_of {
+            fs::write(folder.path().join(name), "x").unwrap();
+        }
+        let written = fs::metadata(folder.path().join("a.json")).unwrap().modified().unwrap();
+        let written = written.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
+        sweep(folder.path(), written);
+        sweep(folder.path(), written - 100 * ABANDONED);
+        assert_eq!(names(folder.path()).len(), 4, "it may still be written to");
+        sweep(folder.path(), written + 2 * ABANDONED);
+        assert_eq!(names(folder.path()), [".mana-other", ".mana-x", "a.json"]);
+        sweep(&folder.path().join("missing"), written);
+    }
+
+    #[test]
     fn names_the_path_and_the_attempt() {
         let folder = tempfile::tempdir().unwrap();
         let error = replace(folder.path(), b"x").unwrap_err();
@@ -342,6 +415,9 @@ mod tests {
                 .unwrap();
             assert_eq!(read(&path).unwrap_err().attempt, "read");
             assert_eq!(replace(&path, b"x").unwrap_err().attempt, "replace");
+            let reading = open_regular(&path, fs::OpenOptions::new().read(true));
+            assert_eq!(reading.unwrap_err().kind(), io::ErrorKind::InvalidInput);
+            assert!(open_regular(&path, fs::OpenOptions::new().append(true)).is_err());
         }
     }
 }

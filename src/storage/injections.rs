@@ -6,7 +6,7 @@ use rusqlite::params;
 
 use super::error::{Attempt, StorageError};
 use super::open::{Reader, Store};
-use super::{Journal, Record};
+use super::{Journal, Record, file};
 
 /// A journal is kept this long after its last note, in milliseconds: a session may be resumed.
 const KEEP: i64 = 14 * 86_400_000;
@@ -55,7 +55,11 @@ impl Store {
             let (session, agent) = stem.split_once('.').unwrap_or((stem, ""));
             let journal = Journal::read(&path);
             new += self.atomically(|store| store.import(session, agent, &journal))?;
-            let last = journal.records.last().map_or(0, |(at, _)| *at);
+            // A hook that has just made the file may not have written to it yet.
+            let last = match journal.records.last() {
+                Some((at, _)) => *at,
+                None => file::modified(&path).unwrap_or(now),
+            };
             if now.saturating_sub(last) > KEEP {
                 // One that stays is looked at again next time.
                 let _kept = std::fs::remove_file(&path);
@@ -142,4 +146,27 @@ pub(super) fn bytes_of(hex: &str) -> Option<[u8; 16]> {
         *byte = u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).ok()?;
     }
     Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_was_just_made_is_kept_and_an_old_one_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(home.path(), true).unwrap();
+        let folder = home.path().join("sessions");
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join("s.log");
+        std::fs::write(&path, "").unwrap();
+        let made = file::modified(&path).unwrap();
+        store.import_journals(home.path(), made + 1_000).unwrap();
+        assert!(path.exists(), "its first note is on its way");
+        std::fs::write(&path, "1\ttouched\ta").unwrap();
+        store.import_journals(home.path(), made + 1_000).unwrap();
+        assert!(path.exists(), "its first note is not complete");
+        store.import_journals(home.path(), made + 2 * KEEP).unwrap();
+        assert!(!path.exists());
+    }
 }

@@ -9,6 +9,8 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use super::file::open_regular;
+
 /// Longest journal that is read back; more than any session needs.
 const READ_LIMIT: u64 = 1 << 20;
 
@@ -95,7 +97,7 @@ impl Journal {
         for record in records {
             render(&mut text, now, record);
         }
-        let open = || OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+        let open = || open_regular(path, OpenOptions::new().create(true).append(true).mode(0o600));
         let mut file = match open() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 if let Some(folder) = path.parent() {
@@ -116,7 +118,7 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
 
 /// The last bytes of the file at `path`, as many as are read back.
 fn tail(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut file = std::fs::File::open(path)?;
+    let mut file = open_regular(path, OpenOptions::new().read(true))?;
     let length = file.metadata()?.len();
     let mut bytes = Vec::new();
     if length > READ_LIMIT {

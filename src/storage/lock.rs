@@ -5,6 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::error::StorageError;
+use super::file::open_regular;
 
 /// Holds the write lock of a home until it is dropped or its process ends, however it ends: the
 /// kernel releases it, so there is no stale lock.
@@ -35,13 +36,9 @@ impl WriteLock {
 }
 
 fn open(home: &Path) -> Result<File, StorageError> {
-    OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(home.join("write.lock"))
-        .map_err(|source| lock_error(home, source))
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true).mode(0o600);
+    open_regular(&home.join("write.lock"), &mut options).map_err(|source| lock_error(home, source))
 }
 
 fn lock_error(home: &Path, source: std::io::Error) -> StorageError {

@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::error::{Attempt, StorageError};
 use super::lock::WriteLock;
 use super::workers::Workers;
-use super::{DATABASE, schema};
+use super::{DATABASE, file, schema, snapshot};
 use crate::model::vector::Encode;
 
 /// How long a reader waits when it meets one of the two short moments in which WAL mode locks
@@ -247,6 +247,9 @@ impl Store {
     /// time `now` (milliseconds since the Unix epoch), and a new one begun.
     pub(crate) fn open_or_rebuild(home: &Path, wait: bool, now: i64) -> Result<Self, StorageError> {
         let lock = lock(home, wait)?;
+        for folder in [home.to_path_buf(), snapshot::folder(home)] {
+            file::sweep(&folder, now);
+        }
         match connect_to_write(home) {
             Err(error) if error.is_damage() => {
                 let aside = super::damage::set_aside(home, now)?;

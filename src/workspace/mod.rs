@@ -92,7 +92,12 @@ fn repository(folder: &Path) -> Option<(PathBuf, PathBuf)> {
 /// the first line of the log of HEAD is the oldest thing that happened in this clone.
 fn root_commit(git: &Path) -> Option<String> {
     let mut start = Vec::new();
-    let log = fs::File::open(git.join("logs").join("HEAD")).ok()?;
+    let path = git.join("logs").join("HEAD");
+    // Opening a pipe would wait for ever.
+    if !fs::metadata(&path).ok()?.is_file() {
+        return None;
+    }
+    let log = fs::File::open(path).ok()?;
     log.take(LOG_START).read_to_end(&mut start).ok()?;
     let start = String::from_utf8_lossy(&start);
     let (entry, message) = start.lines().next()?.split_once('\t')?;

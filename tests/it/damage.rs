@@ -1,6 +1,7 @@
 //! A damaged database: hooks are silent, the next `mana learn` sets it aside and begins anew.
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -88,4 +89,48 @@ fn what_is_no_file_is_refused_by_name() {
         let output = sandbox.mana([verb]).run().code(1);
         assert!(output.errors().contains("not a regular file"), "{verb}: {output:?}");
     }
+}
+
+/// So would reading or writing one of the small files beside it.
+#[test]
+fn a_pipe_in_the_place_of_a_small_file_keeps_nobody_waiting() {
+    let sandbox = taught();
+    let home = sandbox.mana_home();
+    let session = "0f0e0d0c-0b0a-4000-8000-000000000001";
+    for name in ["pending.log", "write.lock", "daemon.lock", "daemon.json", "config.toml"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain([format!("sessions/{session}.log")])
+    {
+        let path = home.join(&name);
+        let kept = home.join("kept");
+        let _absent = fs::rename(&path, &kept);
+        let made = format!("mkdir -p '{0}/sessions' && mkfifo '{0}/{name}'", home.display());
+        let _made = sandbox.shell(&made).run().success();
+        let limit = Duration::from_secs(20);
+        let _asked = inject(&sandbox, session);
+        for verb in ["learn", "status", "consolidate"] {
+            // Done or refused, but in good time.
+            let output = sandbox.mana([verb]).limit(limit).run();
+            let named = output.errors().contains("not a regular file");
+            assert!(output.code == Some(0) || named, "{name}, {verb}: {output:?}");
+        }
+        let _told = sandbox.mana(["daemon", "status"]).limit(limit).run();
+        fs::remove_file(&path).unwrap_or_default();
+        let _absent = fs::rename(&kept, &path);
+    }
+    assert!(inject(&sandbox, "after").text().contains("./check --all"));
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_that_is_told() {
+    let sandbox = taught();
+    let event = r#"{"session_id": "s", "hook_event_name": "Stop", "transcript_path": "/t"}"#;
+    let hook = format!("ulimit -f 0; printf '%s' '{event}' | \"$MANA\" session-end");
+    let output = sandbox.shell(&hook).run().success();
+    assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
+    let learned = sandbox.shell("ulimit -f 0; \"$MANA\" learn --json").run();
+    assert!(matches!(learned.code, Some(0 | 1)), "{learned:?}");
+    let _learned = sandbox.mana(["learn"]).run().success();
+    assert!(inject(&sandbox, "after").text().contains("./check --all"));
 }

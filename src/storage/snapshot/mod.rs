@@ -67,9 +67,19 @@ pub(crate) fn recall<T>(
     Reader::with(home, |reader| read(reader))
 }
 
+/// The same from snapshots alone; `None` where there are none of the database as it is.
+pub(crate) fn from_snapshots<T>(home: &Path, read: impl Fn(&dyn Recall) -> T) -> Option<T> {
+    Snapshots::open(home).map(|snapshots| read(&snapshots))
+}
+
 /// Whether the home's hooks are answered from snapshots, as far as the catalogue tells.
 pub(crate) fn answered_from_snapshots(home: &Path) -> bool {
     Snapshots::open(home).is_some()
+}
+
+/// The folder of the snapshots of the home at `home`.
+pub(super) fn folder(home: &Path) -> PathBuf {
+    home.join(FOLDER)
 }
 
 /// Path of the catalogue of the home at `home`.
