@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use crate::config::ConfigError;
+use crate::config::{self, ConfigError, Settings};
 #[cfg(feature = "encoder")]
 use crate::embeddings::EmbeddingError;
 #[cfg(feature = "encoder")]
@@ -13,7 +13,7 @@ use crate::hooks::install::InstallError;
 use crate::library::FetchError;
 #[cfg(feature = "encoder")]
 use crate::library::LibraryError;
-use crate::storage::StorageError;
+use crate::storage::{Disk, StorageError};
 
 /// What kind of failure decides the exit code; `docs/cli.md` lists them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,7 +99,28 @@ impl From<StorageError> for CliError {
             StorageError::Locked { .. } => (Kind::Failed, Some("Try again when it has finished.")),
             _ => (Kind::Failed, None),
         };
-        Self { kind, source: error.into(), hints: hint.map(String::from).into_iter().collect() }
+        let hints = match error.disk() {
+            Some(disk) if hint.is_none() => vec![about_disk(disk)],
+            _ => hint.map(String::from).into_iter().collect(),
+        };
+        Self { kind, source: error.into(), hints }
+    }
+}
+
+/// What to do about a disk. SQLite does not say which file it was about, so the home is named.
+fn about_disk(disk: Disk) -> String {
+    let home = Settings::load(config::current_dir().as_deref()).map(|settings| settings.home);
+    let home = home.map_or_else(|_| "MANA's home".into(), |home| home.display().to_string());
+    match disk {
+        Disk::Full => format!(
+            "There is no room for files in {home}: make some and run it again. Nothing that was \
+             stored is lost."
+        ),
+        Disk::ReadOnly => format!("{home} and the files in it have to be writable."),
+        Disk::Failing => format!(
+            "The disk with {home} answers with errors: the system's log may say why. Nothing that \
+             was stored is lost, and trying again is safe."
+        ),
     }
 }
 
@@ -117,7 +138,7 @@ impl From<ConfigError> for CliError {
 
 impl From<InstallError> for CliError {
     fn from(error: InstallError) -> Self {
-        let hints = error.hint().map(String::from).into_iter().collect();
+        let hints = vec![error.hint().into()];
         Self { kind: Kind::Configuration, source: error.into(), hints }
     }
 }

@@ -99,7 +99,48 @@ pub(crate) enum StorageError {
     },
 }
 
+/// What is wrong with the disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Disk {
+    /// No room is left, or a limit on the size of files is reached.
+    Full,
+    /// It may not be written to.
+    ReadOnly,
+    /// It answers with errors.
+    Failing,
+}
+
 impl StorageError {
+    /// What is wrong with the disk, where that is what is wrong.
+    pub(crate) fn disk(&self) -> Option<Disk> {
+        use std::io::ErrorKind;
+
+        use rusqlite::ErrorCode;
+        match self {
+            Self::File { source, .. } => match source.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                    Some(Disk::Full)
+                }
+                ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => Some(Disk::ReadOnly),
+                _ if source.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
+                    Some(Disk::Failing)
+                }
+                _ => None,
+            },
+            Self::Open { source, .. } | Self::Query { source, .. } => {
+                match source.sqlite_error_code()? {
+                    ErrorCode::DiskFull => Some(Disk::Full),
+                    ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen => {
+                        Some(Disk::ReadOnly)
+                    }
+                    ErrorCode::SystemIoFailure => Some(Disk::Failing),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the store has nothing to answer with yet, which is no fault.
     pub(crate) fn is_missing(&self) -> bool {
         matches!(self, Self::Missing { .. })

@@ -51,7 +51,7 @@ mod workers;
 
 pub(crate) use consolidation::{Change, SetAside, Sketch, Usage};
 pub(crate) use effects::{About, Side, Sides, Told, Verdict};
-pub(crate) use error::StorageError;
+pub(crate) use error::{Disk, StorageError};
 pub(crate) use extracts::{CommandRun, Extract, Touch};
 pub(crate) use forget::Forget;
 pub(crate) use journal::{Journal, Record};
@@ -62,7 +62,7 @@ pub(crate) use projects::{StoredRoot, transcript_folder};
 pub(crate) use recall::{KnownFile, Meaning, Query, Recall, Term, fused};
 pub(crate) use search::{Found, Sought};
 pub(crate) use skills::{Edge, Run};
-pub(crate) use snapshot::{answered_from_snapshots, recall};
+pub(crate) use snapshot::{answered_from_snapshots, from_snapshots, recall};
 pub(crate) use steps::{CallResult, Span, StepPlace, StoredTrajectory};
 pub(crate) use transcripts::{Account, StoredCursor, Totals};
 pub(crate) use vectors::Means;

@@ -51,19 +51,22 @@ pub(crate) enum InstallError {
 
 impl InstallError {
     /// What the user can do about it, as a sentence.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::Binary(BinaryError::Relative(_) | BinaryError::NotUnicode(_)) => {
-                Some("Install the binary under an absolute path in plain text.")
+                "Install the binary under an absolute path in plain text."
             }
-            Self::Binary(BinaryError::Renamed(_)) => Some("Rename the binary to `mana`."),
-            Self::Refused { source, .. } => Some(source.problem.hint()),
-            Self::Unsafe(_) => Some(
+            Self::Binary(BinaryError::Renamed(_)) => "Rename the binary to `mana`.",
+            Self::Refused { source, .. } => source.problem.hint(),
+            Self::Unsafe(_) => {
                 "Please report this with the file's hooks. Until then copy the entries from \
-                 hooks/claude-code.json by hand.",
-            ),
-            Self::Changed(_) => Some("Run the command again."),
-            Self::File(_) => None,
+                 hooks/claude-code.json by hand."
+            }
+            Self::Changed(_) => "Run the command again.",
+            Self::File(_) => {
+                "The settings are as they were or as they should be, never half of it. Make the file \
+                 and its folder writable, then run the command again."
+            }
         }
     }
 }
