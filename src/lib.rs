@@ -27,6 +27,8 @@ mod model;
 pub mod quality;
 mod redact;
 mod storage;
+#[doc(hidden)]
+pub mod torture;
 mod workspace;
 
 use std::ffi::OsString;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 #[test]
 fn every_test_file_is_a_module() {
-    for folder in ["tests/it", "tests/client"] {
+    for folder in ["tests/it", "tests/client", "tests/torture"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         let main = fs::read_to_string(folder.join("main.rs")).expect("each folder is one binary");
         for entry in fs::read_dir(&folder).expect("the folder exists").flatten() {

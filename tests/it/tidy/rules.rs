@@ -19,6 +19,8 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "model",
         ],
     ),
+    // What `tests/torture` feeds with nonsense; no other module uses it.
+    ("torture", &["config", "hooks", "learning", "storage"]),
     // What `benches/quality` measures with; no other module uses it.
     ("quality", &["learning", "library", "storage", "embeddings", "model"]),
     ("config", &[]),

@@ -1,0 +1,135 @@
+//! Readers that take whatever they are given, for one who gives them nonsense.
+//!
+//! Nothing of the program uses this; `tests/torture` does, which is a crate of its own and could not
+//! feed the readers so often otherwise.
+
+use std::path::Path;
+
+use crate::config;
+use crate::hooks::context;
+use crate::hooks::event::HookEvent;
+use crate::hooks::inject::{Surroundings, inject_from};
+use crate::hooks::install::{HookEntries, SettingsFile, notices};
+use crate::hooks::session_end::Pending;
+use crate::hooks::wire::Wire;
+use crate::learning::transcript::{self, Buffer, Options};
+use crate::storage::{Journal, Reader, Recall, from_snapshots};
+
+/// What the readers keep between two inputs.
+#[derive(Debug, Default)]
+pub struct Readers {
+    buffer: Buffer,
+    store: Option<Reader>,
+    /// Which event is asked about next.
+    turn: usize,
+}
+
+/// What can be fed.
+pub const NAMES: &[&str] = &["transcript", "hook", "config", "settings", "snapshot", "notes"];
+
+/// The time at which hooks are asked, in milliseconds since the Unix epoch.
+const NOW: i64 = 1_767_323_045_000;
+
+impl Readers {
+    /// Gives `bytes`, which the file at `path` holds, to the reader `name`. `home` is a home that
+    /// has learned something; for `snapshot` it is the one that the file belongs to. What makes no
+    /// sense is refused or passed over.
+    ///
+    /// # Panics
+    /// When a reader has a defect, and for an unknown name.
+    pub fn feed(&mut self, name: &str, bytes: &[u8], path: &Path, home: &Path) {
+        match name {
+            "transcript" => self.transcript(path),
+            "hook" => {
+                let store = self.store.get_or_insert_with(|| {
+                    Reader::open(home).expect("the home has learned something")
+                });
+                hook(&String::from_utf8_lossy(bytes), home, store);
+            }
+            "config" => drop(config::parses(&String::from_utf8_lossy(bytes))),
+            "settings" => settings(path),
+            "snapshot" => {
+                self.turn = (self.turn + 1) % EVENTS.len();
+                ask(EVENTS[self.turn], home);
+            }
+            "notes" => notes(path),
+            other => panic!("there is no reader {other}"),
+        }
+    }
+
+    /// A transcript, at once and from the midst of it.
+    fn transcript(&mut self, path: &Path) {
+        for last_is_final in [false, true] {
+            let options = Options { last_is_final };
+            let Ok(read) = transcript::read(path, None, options, &mut self.buffer) else {
+                continue;
+            };
+            let account = &read.summary.account;
+            let counted = account.learned + account.skipped.values().sum::<u64>();
+            assert_eq!(counted, account.lines, "a line is not accounted for");
+            let cursor = read.summary.cursor;
+            let again = transcript::read(path, Some(&cursor), options, &mut self.buffer);
+            assert!(again.is_ok_and(|again| again.steps.is_empty()), "a step was read twice");
+        }
+    }
+}
+
+/// An event of the client, answered from `recall`.
+fn hook(text: &str, home: &Path, recall: &dyn Recall) {
+    let Ok(wire) = serde_json::from_str::<Wire<'_>>(text) else { return };
+    let event = HookEvent::from_wire(wire);
+    let around = Surroundings { home, project_dir: None, now: NOW, encoder: None, holdout: 0.0 };
+    if let Ok(Some(said)) = inject_from(recall, &event, &around) {
+        let answer = context::answer(&event.name, &said.text);
+        serde_json::from_str::<serde_json::Value>(&answer).expect("an answer is JSON");
+    }
+    // The next event is the first of its session again.
+    let _absent = std::fs::remove_file(Journal::path(home, &event.session, &event.agent));
+}
+
+/// Settings of the client: what can be edited is edited and taken back.
+fn settings(path: &Path) {
+    let entries = HookEntries::for_binary(Path::new("/usr/bin/mana")).expect("the path is plain");
+    let Ok(file) = SettingsFile::read(path) else { return };
+    let _noted = file.text().map(notices);
+    if let Ok(plan) = file.plan_install(&entries) {
+        let _shown = file.diff(&plan);
+        let text = plan.new_text().expect("installing leaves a file");
+        // A mark of the byte order stays, as all that is the user's own.
+        let text = text.trim_start_matches('\u{feff}');
+        serde_json::from_str::<serde_json::Value>(text).expect("what is written is JSON");
+    }
+    let _plan = file.plan_uninstall();
+}
+
+/// Kinds of events that are answered from a snapshot: the event, the tool, its input.
+const EVENTS: &[(&str, &str, &str)] = &[
+    ("SessionStart", "", "{}"),
+    ("UserPromptSubmit", "", "{}"),
+    ("PreToolUse", "Bash", r#"{"command": "./check part3"}"#),
+    ("PreToolUse", "Edit", r#"{"file_path": "README.md"}"#),
+    ("PostToolUseFailure", "Bash", r#"{"command": "./check part3"}"#),
+];
+
+/// An event, answered from the snapshots of `home`.
+fn ask((name, tool, input): (&str, &str, &str), home: &Path) {
+    let project = std::fs::read_to_string(home.join("asked-in")).unwrap_or_default();
+    let event = serde_json::json!({
+        "session_id": "torture", "cwd": project, "hook_event_name": name, "source": "startup",
+        "prompt": "please run the checks of part 3 again", "tool_name": tool,
+        "tool_use_id": "toolu_1",
+        "tool_input": serde_json::from_str::<serde_json::Value>(input).expect("it is JSON"),
+        "error": "Exit code 3\nerror: no suite selected for part3",
+    });
+    let _answered = from_snapshots(home, |recall| hook(&event.to_string(), home, recall));
+}
+
+/// A session's journal, and what ended since the last learning run.
+fn notes(path: &Path) {
+    let journal = Journal::read(path);
+    let _shown = journal.shown().count();
+    let _touched = journal.touched();
+    if let Some(folder) = path.parent() {
+        let _pending = Pending::read(folder);
+    }
+}

@@ -1,0 +1,455 @@
+//! The disk is full, broken or read-only, at every single write: old data stays, what failed is
+//! named, hooks are silent, and the next run completes as if nothing had happened.
+//!
+//! Calls of the system are made to fail by `strace`, which works with a static binary too.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use crate::process::{self, Input, Output};
+use crate::random::Random;
+use crate::world::{Home, PATIENCE, World, difference};
+use crate::{Plan, say};
+
+/// The session that is forgotten.
+const FORGOTTEN: &str = "00000003-5e55-4000-8000-000000000003";
+
+/// Calls that are made to fail together, and how.
+const FAULTS: &[(&str, &str)] = &[
+    ("write,pwrite64,writev,pwritev,ftruncate,fallocate", "ENOSPC"),
+    ("write,pwrite64,writev,pwritev,ftruncate,fallocate", "EIO"),
+    ("fsync,fdatasync", "EIO"),
+    ("rename,renameat,renameat2,unlink,unlinkat", "EACCES"),
+    ("open,openat,mkdir,mkdirat", "EACCES"),
+];
+
+/// Commands that write, each with what it is called.
+const COMMANDS: &[(&str, &[&str])] = &[
+    ("learn", &["learn"]),
+    ("consolidate", &["consolidate"]),
+    ("forget", &["forget", "--session", FORGOTTEN]),
+    ("init", &["init", "--yes", "--no-eval"]),
+    ("inject", &["inject"]),
+    ("session-end", &["session-end"]),
+];
+
+/// A home that can be put back to what it was before a fault.
+struct Bench {
+    world: World,
+    home: Home,
+    /// Its folder of MANA's, as it was.
+    before: PathBuf,
+    /// What the database says after each command.
+    expected: BTreeMap<&'static str, BTreeSet<String>>,
+    /// What hooks say after each command.
+    said: BTreeMap<&'static str, Vec<String>>,
+    /// Messages of failures, with how often they came.
+    told: BTreeMap<String, u64>,
+}
+
+pub(crate) fn run(plan: Plan) -> Option<String> {
+    let mut skipped = Vec::new();
+    let mut bench = Bench::new();
+    let each = plan.amount(3, 10_000) as usize;
+    if can_inject(&bench.world) {
+        let mut random = Random::new(plan.seed, 3);
+        for (calls, error) in FAULTS {
+            for (name, arguments) in COMMANDS {
+                bench.at_every_call(name, arguments, calls, error, each, &mut random);
+            }
+        }
+    } else {
+        skipped.push("strace is missing or may not trace: no call was made to fail");
+    }
+    bench.limits_of_size();
+    if can_mount() {
+        bench.full_disk();
+        bench.read_only_home();
+        bench.no_home();
+    } else {
+        skipped.push("no user namespaces: neither a full disk nor a read-only home was tried");
+    }
+    bench.times_that_jump();
+    for (message, count) in &bench.told {
+        say(&format!("{count:>6} × {message}"));
+    }
+    assert_eq!(bench.world.sandbox.processes(), Vec::<String>::new(), "a process is left");
+    (!skipped.is_empty()).then(|| skipped.join("; "))
+}
+
+impl Bench {
+    fn new() -> Self {
+        let world = World::new(4);
+        let home = world.home("faults");
+        fs::write(home.settings(), "{\"model\": \"opus\"}\n").unwrap();
+        world.reveal(&home, 0.6);
+        let _learned = world.run(&home, &["learn"]).success();
+        for (number, name) in ["UserPromptSubmit", "PostToolUseFailure"].iter().enumerate() {
+            let session = "00000001-5e55-4000-8000-000000000001";
+            let event = world.event(&home, name, session, &format!("toolu_{number}"));
+            let _said = world.hook(&home, "inject", &event).success();
+        }
+        world.reveal(&home, 1.0);
+        let before = world.sandbox.root().join("before");
+        copy_tree(&home.mana(), &before);
+        let mut bench = Self {
+            world,
+            home,
+            before,
+            expected: BTreeMap::new(),
+            said: BTreeMap::new(),
+            told: BTreeMap::new(),
+        };
+        for (name, arguments) in COMMANDS {
+            bench.reset();
+            let _done = bench.call(name, arguments, &[]).success();
+            let _learned = bench.world.run(&bench.home, &["learn"]).success();
+            bench.expected.insert(name, bench.home.dump());
+            bench.said.insert(name, bench.world.probe(&bench.home));
+        }
+        assert!(bench.said["learn"][0].contains("--all"), "{:?}", bench.said);
+        bench
+    }
+
+    /// Puts the home back.
+    fn reset(&self) {
+        let _absent = fs::remove_dir_all(self.home.mana());
+        copy_tree(&self.before, &self.home.mana());
+        fs::write(self.home.settings(), "{\"model\": \"opus\"}\n").unwrap();
+    }
+
+    /// Runs a command under the program and arguments `under`; hooks get their event.
+    fn call(&self, name: &str, arguments: &[&str], under: &[String]) -> Output {
+        let plain = self.world.mana(&self.home, arguments);
+        let mut command = match under.split_first() {
+            None => plain,
+            Some((program, rest)) => {
+                let mut command = Command::new(program);
+                command.args(rest).arg(plain.get_program()).args(plain.get_args());
+                command.env_clear().current_dir(self.world.sandbox.project());
+                for (key, value) in plain.get_envs() {
+                    if let Some(value) = value {
+                        command.env(key, value);
+                    }
+                }
+                command
+            }
+        };
+        process::run(&mut command, self.input(name), PATIENCE)
+    }
+
+    fn input(&self, name: &str) -> Input {
+        let event = match name {
+            "inject" => "PostToolUseFailure",
+            "session-end" => "Stop",
+            _ => return Input::Empty,
+        };
+        let session = "00000002-5e55-4000-8000-000000000002";
+        let event = self.world.event(&self.home, event, session, "toolu_fault");
+        Input::Bytes(event.to_string().into_bytes())
+    }
+
+    /// Lets the first call of a kind fail, then the second, and so on; and from each on all of them.
+    fn at_every_call(
+        &mut self,
+        name: &'static str,
+        arguments: &[&str],
+        calls: &str,
+        error: &str,
+        each: usize,
+        random: &mut Random,
+    ) {
+        let log = self.world.sandbox.root().join("strace.log");
+        let under = |when: &str| -> Vec<String> {
+            let inject = format!("inject={calls}:error={error}:when={when}");
+            [
+                "strace",
+                "-f",
+                "-qq",
+                "-o",
+                &log.to_string_lossy(),
+                "-e",
+                &format!("trace={calls}"),
+                "-e",
+                &inject,
+            ]
+            .map(str::to_owned)
+            .to_vec()
+        };
+        // What none of them reaches counts them.
+        self.reset();
+        let _counted = self.call(name, arguments, &under("65535"));
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for line in fs::read_to_string(&log).unwrap_or_default().lines() {
+            if let Some((thread, _)) = line.split_once(' ').filter(|_| !line.contains("resumed")) {
+                *counts.entry(thread.to_owned()).or_default() += 1;
+            }
+        }
+        let most = counts.values().copied().max().unwrap_or(0);
+        let mut moments: Vec<usize> = (1..=most).collect();
+        while moments.len() > each {
+            moments.remove(random.below(moments.len()));
+        }
+        let mut hit = 0;
+        for moment in &moments {
+            for when in [moment.to_string(), format!("{moment}+")] {
+                self.reset();
+                let output = self.call(name, arguments, &under(&when));
+                let seen = fs::read_to_string(&log).unwrap_or_default();
+                hit += u64::from(seen.contains("INJECTED"));
+                // Where standard error fails as well, nothing can be said.
+                let mute = seen.lines().any(|l| l.contains("write(2,") && l.contains("INJECTED"));
+                let fault = format!("{name}, call {when} of {calls}: {error}");
+                self.judge(name, &output, &fault, mute);
+            }
+        }
+        say(&format!(
+            "{name}: {hit} faults {error} at {} of {most} calls of {calls}",
+            moments.len()
+        ));
+    }
+
+    /// Checks what a command said of a fault, and that the next run mends all.
+    fn judge(&mut self, name: &'static str, output: &Output, fault: &str, mute: bool) {
+        let hook = matches!(name, "inject" | "session-end");
+        if hook {
+            assert_eq!(output.code, Some(0), "{fault}: {output:?}");
+            assert!(output.stderr.is_empty(), "{fault}: {output:?}");
+        } else {
+            assert!(matches!(output.code, Some(0 | 1 | 3 | 4)), "{fault}: {output:?}");
+        }
+        if output.code != Some(0) && !mute {
+            let message = self.message(output);
+            assert!(message.starts_with("mana: "), "{fault}: {output:?}");
+            let named = output.errors().contains(&*self.home.folder.to_string_lossy());
+            let known = named || message.contains("HOME");
+            assert!(
+                known && message.contains("Hint: "),
+                "{fault}: no file or no way out: {output:?}"
+            );
+            *self.told.entry(message).or_default() += 1;
+        }
+        if self.home.database().exists() {
+            self.world.assert_intact(&self.home);
+        }
+        let settings = fs::read_to_string(self.home.settings()).unwrap();
+        assert!(
+            serde_json::from_str::<serde_json::Value>(&settings).is_ok(),
+            "{fault}: {settings}"
+        );
+        if !hook {
+            let arguments = COMMANDS.iter().find(|(known, _)| *known == name).unwrap().1;
+            let again = self.world.run(&self.home, arguments);
+            let fine = again.code == Some(0) || (name == "forget" && again.code == Some(4));
+            assert!(fine, "{fault}, then undisturbed: {again:?}");
+        }
+        let learned = self.world.run(&self.home, &["learn"]).success();
+        assert!(!learned.errors().contains("damaged"), "{fault}: {learned:?}");
+        let found = self.home.dump();
+        // What a hook could not note was never said, as far as the store knows.
+        let kept = |line: &&String| !hook || !line.starts_with("injection:");
+        let expected = &self.expected[name];
+        let same = found.iter().filter(kept).eq(expected.iter().filter(kept));
+        assert!(same, "{fault}: {}", difference(&found, expected));
+        assert_eq!(self.world.probe(&self.home), self.said[name], "{fault}");
+    }
+
+    /// What a command complained of, without what differs from run to run.
+    fn message(&self, output: &Output) -> String {
+        let root = self.world.sandbox.root().to_string_lossy().into_owned();
+        output.errors().replace(&root, "").lines().collect::<Vec<_>>().join(" / ")
+    }
+
+    /// Files that may not grow beyond a limit: writes are short, and then fail.
+    fn limits_of_size(&mut self) {
+        let mut tried = 0;
+        for (name, arguments) in COMMANDS {
+            for blocks in [0_u32, 1, 8, 40, 200, 700] {
+                self.reset();
+                let under = ["/bin/sh", "-c", &format!("ulimit -f {blocks}; exec \"$0\" \"$@\"")];
+                let output = self.call(name, arguments, &under.map(str::to_owned));
+                self.judge(
+                    name,
+                    &output,
+                    &format!("{name}, files of {blocks} blocks at most"),
+                    false,
+                );
+                tried += 1;
+            }
+        }
+        say(&format!("{tried} runs with a limit on the size of files"));
+    }
+
+    /// A small file system of its own that fills up.
+    fn full_disk(&mut self) {
+        let mana = self.home.mana();
+        for kilobytes in [64, 200, 600, 1_200] {
+            self.reset();
+            let kept = self.world.sandbox.root().join("kept");
+            let _absent = fs::remove_dir_all(&kept);
+            // The program sees the small file system; what it leaves there is copied out.
+            let script = format!(
+                "mount -t tmpfs -o size={kilobytes}k tmpfs '{0}' || exit 99\n\
+                 cp -a '{1}/config.toml' '{0}/' || exit 99\n\
+                 \"$0\" \"$@\"; code=$?\n\
+                 cp -a '{0}' '{2}' || exit 98\nexit $code",
+                mana.display(),
+                self.before.display(),
+                kept.display()
+            );
+            let under = ["unshare", "-rm", "/bin/sh", "-c", &script].map(str::to_owned);
+            let output = self.call("learn", &["learn"], &under);
+            assert!(matches!(output.code, Some(0 | 1)), "{kilobytes} KiB: {output:?}");
+            if output.code == Some(1) {
+                let message = self.message(&output);
+                assert!(message.contains(".mana"), "no file is named: {output:?}");
+                *self.told.entry(message).or_default() += 1;
+            }
+            fs::remove_dir_all(&mana).unwrap();
+            copy_tree(&kept, &mana);
+            if self.home.database().exists() {
+                self.world.assert_intact(&self.home);
+            }
+            let _learned = self.world.run(&self.home, &["learn"]).success();
+            let found = self.home.dump();
+            // The journals were on the other disk.
+            let kept =
+                |line: &&String| !line.starts_with("injection:") && !line.starts_with("pattern:");
+            let expected = &self.expected["learn"];
+            let same = found.iter().filter(kept).eq(expected.iter().filter(kept));
+            assert!(same, "{kilobytes} KiB: {}", difference(&found, expected));
+        }
+        say("4 sizes of a disk that fills up");
+    }
+
+    /// A home that cannot be written: commands say so, hooks still answer from it.
+    fn read_only_home(&mut self) {
+        for (name, arguments) in COMMANDS {
+            self.reset();
+            let script = format!(
+                "mount --bind '{0}' '{0}' && mount -o remount,bind,ro '{0}' || exit 99; exec \"$0\" \"$@\"",
+                self.home.folder.display()
+            );
+            let under = ["unshare", "-rm", "/bin/sh", "-c", &script].map(str::to_owned);
+            let output = self.call(name, arguments, &under);
+            assert_ne!(output.code, Some(99), "{output:?}");
+            if *name == "inject" {
+                assert!(output.text().contains("--all"), "a hook only has to read: {output:?}");
+            } else if *name != "session-end" {
+                assert_ne!(output.code, Some(0), "{name}: {output:?}");
+                let named = output.errors().contains(&*self.home.folder.to_string_lossy());
+                assert!(named, "no file is named: {output:?}");
+            }
+            self.judge(name, &output, &format!("{name} in a read-only home"), false);
+        }
+        say("a read-only home, with every command");
+    }
+
+    /// No home is known: neither the environment nor the password file names one.
+    fn no_home(&mut self) {
+        let passwd = self.world.sandbox.root().join("passwd");
+        fs::write(&passwd, "nobody:x:65534:65534::/nonexistent:/bin/false\n").unwrap();
+        let script = format!(
+            "mount --bind '{}' /etc/passwd || exit 99; unset HOME; exec \"$0\" \"$@\"",
+            passwd.display()
+        );
+        let under = ["unshare", "-rm", "/bin/sh", "-c", &script].map(str::to_owned);
+        for (name, arguments) in COMMANDS {
+            self.reset();
+            let output = self.call(name, arguments, &under);
+            if matches!(*name, "inject" | "session-end") {
+                assert!(output.stdout.is_empty(), "{output:?}");
+            } else {
+                assert_eq!(output.code, Some(3), "{name}: {output:?}");
+                assert!(output.errors().contains("HOME"), "{output:?}");
+            }
+            self.judge(name, &output, &format!("{name} without HOME"), false);
+        }
+        say("no home at all, with every command");
+    }
+
+    /// Files from the future and from long ago: what a clock leaves that was set.
+    fn times_that_jump(&mut self) {
+        let year = Duration::from_hours(365 * 24);
+        let now = SystemTime::now();
+        for (what, time) in [("ahead", now + 80 * year), ("back", now - 40 * year)] {
+            self.reset();
+            let mut waiting = vec![self.home.mana(), self.home.folder.join(".claude")];
+            while let Some(path) = waiting.pop() {
+                if path.is_dir() {
+                    waiting
+                        .extend(fs::read_dir(&path).unwrap().flatten().map(|entry| entry.path()));
+                } else {
+                    File::options().append(true).open(&path).unwrap().set_modified(time).unwrap();
+                }
+            }
+            let future = if what == "ahead" { "4900000000000" } else { "1000" };
+            let state = format!(
+                "{{\"pid\":1,\"started\":{future},\"learn\":{{\"last\":{future}}},\"consolidate\":{{\"last\":{future}}}}}"
+            );
+            fs::write(self.home.mana().join("daemon.json"), state).unwrap();
+            fs::write(self.home.mana().join("pending.log"), format!("{future}\ts\t\t/t\n"))
+                .unwrap();
+            let output = self.call("learn", &["learn"], &[]);
+            self.judge("learn", &output, &format!("a clock that was set {what}"), false);
+            crate::load::start_daemon(&self.world, &self.home);
+            let began = std::time::Instant::now();
+            loop {
+                let told = self.world.run(&self.home, &["daemon", "status", "--json"]).json();
+                if told["state"]["learn"]["runs"].as_u64() > Some(0)
+                    && told["state"]["consolidate"]["runs"].as_u64() > Some(0)
+                {
+                    break;
+                }
+                assert!(began.elapsed() < PATIENCE, "a daemon waits for ever: {told}");
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            crate::load::stop_daemon(&self.world, &self.home);
+        }
+        say("files and states from 80 years ahead and 40 years ago");
+    }
+}
+
+/// Whether `strace` is there and works.
+fn can_inject(world: &World) -> bool {
+    let log = world.sandbox.root().join("strace.log");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o"]).arg(log).args([
+        "-e",
+        "inject=fsync:error=EIO:when=9",
+        "true",
+    ]);
+    runs(&mut command)
+}
+
+/// Whether file systems can be mounted in a namespace of their own.
+fn can_mount() -> bool {
+    let mut command = Command::new("unshare");
+    command.args(["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]);
+    runs(&mut command)
+}
+
+fn runs(command: &mut Command) -> bool {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Copies a folder with all that is in it.
+fn copy_tree(from: &Path, to: &Path) {
+    copy_files_of(from, to);
+    for entry in fs::read_dir(from).unwrap().flatten() {
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &to.join(entry.file_name()));
+        }
+    }
+}
+
+fn copy_files_of(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().flatten().filter(|entry| entry.path().is_file()) {
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
