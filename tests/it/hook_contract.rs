@@ -395,20 +395,19 @@ fn a_home_that_never_answers() {
 
 /// The time that ran out is told, wherever the hook waited.
 #[test]
-fn a_journal_that_never_answers_is_in_the_log() {
+fn a_table_that_never_answers_is_in_the_log() {
     let sandbox = taught();
-    let event = event(&sandbox, "PostToolUseFailure");
-    let session = event["session_id"].as_str().expect("it has one");
-    let journal = sandbox.mana_home().join("sessions").join(format!("{session}.log"));
+    let event = event(&sandbox, "UserPromptSubmit");
+    let table = sandbox.mana_home().join("models/static.table");
+    let folder = table.parent().expect("it lies in the home").display().to_string();
     let pipe = format!(
-        "mkdir -p '{0}/sessions' '{0}/logs' && mkfifo '{1}'",
+        "mkdir -p '{folder}' '{0}/logs' && mkfifo '{1}'",
         sandbox.mana_home().display(),
-        journal.display()
+        table.display()
     );
-    let _output = sandbox.shell(&pipe).run();
-    assert!(journal.exists());
+    let _output = sandbox.shell(&pipe).run().success();
     let output = sandbox.mana(["inject"]).stdin(event.to_string()).run();
-    assert_contract("a journal that never answers", &output, None);
+    assert_contract("a table that never answers", &output, None);
     let log = fs::read_to_string(sandbox.mana_home().join("logs/hooks.log")).unwrap_or_default();
     assert!(log.contains("no end in time"), "{log}");
 }
