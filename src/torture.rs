@@ -78,7 +78,8 @@ impl Readers {
 fn hook(text: &str, home: &Path, recall: &dyn Recall) {
     let Ok(wire) = serde_json::from_str::<Wire<'_>>(text) else { return };
     let event = HookEvent::from_wire(wire);
-    let around = Surroundings { home, project_dir: None, now: NOW, encoder: None, holdout: 0.0 };
+    let around =
+        Surroundings { home, project_dir: None, now: NOW, encoder: None, holdout: 0.0, disk: None };
     if let Ok(Some(said)) = inject_from(recall, &event, &around) {
         let answer = context::answer(&event.name, &said.text);
         serde_json::from_str::<serde_json::Value>(&answer).expect("an answer is JSON");

@@ -51,8 +51,19 @@ impl Reader {
         match Self::checked(conn, &path) {
             // A folder that cannot be written: WAL mode wants its index file beside the
             // database, and `immutable` is the documented way to read without one.
-            Err(StorageError::Open { source, .. }) if cannot_share(&source) => {
-                Self::open_immutable(&path)
+            Err(StorageError::Open { source, path }) if cannot_share(&source) => {
+                // A full disk also keeps SQLite from making that file. What is left in the log
+                // then belongs to pages of which the database has the half already.
+                let failing = source.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
+                let whole = Rest::of(&path).is_some();
+                match Self::open_immutable(&path) {
+                    Ok(_) if failing && !whole => Err(StorageError::Open { path, source }),
+                    // Without its log a database may look damaged that is not.
+                    Err(error) if !whole && error.is_damage() => {
+                        Err(StorageError::Open { path, source })
+                    }
+                    other => other,
+                }
             }
             other => other,
         }

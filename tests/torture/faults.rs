@@ -223,7 +223,9 @@ impl Bench {
         }
         if output.code != Some(0) && !mute {
             let message = self.message(output);
-            assert!(message.starts_with("mana: "), "{fault}: {output:?}");
+            // What was passed over before it may be told first.
+            let told = message.starts_with("mana: ") || message.contains(" / mana: ");
+            assert!(told, "{fault}: {output:?}");
             let named = output.errors().contains(&*self.home.folder.to_string_lossy());
             let known = named || message.contains("HOME");
             assert!(
