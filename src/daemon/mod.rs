@@ -2,7 +2,7 @@
 //!
 //! It is a supervisor and does no work itself: each job is a process of its own, which may crash
 //! or be killed without harm, and whose memory is gone when it ends. So the daemon stays as small
-//! after weeks as at its start. [`schedule`] decides, [`run`] waits and starts, [`instance`] sees to
+//! after weeks as at its start. [`schedule`] decides, [`mod@run`] waits and starts, [`instance`] sees to
 //! it that there is one at most, [`state`] is what `mana daemon status` shows.
 
 pub(crate) mod instance;
