@@ -55,18 +55,22 @@ pub(crate) fn learn(
         }
         other => other?,
     };
-    store.encode_with(Some(Box::new(encoder::of_home(&settings.home))));
+    let table = encoder::of_home(&settings.home);
+    store.encode_with(Some(Box::new(table)));
     let pending = Pending::take(&settings.home);
     let bar = Bar::new(output.shows_progress());
     let roots = roots(settings, paths, pending);
     let learned = learn::learn(&mut store, &settings.home, &roots, now, &|p| bar.show(p));
+    // Others have their turn while this process encodes.
+    drop(store);
     let encoded = learned.and_then(|mut report| {
         let pace = Pace {
             limit: None,
+            waits: Some(output),
             begin: &|patterns| bar.start("encoding  {wide_bar} {pos}/{len}  {eta}", patterns),
             progress: &|patterns| bar.0.inc(patterns),
         };
-        encode::new_patterns(settings, &mut store, &pace, &mut report).map(|()| report)
+        encode::new_patterns(settings, table, pace, &mut report).map(|()| report)
     });
     bar.0.finish_and_clear();
     Ok(encoded?)
@@ -197,38 +201,40 @@ fn run_supervised(settings: &Settings) -> Result<(), CliError> {
 /// One run, unless another process has the lock.
 fn learn_alone(settings: &Settings, source: Source) -> Result<Option<Report>, StorageError> {
     let now = time::now().timestamp_millis();
-    let mut store = match Store::open_or_rebuild(&settings.home, false, now) {
+    let store = match Store::open_or_rebuild(&settings.home, false, now) {
         Err(error) if error.is_locked() => return Ok(None),
         other => other?,
     };
     let cycle = Cycle::begin(settings, "learn", source);
-    let learned = learn_with(&mut store, settings, source, now);
+    let learned = learn_with(store, settings, source, now);
     cycle.end(learned.as_ref());
     learned.map(Some)
 }
 
-/// Learns into `store`, and tidies it up where nobody else does.
+/// Learns into `store`, tidies it up where nobody else does, closes it, and encodes what is new.
 fn learn_with(
-    store: &mut Store,
+    mut store: Store,
     settings: &Settings,
     source: Source,
     now: i64,
 ) -> Result<Report, StorageError> {
-    store.encode_with(Some(Box::new(encoder::of_home(&settings.home))));
+    let table = encoder::of_home(&settings.home);
+    store.encode_with(Some(Box::new(table)));
     let pending = Pending::take(&settings.home);
     let roots = roots(settings, &[], pending);
-    let mut report = learn::learn(store, &settings.home, &roots, now, &|_| {})?;
+    let mut report = learn::learn(&mut store, &settings.home, &roots, now, &|_| {})?;
     // The daemon has an interval for it.
-    if source == Source::Hook && consolidation::is_due(store, now)? {
+    if source == Source::Hook && consolidation::is_due(&mut store, now)? {
         let cycle = Cycle::begin(settings, "consolidate", source);
-        let tidied = consolidation::consolidate(store, consolidate::rules(settings), now);
+        let tidied = consolidation::consolidate(&mut store, consolidate::rules(settings), now);
         cycle.end(tidied.as_ref());
         tidied?;
     }
+    drop(store);
     // Encoding keeps all processors busy, and the user's own work comes first. A system that
     // does not allow even that leaves everything as it is.
     let _refused = rustix::process::nice(10);
-    encode::new_patterns(settings, store, &Pace::BACKGROUND, &mut report)?;
+    encode::new_patterns(settings, table, Pace::BACKGROUND, &mut report)?;
     Ok(report)
 }
 

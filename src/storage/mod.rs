@@ -55,6 +55,8 @@ pub(crate) use error::{Disk, StorageError};
 pub(crate) use extracts::{CommandRun, Extract, Touch};
 pub(crate) use forget::Forget;
 pub(crate) use journal::{Journal, Record};
+#[cfg(any(test, feature = "encoder"))]
+pub(crate) use lock::EncodingLock;
 pub(crate) use open::{Reader, Store, create_home};
 pub(crate) use patterns::EvidenceRow;
 pub(crate) use postings::Corpus;

@@ -11,7 +11,7 @@ mod numbers;
 mod taught;
 
 #[cfg(any(test, feature = "encoder"))]
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::error::{Attempt, StorageError};
 use super::open::{Reader, Store};
@@ -83,7 +83,8 @@ impl Reader {
         Ok(due.into_iter().map(|(_, pattern)| pattern).collect())
     }
 
-    /// What the patterns in these rows mean, in the order of the rows.
+    /// What the patterns in these rows mean, in the order of the rows; one that is gone or is not
+    /// active any more is left out.
     pub(crate) fn meaningful_texts(
         &self,
         patterns: &[i64],
@@ -91,14 +92,15 @@ impl Reader {
         const ATTEMPT: &str = "read what is to be encoded";
         let mut query = self
             .conn
-            .prepare_cached("SELECT kind, trigger, text FROM patterns WHERE row = ?1")
+            .prepare_cached("SELECT kind, trigger, text FROM patterns WHERE row = ?1 AND state = 1")
             .attempt(ATTEMPT)?;
-        let text = |pattern: &i64| {
+        let mut text = |pattern: &i64| {
             query
                 .query_row([pattern], |row| Ok((*pattern, meaningful(row, 0)?.to_owned())))
+                .optional()
                 .attempt(ATTEMPT)
         };
-        patterns.iter().map(text).collect()
+        patterns.iter().filter_map(|pattern| text(pattern).transpose()).collect()
     }
 }
 
