@@ -93,6 +93,13 @@ const QUERIES: &[(&str, &str)] = &[
         "SELECT k.id, p.key, k.title, k.body, k.members, ?1 IS NULL
          FROM skills k JOIN projects p ON p.id = k.project",
     ),
+    ("review", "SELECT pattern, approved, text, ?1 IS NULL FROM reviews"),
+    (
+        "vector",
+        "SELECT p.id, v.encoder, v.text, ?1 IS NULL
+         FROM vectors v JOIN patterns p ON p.row = v.pattern",
+    ),
+    ("weights", "SELECT value, ?1 IS NULL FROM meta WHERE key = 'place weights'"),
     ("edge", "SELECT cause, effect, support, lift, ?1 IS NULL FROM causal_edges"),
     (
         "pattern word",

@@ -39,14 +39,20 @@ impl World {
     pub(crate) fn new(sessions: u32) -> Self {
         let sandbox = Sandbox::with_own_binary();
         sandbox.write("README.md", "# Sample\n");
-        let mut files = Vec::new();
+        let mut world = Self { sandbox, files: Vec::new() };
         for number in 1..=sessions {
-            let path = session(&sandbox, number).write();
-            let below = path.strip_prefix(sandbox.home()).unwrap().to_owned();
-            files.push((below, fs::read(&path).unwrap()));
-            fs::remove_file(path).unwrap();
+            let session = session(&world.sandbox, number);
+            world.add(session);
         }
-        Self { sandbox, files }
+        world
+    }
+
+    /// Adds a session to the history.
+    pub(crate) fn add(&mut self, session: Transcript) {
+        let path = session.write();
+        let below = path.strip_prefix(self.sandbox.home()).unwrap().to_owned();
+        self.files.push((below, fs::read(&path).unwrap()));
+        fs::remove_file(path).unwrap();
     }
 
     /// A new home, `name`, that sees nothing yet. No hook starts learning in it by itself.
