@@ -37,7 +37,11 @@ fn sweep(parent: &Path, uid: u32, left: Duration) {
         else {
             continue;
         };
-        let age = metadata.modified().ok().and_then(|modified| modified.elapsed().ok());
+        // One from ahead is from before the clock was set back.
+        let age = metadata
+            .modified()
+            .ok()
+            .map(|modified| modified.elapsed().unwrap_or_else(|ahead| ahead.duration()));
         let gone = !Path::new("/proc").join(process.to_string()).exists();
         if metadata.is_dir() && metadata.uid() == uid && gone && age >= Some(left) {
             // One that stays is looked at again next time.

@@ -137,8 +137,9 @@ impl Fate {
     }
 }
 
-/// What should change in the store of `reader`.
-pub(crate) fn plan(reader: &Reader, rules: Rules) -> Result<Plan, StorageError> {
+/// What should change in the store of `reader`. A project's activity that lies ahead of `now` was
+/// written by a clock that was wrong: it makes nothing older than it is.
+pub(crate) fn plan(reader: &Reader, rules: Rules, now: i64) -> Result<Plan, StorageError> {
     let projects = reader.projects()?;
     let (usages, watched) = reader.usages()?;
     let held_back: BTreeMap<Kind, Group> = reader
@@ -157,7 +158,7 @@ pub(crate) fn plan(reader: &Reader, rules: Rules) -> Result<Plan, StorageError> 
     let mut plan = Plan::default();
     let mut latest = 0;
     for (project, _, name) in projects {
-        planner.world.last_activity = reader.last_activity(project)?.unwrap_or(0);
+        planner.world.last_activity = reader.last_activity(project)?.unwrap_or(0).min(now);
         latest = latest.max(planner.world.last_activity);
         let items = planner.project(&reader.sketches(Some(project))?)?;
         plan.projects.push(ProjectPlan { name, items });

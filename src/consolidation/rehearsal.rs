@@ -80,7 +80,7 @@ pub(crate) fn rehearse(
 ) -> Result<Rehearsal, StorageError> {
     reader.copy_to(scratch)?;
     let mut store = Store::open(scratch, true)?;
-    let plan = plan(&store, rules)?;
+    let plan = plan(&store, rules, now)?;
     let (skills, edges) = (store.skills(None)?, store.edges()?);
     let report = make(&mut store, &plan, now)?;
     let by_id = |(project, skill): (i64, Skill)| ((project, skill.id), skill);

@@ -69,7 +69,7 @@ pub(crate) fn consolidate(
     rules: Rules,
     now: i64,
 ) -> Result<Report, StorageError> {
-    let plan = plan(store, rules)?;
+    let plan = plan(store, rules, now)?;
     let report = make(store, &plan, now)?;
     store.refresh_postings()?;
     let text = serde_json::to_string(&report).expect("reports have string keys");

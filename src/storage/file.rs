@@ -174,17 +174,18 @@ pub(crate) fn modified(path: &Path) -> Option<i64> {
 }
 
 /// How old a temporary file has to be to count as one that a killed process left, in milliseconds.
-const ABANDONED: i64 = 60 * 60 * 1_000;
+const ABANDONED: u64 = 60 * 60 * 1_000;
 
 /// Deletes what processes that were killed in [`replace`] left in `folder`, `now` being
-/// milliseconds since the Unix epoch. What is younger than an hour may still be written to.
+/// milliseconds since the Unix epoch. What is younger than an hour may still be written to; what
+/// lies far ahead is from before the clock was set back.
 pub(crate) fn sweep(folder: &Path, now: i64) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if name.starts_with(PREFIX)
             && name.ends_with(SUFFIX)
-            && modified(&entry.path()).is_some_and(|at| now.saturating_sub(at) > ABANDONED)
+            && modified(&entry.path()).is_some_and(|at| now.abs_diff(at) > ABANDONED)
         {
             // One that stays is looked at again next time.
             let _kept = fs::remove_file(entry.path());
@@ -317,10 +318,14 @@ mod tests {
         let written = fs::metadata(folder.path().join("a.json")).unwrap().modified().unwrap();
         let written = written.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
         sweep(folder.path(), written);
-        sweep(folder.path(), written - 100 * ABANDONED);
+        let hour = ABANDONED as i64;
+        sweep(folder.path(), written - hour / 2);
         assert_eq!(names(folder.path()).len(), 4, "it may still be written to");
-        sweep(folder.path(), written + 2 * ABANDONED);
+        sweep(folder.path(), written + 2 * hour);
         assert_eq!(names(folder.path()), [".mana-other", ".mana-x", "a.json"]);
+        fs::write(folder.path().join(".mana-old.tmp"), "x").unwrap();
+        sweep(folder.path(), written - 100 * hour);
+        assert_eq!(names(folder.path()).len(), 3, "the clock was set back since");
         sweep(&folder.path().join("missing"), written);
     }
 

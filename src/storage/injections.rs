@@ -9,7 +9,7 @@ use super::open::{Reader, Store};
 use super::{Journal, Record, file};
 
 /// A journal is kept this long after its last note, in milliseconds: a session may be resumed.
-const KEEP: i64 = 14 * 86_400_000;
+const KEEP: u64 = 14 * 86_400_000;
 
 impl Reader {
     /// How often a pattern (or file) was shown and held back, and when it was last shown.
@@ -60,7 +60,8 @@ impl Store {
                 Some((at, _)) => *at,
                 None => file::modified(&path).unwrap_or(now),
             };
-            if now.saturating_sub(last) > KEEP {
+            // One from far ahead was written before the clock was set back.
+            if now.abs_diff(last) > KEEP {
                 // One that stays is looked at again next time.
                 let _kept = std::fs::remove_file(&path);
             }
@@ -166,7 +167,7 @@ mod tests {
         std::fs::write(&path, "1\ttouched\ta").unwrap();
         store.import_journals(home.path(), made + 1_000).unwrap();
         assert!(path.exists(), "its first note is not complete");
-        store.import_journals(home.path(), made + 2 * KEEP).unwrap();
+        store.import_journals(home.path(), made + 2 * KEEP as i64).unwrap();
         assert!(!path.exists());
     }
 }

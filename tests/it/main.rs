@@ -17,6 +17,7 @@ mod transcript;
 mod tiny;
 
 mod cli;
+mod clock;
 mod consolidate;
 mod crash;
 mod daemon;

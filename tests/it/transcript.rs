@@ -50,6 +50,12 @@ impl Transcript {
         }
     }
 
+    /// The same as if the machine's clock had stood at `clock`.
+    pub(crate) fn at(mut self, clock: DateTime<Utc>) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// The session's id.
     pub(crate) fn session(&self) -> &str {
         &self.session
