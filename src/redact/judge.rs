@@ -99,8 +99,13 @@ pub(super) fn bearer(found: &Found) -> bool {
     given(found) && (tokenish(found.secret) || found.secret.len() >= 20 && !is_wordy(found.secret))
 }
 
-/// The value of a `Basic` header: base64 of `user:password`.
+/// The value of a `Basic` header: base64 of `user:password`, or whatever its header has.
 pub(super) fn basic(found: &Found) -> bool {
+    let from = found.text.floor_char_boundary(found.range.start.saturating_sub(30));
+    let before = found.text[from..found.range.start].to_ascii_lowercase();
+    if before.contains("authorization") && found.secret.len() >= 12 {
+        return vendor(found);
+    }
     let decoded = base64(found.secret.as_bytes());
     let plain = decoded.iter().filter(|b| (b' '..=b'~').contains(*b)).count();
     decoded.contains(&b':') && plain == decoded.len()

@@ -131,7 +131,9 @@ pub(super) fn tokenish(value: &str) -> bool {
     if value.len() >= 16 && is_hex(value) && digits >= 2 {
         return true;
     }
-    (digits >= 2 && !is_wordy(value)) || (value.len() >= 16 && is_random(value))
+    // Of letters alone or nearly so, both cases and no words make it one.
+    let mixed = value.len() >= 20 && classes(value) == 3 && !is_wordy(value);
+    (digits >= 2 && !is_wordy(value)) || (value.len() >= 16 && is_random(value)) || mixed
 }
 
 /// Whether `value` is made of words: pieces of letters (camel case too), of digits, or of letters

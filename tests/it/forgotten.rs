@@ -136,7 +136,7 @@ fn files_are_private_whatever_the_umask() {
 }
 
 /// Pseudo-random text: `length` characters of `alphabet`.
-fn random(seed: &mut u64, alphabet: &str, length: usize) -> String {
+pub(crate) fn random(seed: &mut u64, alphabet: &str, length: usize) -> String {
     let letters: Vec<char> = alphabet.chars().collect();
     let mut next = || {
         *seed ^= *seed << 13;
@@ -147,14 +147,14 @@ fn random(seed: &mut u64, alphabet: &str, length: usize) -> String {
     (0..length).map(|_| letters[next() % letters.len()]).collect()
 }
 
-const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+pub(crate) const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const LOWER: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
 const HEX: &str = "0123456789abcdef";
 
 /// Families of secrets: name, what begins one, its alphabet, its length, and what stands before
 /// it where it has no form of its own (`KEY=`).
-const FAMILIES: &[(&str, &str, &str, usize, &str)] = &[
+pub(crate) const FAMILIES: &[(&str, &str, &str, usize, &str)] = &[
     ("aws id", concat!("AK", "IA"), UPPER, 16, ""),
     ("aws temporary id", concat!("AS", "IA"), UPPER, 16, ""),
     ("github personal", concat!("gh", "p_"), ALNUM, 36, ""),
@@ -222,7 +222,7 @@ const FAMILIES: &[(&str, &str, &str, usize, &str)] = &[
 ];
 
 /// Secret number `n` of a family: what is planted, and the part that must never be found.
-fn secret(seed: &mut u64, family: usize) -> (String, String) {
+pub(crate) fn secret(seed: &mut u64, family: usize) -> (String, String) {
     let (_, prefix, alphabet, length, before) = FAMILIES[family];
     let value = random(seed, alphabet, length);
     let after = match before {

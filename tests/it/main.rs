@@ -32,6 +32,7 @@ mod hook_contract;
 mod layout;
 mod models;
 mod poison;
+mod secrets;
 mod skills;
 mod stats;
 mod tidy;

@@ -61,7 +61,7 @@ macro_rules! assigned {
     ($value:literal) => {
         concat!(
             r"(?i-u:-{0,2}(?:(?:[0-9A-Za-z_.-]{0,40}[_.-])?pw|[0-9A-Za-z_.-]{0,80}?(?:pass(?:wor[dt]|wd|phrase|code)?|pwd|kennwort|secret|token|(?:[_-]|api|access|private|secret|auth|signing|encryption|master|account|shared)key|credentials?|auth(?:orization)?))(?:_?(?:base|value|dev|prod|staging|test|[0-9]{1,2}))?)",
-            r#"["'`\]\\]{0,3}\s{0,4}(?:=>|:=|={1,3}|:(?:\s*&?(?:'static )?(?:str|String|string|text)\??\s*=)?|%3[dD])\s{0,4}[bfru]?"#,
+            r#"["'`\]\\]{0,9}\s{0,4}(?:=>|:=|={1,3}|:(?:\s*&?(?:'static )?(?:str|String|string|text)\??\s*=)?|%3[dD])\s{0,4}[bfru]?"#,
             $value
         )
     };
