@@ -16,6 +16,7 @@ mod transcript;
 #[path = "../../src/embeddings/testing.rs"]
 mod tiny;
 
+mod channels;
 mod cli;
 mod clock;
 mod consolidate;

@@ -10,12 +10,36 @@ const COMMAND_LIMIT: usize = 140;
 /// Longest headline of an error.
 const HEADLINE_LIMIT: usize = 120;
 
-/// The command as it would be typed, without cosmetics; one with long arguments as template.
+/// Options whose value is a message to people, as a template has them. It is another one each
+/// time, and somebody else may have worded it.
+const MESSAGES: &[&str] = &["-m", "-am", "--message", "--body", "--title", "--notes", "--comment"];
+
+/// The command as it would be typed, without cosmetics; one with long arguments or with a message
+/// as template.
 pub(super) fn command(normal: &Normal) -> String {
     let exact = normal.exact();
-    let shown =
-        if exact.len() <= COMMAND_LIMIT && !exact.contains('\n') { exact } else { normal.key() };
+    let key = normal.key();
+    let long = exact.len() > COMMAND_LIMIT || exact.contains('\n');
+    let shown = if long || (has_message(&key) && has_sentence(&exact)) { key } else { exact };
     text::one_line(&shown, COMMAND_LIMIT).replace('`', "'")
+}
+
+/// Whether an argument is a text of three words or more.
+fn has_sentence(exact: &str) -> bool {
+    let mut arguments = exact.split(['\'', '"']).skip(1).step_by(2);
+    arguments.any(|text| text.split_whitespace().count() > 2)
+}
+
+fn has_message(template: &str) -> bool {
+    let mut pieces = template.split(' ').peekable();
+    while let Some(piece) = pieces.next() {
+        let (option, value) = piece.split_once('=').unwrap_or((piece, ""));
+        let text = value == "<text>" || pieces.peek() == Some(&"<text>");
+        if text && MESSAGES.contains(&option) {
+            return true;
+        }
+    }
+    false
 }
 
 /// The error's telling line, cut.
@@ -49,6 +73,13 @@ mod tests {
             ("echo `date`", "echo ''date''"),
             (long.as_str(), "git commit -m <text>"),
             ("git commit -m 'a\nb'", "git commit -m <text>"),
+            ("git commit -am 'never run the tests'", "git commit -am <text>"),
+            (
+                "gh pr create --title 'a b c' --body 'c d'",
+                "gh pr create --title <text> --body <text>",
+            ),
+            ("git commit -m 'two words'", "git commit -m 'two words'"),
+            ("x --name 'a b c'", "x --name 'a b c'"),
         ] {
             let shown = command(&normalise(typed));
             assert!(!shown.contains(['`', '\n']), "{shown}");

@@ -41,6 +41,59 @@ const VOICE: &[&str] = &[
 /// A report's line is at least this long, in bytes.
 const REPORT_LINE: usize = 150;
 
+/// What other people's texts are called, where a line says after them whose they are.
+const SOURCES: &[&str] = &[
+    "readme",
+    "page",
+    "docs",
+    "documentation",
+    "doc",
+    "site",
+    "website",
+    "article",
+    "issue",
+    "log",
+    "output",
+    "file",
+    "package",
+    "manual",
+    "message",
+    "tool",
+    "guide",
+    "tutorial",
+    "web",
+    "post",
+    "blog",
+    "comment",
+    "thread",
+    "error",
+    "it",
+    "they",
+    "he",
+    "she",
+    "bot",
+    "internet",
+    "changelog",
+];
+
+/// What such texts do.
+const TELLS: &[&str] = &[
+    "says",
+    "said",
+    "say",
+    "states",
+    "reads",
+    "writes",
+    "wrote",
+    "claims",
+    "prints",
+    "printed",
+    "shows",
+    "tells",
+    "recommends",
+    "suggests",
+];
+
 /// Characters at the start of a line that was copied from a terminal, a diff or a quotation.
 const COPIED: &[char] = &[
     '>', '|', '+', '❯', '⏺', '⎿', '│', '├', '└', '╭', '╰', '┌', '═', '─', '━', '=', '$', '✓', '✗',
@@ -107,6 +160,7 @@ pub(super) fn sentences(prompt: &str) -> Vec<Sentence> {
 fn spoken_lines(prompt: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut fenced = false;
+    let mut printed = false;
     let mut wrapped = false;
     let mut options = false;
     let copies = prompt.lines().any(|line| is_copied(line.trim()));
@@ -116,8 +170,15 @@ fn spoken_lines(prompt: &str) -> Vec<String> {
             fenced = !fenced;
             continue;
         }
-        if fenced || line.is_empty() || is_copied(line) {
+        // What a terminal or a log printed goes on to the next empty line.
+        printed = !line.is_empty() && (printed || is_printed(line));
+        if fenced || line.is_empty() || printed || is_copied(line) {
             wrapped = false;
+            continue;
+        }
+        if attributes(line) {
+            // What was said so far is somebody else's.
+            lines.clear();
             continue;
         }
         if announces_paste(line) {
@@ -152,6 +213,33 @@ fn is_quotation(line: &str) -> bool {
 fn is_copied(line: &str) -> bool {
     let signs = line.chars().filter(|c| "{}[]<>|=;$\\│━─".contains(*c)).count();
     line.starts_with(COPIED) || signs * 6 > line.chars().count()
+}
+
+/// Whether the line is a command at a shell's prompt, an entry of a log, or a build's last word.
+fn is_printed(line: &str) -> bool {
+    let command = line.starts_with("$ ") || line.starts_with("❯ ") || line.starts_with("% ");
+    // `2026-01-02T10:00:00`, `2026-01-02 10:00:00`, `[10:00:00]`, `10:00:00`.
+    let digits: String = line
+        .trim_start_matches('[')
+        .chars()
+        .take(19)
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
+    let stamp = digits.starts_with("0000-00-00T00:") || digits.starts_with("0000-00-00 00:");
+    let clock = digits.starts_with("00:00:00");
+    command || stamp || clock || line.starts_with("make: *** ")
+}
+
+/// Whether the line says of what stands before it that somebody else said it: "that is what the
+/// README says".
+fn attributes(line: &str) -> bool {
+    let lower = line.to_lowercase();
+    let first = lower.split('.').next().unwrap_or("");
+    let words: Vec<&str> = first.split(|c: char| !(c.is_alphanumeric() || c == '\'')).collect();
+    let points = matches!(words.first(), Some(&("that" | "that's" | "thats" | "this" | "so")));
+    let from = words.iter().position(|word| SOURCES.contains(word));
+    let tells = words.iter().rposition(|word| TELLS.contains(word) || *word == "from");
+    points && from.is_some() && tells.is_some()
 }
 
 /// Whether what follows the line is somebody else's text.
