@@ -21,6 +21,16 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
 /// comparisons.
 pub(crate) const PROBE: &str = "probe000-5e55-4000-8000-000000000000";
 
+/// How long ago something was, as hooks word it of this history.
+const AGES: &[&str] = &[
+    ", last today",
+    ", last yesterday",
+    ", last 2 days ago",
+    ", today",
+    ", yesterday",
+    ", 2 days ago",
+];
+
 /// A history of which a home sees a growing part.
 pub(crate) struct World {
     pub(crate) sandbox: Sandbox,
@@ -128,7 +138,8 @@ impl World {
         for name in ["PostToolUseFailure", "UserPromptSubmit"] {
             let output = self.hook(home, "inject", &self.event(home, name, PROBE, "toolu_probe"));
             assert_contract(&output, name);
-            said.push(output.text());
+            // A slow run ends on another day than it began.
+            said.push(AGES.iter().fold(output.text(), |said, age| said.replace(age, "")));
             // The next probe is a first one again.
             let _absent = fs::remove_file(home.mana().join(format!("sessions/{PROBE}.log")));
         }
