@@ -13,6 +13,7 @@ use crate::hooks::install::{HookEntries, SettingsFile, notices};
 use crate::hooks::session_end::Pending;
 use crate::hooks::wire::Wire;
 use crate::learning::transcript::{self, Buffer, Options};
+use crate::model::exclude;
 use crate::storage::{Journal, Reader, Recall, from_snapshots};
 
 /// What the readers keep between two inputs.
@@ -60,7 +61,7 @@ impl Readers {
     /// A transcript, at once and from the midst of it.
     fn transcript(&mut self, path: &Path) {
         for last_is_final in [false, true] {
-            let options = Options { last_is_final };
+            let options = Options { last_is_final, ..Options::default() };
             let Ok(read) = transcript::read(path, None, options, &mut self.buffer) else {
                 continue;
             };
@@ -78,8 +79,15 @@ impl Readers {
 fn hook(text: &str, home: &Path, recall: &dyn Recall) {
     let Ok(wire) = serde_json::from_str::<Wire<'_>>(text) else { return };
     let event = HookEvent::from_wire(wire);
-    let around =
-        Surroundings { home, project_dir: None, now: NOW, encoder: None, holdout: 0.0, disk: None };
+    let around = Surroundings {
+        home,
+        project_dir: None,
+        now: NOW,
+        encoder: None,
+        holdout: 0.0,
+        disk: None,
+        exclusions: &exclude::NOTHING,
+    };
     if let Ok(Some(said)) = inject_from(recall, &event, &around) {
         let answer = context::answer(&event.name, &said.text);
         serde_json::from_str::<serde_json::Value>(&answer).expect("an answer is JSON");

@@ -131,6 +131,9 @@ impl From<ConfigError> for CliError {
             ConfigError::Read { .. } | ConfigError::Parse { .. } => {
                 "Mend or remove the file; without it the defaults hold."
             }
+            ConfigError::Pattern { .. } => {
+                "Mend the pattern: nothing is learned before it is clear what must not be."
+            }
         };
         Self { kind: Kind::Configuration, source: error.into(), hints: vec![hint.into()] }
     }

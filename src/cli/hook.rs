@@ -25,6 +25,7 @@ use crate::config::{self, ConfigError, Settings};
 use crate::hooks::checkout::Disk;
 use crate::hooks::event::{HookEvent, Moment};
 use crate::hooks::inject::{Surroundings, inject};
+use crate::hooks::scope;
 use crate::hooks::session_end::{Due, session_end};
 use crate::hooks::wire::Wire;
 use crate::model::vector::Encode;
@@ -146,7 +147,9 @@ fn work(verb: Verb, trace: &Trace) -> Result<Option<String>, String> {
         Ok(settings) => settings,
         Err(error) => {
             // Where the settings cannot be used, the file's folder is the home.
-            if let ConfigError::Read { path, .. } | ConfigError::Parse { path, .. } = &error
+            if let ConfigError::Read { path, .. }
+            | ConfigError::Parse { path, .. }
+            | ConfigError::Pattern { path, .. } = &error
                 && let Some(home) = path.parent().filter(|home| home.is_absolute())
             {
                 trace.found(config::logs_of(home));
@@ -186,11 +189,16 @@ fn work(verb: Verb, trace: &Trace) -> Result<Option<String>, String> {
         encoder: encoder.as_ref().map(|encoder| encoder as &dyn Encode),
         holdout: settings.inject.holdout,
         disk: Some(Disk { agent: &settings.agent, programs: config::program_folders }),
+        exclusions: &settings.exclusions,
     };
     inject(&event, &around).map_err(|error| format!("{}: {}", event.name, chain(&error)))
 }
 
 fn end(event: &HookEvent, settings: &Settings, now: i64) -> Result<(), String> {
+    // Not even the name of its transcript is noted.
+    if scope::is_excluded(event, settings.project_dir.as_deref(), &settings.exclusions) {
+        return Ok(());
+    }
     let due = Due {
         trajectories: settings.learn.trajectories,
         max_wait: i64::from(settings.learn.max_wait_minutes) * 60_000,

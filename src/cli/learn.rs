@@ -17,6 +17,7 @@ use crate::consolidation;
 use crate::hooks::session_end::Pending;
 use crate::learning::discover::Root;
 use crate::learning::learn::{self, Encoding, Progress, Report};
+use crate::learning::transcript::EXCLUDED;
 use crate::storage::{StorageError, Store, log};
 
 pub(crate) fn run(args: &LearnArgs, output: &mut Output) -> Result<(), CliError> {
@@ -60,7 +61,8 @@ pub(crate) fn learn(
     let pending = Pending::take(&settings.home);
     let bar = Bar::new(output.shows_progress());
     let roots = roots(settings, paths, pending);
-    let learned = learn::learn(&mut store, &settings.home, &roots, now, &|p| bar.show(p));
+    let (home, exclusions) = (&settings.home, &settings.exclusions);
+    let learned = learn::learn(&mut store, home, &roots, exclusions, now, &|p| bar.show(p));
     // Others have their turn while this process encodes.
     drop(store);
     let encoded = learned.and_then(|mut report| {
@@ -134,6 +136,14 @@ pub(crate) fn tell(report: &Report, output: &mut Output) {
             count(report.files_read, "transcript", "transcripts"),
             report.account.learned,
             report.account.skipped_lines(),
+        ));
+    }
+    let excluded = report.account.skipped.get(EXCLUDED).copied().unwrap_or_default();
+    if report.files_excluded + excluded > 0 {
+        output.line(format!(
+            "Left out as `config.toml` says: {} of excluded projects, {}.",
+            count(report.files_excluded, "transcript", "transcripts"),
+            count(excluded, "line", "lines"),
         ));
     }
     if let Some(Encoding { encoder, encoded, left }) = &report.encoding
@@ -222,7 +232,8 @@ fn learn_with(
     store.encode_with(Some(Box::new(table)));
     let pending = Pending::take(&settings.home);
     let roots = roots(settings, &[], pending);
-    let mut report = learn::learn(&mut store, &settings.home, &roots, now, &|_| {})?;
+    let (home, exclusions) = (&settings.home, &settings.exclusions);
+    let mut report = learn::learn(&mut store, home, &roots, exclusions, now, &|_| {})?;
     // The daemon has an interval for it.
     if source == Source::Hook && consolidation::is_due(&mut store, now)? {
         let cycle = Cycle::begin(settings, "consolidate", source);

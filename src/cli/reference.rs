@@ -349,6 +349,24 @@ const KEYS: &[(&str, &str, &str)] = &[
         "minutes after which an ended turn starts a learning run even when fewer have come together",
     ),
     (
+        "learn.exclude_paths",
+        "list of strings",
+        "files and folders of which nothing is learned \
+         ([security.md](security.md#what-is-not-learned)): `~/clients`, `secrets`, `*.pem`",
+    ),
+    (
+        "learn.exclude_tools",
+        "list of strings",
+        "tools of whose calls nothing is learned, by the names that transcripts have, with `*`: \
+         `WebFetch`, `mcp__*`",
+    ),
+    (
+        "learn.exclude_projects",
+        "list of strings",
+        "projects of which nothing is learned, by folder, remote or name: `~/clients/*`, \
+         `github.com/acme/*`, `app`",
+    ),
+    (
         "search.meaning",
         "boolean",
         "whether `mana search` also finds what means the same in other words",

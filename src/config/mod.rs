@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::model::exclude::{BadPattern, Exclusions};
+
 pub(crate) use paths::{local_home_of, logs_of};
 
 /// A `config.toml` that cannot be used.
@@ -31,6 +33,14 @@ pub(crate) enum ConfigError {
         path: PathBuf,
         /// Where and why.
         source: toml::de::Error,
+    },
+    /// A pattern of what is not learned cannot be used.
+    #[error("{path} cannot be used")]
+    Pattern {
+        /// The file.
+        path: PathBuf,
+        /// Which and why.
+        source: BadPattern,
     },
 }
 
@@ -68,7 +78,7 @@ impl Default for Inject {
     }
 }
 
-/// When learning starts.
+/// When learning starts, and what it leaves out.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default)]
@@ -77,11 +87,35 @@ pub(crate) struct Learn {
     pub(crate) trajectories: u32,
     /// Minutes after which a run starts even with fewer.
     pub(crate) max_wait_minutes: u32,
+    /// Patterns of files and folders: what touches them is not learned.
+    exclude_paths: Vec<String>,
+    /// Names of tools, with `*`: what they did is not learned.
+    exclude_tools: Vec<String>,
+    /// Folders, remotes or names of projects from which nothing is learned.
+    exclude_projects: Vec<String>,
 }
 
 impl Default for Learn {
     fn default() -> Self {
-        Self { trajectories: 10, max_wait_minutes: 30 }
+        Self {
+            trajectories: 10,
+            max_wait_minutes: 30,
+            exclude_paths: Vec::new(),
+            exclude_tools: Vec::new(),
+            exclude_projects: Vec::new(),
+        }
+    }
+}
+
+impl Learn {
+    /// What is not learned; `home` is asked for the user's home folder where there is anything.
+    fn exclusions(&self, home: impl FnOnce() -> Option<PathBuf>) -> Result<Exclusions, BadPattern> {
+        let Self { exclude_paths: paths, exclude_tools, exclude_projects, .. } = self;
+        if paths.is_empty() && exclude_tools.is_empty() && exclude_projects.is_empty() {
+            return Ok(Exclusions::default());
+        }
+        let home = home().map(|home| home.to_string_lossy().into_owned());
+        Exclusions::new(paths, exclude_tools, exclude_projects, home.as_deref())
     }
 }
 
@@ -180,6 +214,8 @@ pub(crate) struct Settings {
     pub(crate) inject: Inject,
     /// When learning starts.
     pub(crate) learn: Learn,
+    /// What is not learned.
+    pub(crate) exclusions: Exclusions,
     /// How `mana search` finds.
     pub(crate) search: Search,
     /// How what was learned is tidied up.
@@ -202,7 +238,10 @@ impl Settings {
     pub(crate) fn load(cwd: Option<&Path>) -> Result<Self, ConfigError> {
         let home = paths::home(cwd).ok_or(ConfigError::NoHome)?;
         let agent = paths::agent_config().ok_or(ConfigError::NoHome)?;
-        let file = read(&home.join("config.toml"))?;
+        let path = home.join("config.toml");
+        let file = read(&path)?;
+        let exclusions = file.learn.exclusions(paths::user_home);
+        let exclusions = exclusions.map_err(|source| ConfigError::Pattern { path, source })?;
         let mut inject = file.inject;
         if let Some(share) = variable("MANA_HOLDOUT").and_then(|v| v.parse::<f64>().ok()) {
             inject.holdout = share;
@@ -237,6 +276,7 @@ impl Settings {
             project_dir,
             inject,
             learn: file.learn,
+            exclusions,
             search: file.search,
             consolidate,
             rank: file.rank,
@@ -261,7 +301,7 @@ fn read(path: &Path) -> Result<File, ConfigError> {
 
 /// Whether `text` is a `config.toml` that can be used.
 pub(crate) fn parses(text: &str) -> bool {
-    toml::from_str::<File>(text).is_ok()
+    toml::from_str::<File>(text).is_ok_and(|file| file.learn.exclusions(|| None).is_ok())
 }
 
 /// The text of the regular file at `path`. Opening a pipe would wait for whoever is at its other
@@ -354,6 +394,15 @@ mod tests {
         std::fs::write(&path, "[inject]\nholdout = maybe").unwrap();
         let error = read(&path).unwrap_err();
         assert!(error.to_string().contains("config.toml"), "{error}");
+    }
+
+    #[test]
+    fn patterns_that_cannot_be_used_are_named() {
+        assert!(parses("[learn]\nexclude_paths = [\"~/clients\"]"));
+        assert!(!parses("[learn]\nexclude_tools = [\"\"]"));
+        let file: File = toml::from_str("[learn]\nexclude_paths = [\"/\"]").unwrap();
+        let bad = file.learn.exclusions(|| None).unwrap_err().to_string();
+        assert_eq!(bad, "learn.exclude_paths has \"/\", which stands for every file");
     }
 
     #[test]

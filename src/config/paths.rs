@@ -103,7 +103,7 @@ pub(super) fn usual_folders() -> Option<Vec<PathBuf>> {
 
 /// The user's home folder: `$HOME`, else what the password file says. Hooks were seen to run
 /// without `HOME`; the C library's look-up would load shared libraries into a static binary.
-fn user_home() -> Option<PathBuf> {
+pub(super) fn user_home() -> Option<PathBuf> {
     if let Some(home) = super::variable("HOME").filter(|home| !home.is_empty()) {
         return Some(PathBuf::from(home));
     }

@@ -15,6 +15,7 @@ use crate::hooks::inject::{Proposed, Said, Surroundings, inject_from, propose_fr
 use crate::hooks::wire::Wire;
 use crate::learning::discover::Root;
 use crate::learning::learn::learn;
+use crate::model::exclude;
 use crate::model::ids::PatternId;
 use crate::model::vector::Encode;
 use crate::storage::{Recall, Store};
@@ -68,7 +69,7 @@ impl Scratch {
             self.place(session)?;
         }
         let roots = [Root::Projects(self.projects.clone())];
-        learn(&mut self.store, &self.home, &roots, self.now, &|_| {})?;
+        learn(&mut self.store, &self.home, &roots, &exclude::NOTHING, self.now, &|_| {})?;
         // What was learned stays, and a long history need not lie on the disk twice.
         let _kept = fs::remove_dir_all(&self.projects);
         self.subjects.clear();
@@ -125,6 +126,7 @@ impl Scratch {
             holdout: 0.0,
             // What is on this disk today was not there then.
             disk: None,
+            exclusions: &exclude::NOTHING,
         }
     }
 

@@ -8,6 +8,7 @@ use super::checkout::{Checkout, Disk};
 use super::context::{self, Item};
 use super::event::{HookEvent, Moment};
 use super::scope;
+use crate::model::exclude::Exclusions;
 use crate::model::paths;
 use crate::model::trajectory::is_on_file;
 use crate::model::vector::Encode;
@@ -29,6 +30,8 @@ pub(crate) struct Surroundings<'a> {
     /// What may be looked at beside the home; `None` where what is on this disk has nothing to do
     /// with the event.
     pub(crate) disk: Option<Disk<'a>>,
+    /// What is not learned, and therefore not noted either.
+    pub(crate) exclusions: &'a Exclusions,
 }
 
 /// What MANA says to an event: the JSON for standard output, or nothing. What was shown is noted
@@ -93,7 +96,7 @@ fn answer(
     journal: &Path,
 ) -> Result<(Vec<Record>, Option<Said>), StorageError> {
     let answered = ask(recall, event, around, journal, |question| {
-        let mut records = notes(question);
+        let mut records = notes(question, around.exclusions);
         let advice = advice::advise(question)?;
         let said = say(question, advice, around.holdout, &mut records);
         Ok((records, said))
@@ -128,16 +131,25 @@ fn ask<T>(
 }
 
 /// What the event itself tells of the session.
-fn notes(question: &Question<'_>) -> Vec<Record> {
+fn notes(question: &Question<'_>, exclusions: &Exclusions) -> Vec<Record> {
     match &question.event.moment {
         moment if is_fresh(moment) => vec![Record::Fresh],
         Moment::Before(call) if is_on_file(&call.tool) => {
+            if is_left_out(&call.tool, &call.subject, &question.event.cwd, exclusions) {
+                return Vec::new();
+            }
             let path = paths::relative(&call.subject, &question.scope.root, &question.event.cwd);
             let known = question.journal.touched().contains(&path.as_str());
             if known { Vec::new() } else { vec![Record::Touched(path)] }
         }
         _ => Vec::new(),
     }
+}
+
+/// Whether what `tool` does to the file `path`, called in `cwd`, is not to be noted.
+fn is_left_out(tool: &str, path: &str, cwd: &str, exclusions: &Exclusions) -> bool {
+    !exclusions.is_without_steps()
+        && (exclusions.tool(tool) || exclusions.folder(cwd) || exclusions.path(path, cwd))
 }
 
 /// Whether a context window begins in which nothing of what the session was told is left.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::event::HookEvent;
+use crate::model::exclude::Exclusions;
 use crate::model::paths;
 use crate::storage::{Recall, StorageError, transcript_folder};
 use crate::workspace;
@@ -46,6 +47,21 @@ pub(crate) fn of_event(
         }
     }
     Ok(None)
+}
+
+/// Whether the event's session is of an excluded project, as far as its folders tell.
+pub(crate) fn is_excluded(
+    event: &HookEvent,
+    project_dir: Option<&str>,
+    exclusions: &Exclusions,
+) -> bool {
+    let mut folders = project_dir.into_iter().chain([event.cwd.as_str()]);
+    exclusions.has_projects()
+        && folders.any(|folder| {
+            exclusions.folder(folder)
+                || exclusions.has_names()
+                    && exclusions.project(&workspace::identify(Path::new(folder)).key)
+        })
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::event::{HookEvent, Moment, ToolCall};
 use super::inject::{Surroundings, inject};
 use crate::learning::extract::extract;
 use crate::learning::extract::testing::{ROOT, steps_of};
+use crate::model::exclude;
 use crate::model::pattern::Draft;
 use crate::model::rank::Weights;
 use crate::model::trajectory::TrajectoryKey;
@@ -133,6 +134,7 @@ impl Desk {
             encoder: Some(&Words),
             holdout,
             disk: Some(Disk { agent: &agent, programs: || None }),
+            exclusions: &exclude::NOTHING,
         };
         // The database says what the snapshots say, and the session is told once.
         let journal = Journal::path(self.home.path(), &event.session, &event.agent);

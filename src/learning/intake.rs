@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::discover::TranscriptFile;
-use super::project::Projects;
-use super::transcript::{Chunk, Cursor, Summary};
+use super::project::{Projects, key_of};
+use super::transcript::{Buffer, Chunk, Cursor, Summary, started_in};
+use crate::model::exclude::Exclusions;
 use crate::model::trajectory::{Step, TrajectoryKey};
 use crate::storage::{
     Account, CallResult, StepPlace, StorageError, Store, StoredCursor, transcript_folder,
@@ -42,10 +43,21 @@ impl Due {
     }
 }
 
-/// The files whose size or time differs from when they were read.
-pub(super) fn changed(store: &Store, files: Vec<TranscriptFile>) -> Result<Vec<Due>, StorageError> {
+/// The files whose size or time differs from when they were read, and how many are left out
+/// because they are of excluded projects: of these nothing is noted, not even their names.
+pub(super) fn changed(
+    store: &Store,
+    files: Vec<TranscriptFile>,
+    exclusions: &Exclusions,
+) -> Result<(Vec<Due>, u64), StorageError> {
     let mut due = Vec::new();
+    let mut sessions = Sessions { exclusions, folders: HashMap::new(), buffer: Buffer::default() };
+    let mut left_out = 0;
     for file in files {
+        if sessions.is_excluded(store, &file.path)? {
+            left_out += 1;
+            continue;
+        }
         let known = store.transcript(&path_text(&file.path))?;
         let from = known.map(|(_, cursor, account)| (cursor, account));
         let same = from.as_ref().is_some_and(|(cursor, _)| {
@@ -55,7 +67,57 @@ pub(super) fn changed(store: &Store, files: Vec<TranscriptFile>) -> Result<Vec<D
             due.push(Due { file, from });
         }
     }
-    Ok(due)
+    Ok((due, left_out))
+}
+
+/// Which sessions are of excluded projects.
+struct Sessions<'a> {
+    exclusions: &'a Exclusions,
+    /// By folders in which sessions started.
+    folders: HashMap<String, bool>,
+    buffer: Buffer,
+}
+
+impl Sessions<'_> {
+    /// Whether the session of the transcript at `path` is; a subagent's is its parent's.
+    fn is_excluded(&mut self, store: &Store, path: &Path) -> Result<bool, StorageError> {
+        if !self.exclusions.has_projects() {
+            return Ok(false);
+        }
+        let main = main_transcript(path);
+        let mut files = vec![path.to_path_buf()];
+        if main != path {
+            files.push(main.with_extension("jsonl"));
+        }
+        for file in files {
+            if let Some(folder) = started_in(&file, &mut self.buffer)
+                && self.is_excluded_folder(store, folder)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn is_excluded_folder(&mut self, store: &Store, folder: String) -> Result<bool, StorageError> {
+        if let Some(known) = self.folders.get(&folder) {
+            return Ok(*known);
+        }
+        let excluded = self.exclusions.folder(&folder)
+            || self.exclusions.has_names() && self.exclusions.project(&key_of(store, &folder)?);
+        self.folders.insert(folder, excluded);
+        Ok(excluded)
+    }
+}
+
+/// The main transcript of the session that the file at `path` belongs to, without its extension
+/// where the file is a subagent's, which lies in a folder below its session's.
+fn main_transcript(path: &Path) -> PathBuf {
+    let text = path.to_string_lossy();
+    match text.find("/subagents/") {
+        Some(at) => PathBuf::from(&text[..at]),
+        None => path.to_path_buf(),
+    }
 }
 
 fn path_text(path: &Path) -> String {
@@ -87,11 +149,7 @@ impl<'a> Intake<'a> {
     ) -> Result<Self, StorageError> {
         let path = path_text(&due.file.path);
         let transcript = store.ensure_transcript(&path)?;
-        // A subagent's file lies in a folder below its session's.
-        let main: PathBuf = match path.find("/subagents/") {
-            Some(at) => PathBuf::from(&path[..at]),
-            None => due.file.path.clone(),
-        };
+        let main = main_transcript(&due.file.path);
         let folder = transcript_folder(&main.to_string_lossy()).unwrap_or_default();
         Ok(Self { store, projects, due, transcript, folder, rows: HashMap::new() })
     }

@@ -17,6 +17,7 @@ use super::filing::file_all;
 use super::intake::{Due, changed};
 use super::project;
 use super::reading::read_all;
+use crate::model::exclude::Exclusions;
 use crate::storage::{Account, Forget, StorageError, Store};
 
 /// Steps of the trajectories whose patterns are stored in one transaction: the more there are, the
@@ -42,6 +43,8 @@ pub(crate) enum Progress {
 pub(crate) struct Report {
     /// Transcript files found.
     pub(crate) files: u64,
+    /// Files of excluded projects, which are not read.
+    pub(crate) files_excluded: u64,
     /// Files that had anything new.
     pub(crate) files_read: u64,
     /// Bytes read.
@@ -78,20 +81,25 @@ pub(crate) struct Encoding {
     pub(crate) left: u64,
 }
 
-/// Learns what is new under `roots`, as of `now` (milliseconds since the Unix epoch).
+/// Learns what is new under `roots` and not excluded, as of `now` (milliseconds since the Unix
+/// epoch).
 ///
 /// A database that turns out to be damaged is set aside and built anew.
 pub(crate) fn learn(
     store: &mut Store,
     home: &Path,
     roots: &[Root],
+    exclusions: &Exclusions,
     now: i64,
     progress: &dyn Fn(Progress),
 ) -> Result<Report, StorageError> {
-    let mut learned = learn_once(store, home, roots, now, progress);
+    // Transcripts name folders as they really are.
+    let real = |path: &str| Some(std::fs::canonicalize(path).ok()?.to_string_lossy().into_owned());
+    let exclusions = &exclusions.with_links(real);
+    let mut learned = learn_once(store, home, roots, exclusions, now, progress);
     if learned.as_ref().is_err_and(StorageError::is_damage) {
         store.rebuild(now)?;
-        learned = learn_once(store, home, roots, now, progress);
+        learned = learn_once(store, home, roots, exclusions, now, progress);
     }
     let mut report = learned?;
     report.set_aside = store.set_aside().map(Path::to_path_buf);
@@ -114,17 +122,19 @@ fn learn_once(
     store: &mut Store,
     home: &Path,
     roots: &[Root],
+    exclusions: &Exclusions,
     now: i64,
     progress: &dyn Fn(Progress),
 ) -> Result<Report, StorageError> {
     let found = discover(roots);
     let files = found.files.len() as u64;
-    let due = changed(store, found.files)?;
+    let (due, excluded) = changed(store, found.files, exclusions)?;
     progress(Progress::Reading(due.iter().map(Due::new_bytes).sum()));
     let mut run = Run::new(store, now, progress);
     run.report.files = files;
+    run.report.files_excluded = excluded;
     run.report.unreadable.extend(found.unreadable.iter().map(describe));
-    run.read(&due)?;
+    run.read(&due, exclusions)?;
     run.store.atomically(|store| {
         store.drop_needless_results()?;
         project::settle(store)
@@ -154,11 +164,13 @@ impl<'a> Run<'a> {
     }
 
     /// Reads the files and stores what they hold.
-    fn read(&mut self, due: &[Due]) -> Result<(), StorageError> {
+    fn read(&mut self, due: &[Due], exclusions: &Exclusions) -> Result<(), StorageError> {
         let (now, progress) = (self.now, self.progress);
         let workers = Arc::clone(self.store.workers());
         let (store, report) = (&mut *self.store, &mut self.report);
-        read_all(due, &workers, |parts| file_all(store, due, parts, now, report, progress))
+        read_all(due, exclusions, &workers, |parts| {
+            file_all(store, due, parts, now, report, progress)
+        })
     }
 
     /// Extracts every trajectory that is due: steps in, patterns out, side by side; stored in

@@ -111,6 +111,21 @@ fn of_folder(store: &mut Store, folder: &str) -> Result<Belonging, StorageError>
     Ok(Belonging { project, folder: path, base })
 }
 
+/// The key of the project that `folder` belongs to: as its repository tells, and where that is
+/// gone as it once told.
+pub(super) fn key_of(store: &Store, folder: &str) -> Result<String, StorageError> {
+    let found = workspace::identify(Path::new(folder));
+    if !workspace::is_guess(&found.key) {
+        return Ok(found.key);
+    }
+    let path = paths::tilde(folder);
+    let above: Vec<&str> = paths::ancestors(&path).collect();
+    match store.project_of_roots(&above)? {
+        Some((project, _)) => Ok(store.project_names(project)?.0),
+        None => Ok(found.key),
+    }
+}
+
 fn ensure(store: &mut Store, project: &Project) -> Result<i64, StorageError> {
     store.ensure_project(&project.key, &project.name)
 }

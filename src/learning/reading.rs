@@ -7,6 +7,7 @@ use std::sync::mpsc::SyncSender;
 use super::intake::Due;
 use super::transcript::{self, Buffer, Chunk, Options, Reading, Summary};
 use super::{contained, describe};
+use crate::model::exclude::Exclusions;
 use crate::storage::{Arriving, Workers};
 
 /// A larger file is handed over chunk by chunk.
@@ -30,6 +31,7 @@ pub(super) enum Part {
 /// thread. Returns its result; when it returns early, reading stops.
 pub(super) fn read_all<T>(
     due: &[Due],
+    exclusions: &Exclusions,
     workers: &Workers,
     store: impl FnOnce(&Arriving<Part>) -> T,
 ) -> T {
@@ -37,16 +39,16 @@ pub(super) fn read_all<T>(
         due,
         AHEAD,
         Buffer::default,
-        |buffer, due, parts| read(due, buffer, parts),
+        |buffer, due, parts| read(due, exclusions, buffer, parts),
         store,
     )
 }
 
-fn read(due: &Due, buffer: &mut Buffer, parts: &SyncSender<Part>) {
+fn read(due: &Due, exclusions: &Exclusions, buffer: &mut Buffer, parts: &SyncSender<Part>) {
     // Nobody listens any more when storing has failed, and it says so itself.
     let send = |part| drop(parts.send(part));
     let path = &due.file.path;
-    let (from, options) = (due.cursor(), Options::default());
+    let (from, options) = (due.cursor(), Options { exclusions, ..Options::default() });
     let read = contained(&path.to_string_lossy(), || {
         if due.file.size > LARGE {
             transcript::read_with(path, from.as_ref(), options, buffer, &mut |chunk| {

@@ -2,6 +2,7 @@
 
 pub(crate) mod anchor;
 pub(crate) mod effect;
+pub(crate) mod exclude;
 pub(crate) mod ids;
 pub(crate) mod key;
 pub(crate) mod likeness;

@@ -10,6 +10,7 @@ use super::sets::{Kinds, Pool, Question, Run, Set};
 use crate::learning::discover::Root;
 use crate::learning::extract::{View, extract_from};
 use crate::learning::learn::learn;
+use crate::model::exclude::NOTHING;
 use crate::model::pattern::Draft;
 use crate::model::trajectory::Step;
 use crate::storage::{Store, fused};
@@ -91,7 +92,8 @@ fn projects(options: &Options, say: &dyn Fn(&str)) -> Result<Vec<Vec<Trajectory>
     let mut store = Store::open(home.path(), true).attempted("make a store")?;
     let roots: Vec<Root> = options.transcripts.iter().cloned().map(Root::Named).collect();
     say("learning the transcripts");
-    learn(&mut store, home.path(), &roots, 0, &|_| {}).attempted("learn the transcripts")?;
+    learn(&mut store, home.path(), &roots, &NOTHING, 0, &|_| {})
+        .attempted("learn the transcripts")?;
     let due = store.trajectories_to_do(NO_REVISION).attempted("list what was learned")?;
     let mut projects: BTreeMap<i64, Vec<Trajectory>> = BTreeMap::new();
     for trajectory in due {

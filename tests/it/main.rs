@@ -28,6 +28,7 @@ mod doctor;
 mod dump;
 mod encoding;
 mod eval;
+mod excluded;
 mod forgotten;
 mod hook_contract;
 mod layout;

@@ -10,6 +10,7 @@ use crate::hooks::inject::{Surroundings, inject};
 use crate::hooks::wire::Wire;
 use crate::learning::discover::Root;
 use crate::learning::learn;
+use crate::model::exclude;
 use crate::storage::{Store, file};
 
 /// The samples: two sessions of one project, by the names under which the client keeps them.
@@ -65,7 +66,7 @@ pub(crate) fn run(output: &mut Output) -> Result<(), CliError> {
     let mut store = Store::open(&home, true)?;
     store.encode_with(Some(Box::new(encoder::of_home(&home))));
     let roots = [Root::Projects(scratch.path().join("projects"))];
-    let report = learn::learn(&mut store, &home, &roots, NOW, &|_| {})?;
+    let report = learn::learn(&mut store, &home, &roots, &exclude::NOTHING, NOW, &|_| {})?;
     drop(store);
     output.line(format!(
         "Two sample sessions of a web shop were learned: {} lines, {} of them told something.\n\
@@ -93,8 +94,15 @@ fn play(scene: &Scene, home: &Path) -> Result<Option<String>, CliError> {
     let mut event = HookEvent::from_wire(wire);
     event.session = "33333333-3333-4333-8333-333333333333".into();
     event.cwd = "/home/sam/shop".into();
-    let around =
-        Surroundings { home, project_dir: None, now: NOW, encoder: None, holdout: 0.0, disk: None };
+    let around = Surroundings {
+        home,
+        project_dir: None,
+        now: NOW,
+        encoder: None,
+        holdout: 0.0,
+        disk: None,
+        exclusions: &exclude::NOTHING,
+    };
     let Some(answer) = inject(&event, &around)? else { return Ok(None) };
     let answer: serde_json::Value = serde_json::from_str(&answer).expect("answers are valid JSON");
     Ok(answer["hookSpecificOutput"]["additionalContext"].as_str().map(String::from))

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::exclude::NOTHING;
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Effect, Kind};
 use crate::storage::tests::dump;
@@ -48,7 +49,7 @@ impl Bench {
     fn learn(&self) -> Report {
         let mut store = Store::open_or_rebuild(&self.home(), true, NOW).unwrap();
         let roots = [Root::Projects(self.folder.path().join("projects"))];
-        learn(&mut store, &self.home(), &roots, NOW, &|_| {}).unwrap()
+        learn(&mut store, &self.home(), &roots, &NOTHING, NOW, &|_| {}).unwrap()
     }
 
     fn dump(&self) -> String {
@@ -144,11 +145,12 @@ fn a_file_that_cannot_be_read_costs_itself_only() {
     bench.write_all(&sessions);
     let mut store = Store::open(&bench.home(), true).unwrap();
     let projects = bench.folder.path().join("projects");
-    let due = changed(&store, discover(&[Root::Projects(projects.clone())]).files).unwrap();
+    let found = discover(&[Root::Projects(projects.clone())]).files;
+    let (due, _) = changed(&store, found, &NOTHING).unwrap();
     let gone = projects.join(sessions[0].path());
     fs::remove_file(&gone).unwrap();
     let mut run = Run::new(&mut store, NOW, &|_| {});
-    run.read(&due).unwrap();
+    run.read(&due, &NOTHING).unwrap();
     assert_eq!((run.report.files_read, run.report.lines), (1, 1));
     assert_eq!(run.report.unreadable.len(), 1, "{:?}", run.report.unreadable);
     assert!(store.transcript(&gone.to_string_lossy()).unwrap().is_none());

@@ -11,6 +11,9 @@ const KEPT_UNKNOWN: usize = 32;
 /// Milliseconds of a hook above which it does not matter how many: bounds how many there are.
 const SLOWEST: u64 = 10_000;
 
+/// What [`Skip::Excluded`] is called.
+pub(crate) const EXCLUDED: &str = "excluded";
+
 /// Why a line gave no step.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Skip {
@@ -44,6 +47,8 @@ pub(crate) enum Skip {
     NoWords,
     /// A line that stood in this file before.
     Repeated,
+    /// It touches what the user does not want learned.
+    Excluded,
     /// Damaged; see [`Bad`].
     Bad,
 }
@@ -67,6 +72,7 @@ impl Skip {
             Self::TaskNotice => "task notice",
             Self::NoWords => "no words",
             Self::Repeated => "repeated",
+            Self::Excluded => EXCLUDED,
             Self::Bad => "damaged",
         }
     }

@@ -16,6 +16,7 @@ use super::person::{self, Said};
 use super::text::{Limit, marked_ids, stored, without_private};
 use super::wire::{self, Block, Content, Kind, Top};
 use super::{Chunk, TranscriptMeta, Update, call, parts, scan};
+use crate::model::exclude::{self, Exclusions};
 use crate::model::ids::StepId;
 use crate::model::trajectory::{Body, Call, Outcome, Step, TrajectoryKey};
 
@@ -30,7 +31,9 @@ const MAX_CWDS: usize = 64;
 
 /// Turns lines into steps, in file order.
 #[derive(Debug)]
-pub(super) struct Assembler {
+pub(super) struct Assembler<'e> {
+    /// What is left out.
+    exclusions: &'e Exclusions,
     /// The agent that the file's name tells; empty for a main transcript.
     file_agent: String,
     meta: TranscriptMeta,
@@ -47,7 +50,8 @@ pub(super) struct Assembler {
 /// A call without a result.
 #[derive(Debug)]
 struct Open {
-    call: Call,
+    /// `None` for one that is left out, whose result is as well.
+    call: Option<Call>,
     /// Its step in the current chunk; `None` once that was handed out.
     slot: Option<usize>,
 }
@@ -80,10 +84,10 @@ struct Found<'a> {
     line: &'a [u8],
 }
 
-impl Assembler {
+impl<'e> Assembler<'e> {
     /// An assembler for the file at `path`, whose name tells the session and the agent where its
-    /// lines do not.
-    pub(super) fn new(path: &Path) -> Self {
+    /// lines do not. What `exclusions` exclude is left out.
+    pub(super) fn new(path: &Path, exclusions: &'e Exclusions) -> Self {
         let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
         let (session, agent) = match stem.strip_prefix("agent-") {
             Some(agent) => (parent_session(path).unwrap_or_default(), agent.to_owned()),
@@ -91,6 +95,7 @@ impl Assembler {
         };
         let meta = TranscriptMeta { session, agent: agent.clone(), ..TranscriptMeta::default() };
         Self {
+            exclusions,
             file_agent: agent,
             meta,
             chunk: Chunk::default(),
@@ -155,24 +160,31 @@ impl Assembler {
         }
     }
 
-    /// The calls without a result, by id.
-    pub(super) fn into_open_calls(self) -> impl Iterator<Item = (String, Call)> {
+    /// The calls without a result, by id; `None` for those that are left out.
+    pub(super) fn into_open_calls(self) -> impl Iterator<Item = (String, Option<Call>)> {
         self.open.into_iter().map(|(id, open)| (id, open.call))
     }
 
-    /// Takes in a call that an earlier reading handed out, so that its result becomes an update.
-    pub(super) fn adopt(&mut self, id: &str, call: Call) {
+    /// Takes in a call that an earlier reading handed out, so that its result becomes an update,
+    /// or that it left out.
+    pub(super) fn adopt(&mut self, id: &str, call: Option<Call>) {
         self.open.insert(id.to_owned(), Open { call, slot: None });
         self.settle_early(id);
     }
 
     /// Settles the results whose calls stand in no line read: their calls may be in another file.
+    /// Where steps are left out, such a call may be one of them, and its result is left out too.
     pub(super) fn settle_orphans(&mut self) {
+        if !self.exclusions.is_without_steps() {
+            self.early.clear();
+            self.early_bytes = 0;
+            return;
+        }
         let mut ids: Vec<(u64, String)> =
             self.early.iter().map(|(id, early)| (early.number, id.clone())).collect();
         ids.sort_unstable();
         for (_, id) in ids {
-            self.adopt(&id, Call::default());
+            self.adopt(&id, Some(Call::default()));
         }
     }
 
@@ -191,6 +203,10 @@ impl Assembler {
             && !self.seen.insert(StepId::derive(&format!("line {uuid}")))
         {
             return Verdict::Skipped(Skip::Repeated);
+        }
+        let left_out = place.by_agent && self.exclusions.subagents();
+        if left_out || self.exclusions.folder(&place.cwd) {
+            return Verdict::Skipped(Skip::Excluded);
         }
         match kind {
             Kind::User => self.user(top, &place, line),
@@ -296,23 +312,33 @@ impl Assembler {
                 if text.is_empty() {
                     return Verdict::Skipped(Skip::NoWords);
                 }
+                if self.names_excluded(&words, place) {
+                    // It stays without words: it parts what was before from what came after.
+                    self.push(place, "", Body::Prompt { text: String::new(), author });
+                    return Verdict::Skipped(Skip::Excluded);
+                }
                 self.push(place, "", Body::Prompt { text, author })
             }
         }
     }
 
+    /// Whether words of a person or of the agent name something that is excluded.
+    fn names_excluded(&self, words: &str, place: &Place) -> bool {
+        self.exclusions.named_in(words, exclude::Text::Prose, &place.cwd)
+    }
+
     /// A tool result: settles its call, or waits for it.
     fn result(&mut self, found: Found, place: &Place) -> Verdict {
         if let Some(open) = self.open.remove(found.id) {
-            self.settle(&open, found, place);
-            return Verdict::Learned;
+            return self.settle(&open, found, place);
         }
         if self.seen.contains(&StepId::derive(found.id)) || self.early.contains_key(found.id) {
             return Verdict::Skipped(Skip::Repeated);
         }
         if self.early_bytes + found.line.len() > MAX_EARLY {
-            self.settle(&Open { call: Call::default(), slot: None }, found, place);
-            return Verdict::Learned;
+            let known = self.exclusions.is_without_steps();
+            let call = known.then(Call::default);
+            return self.settle(&Open { call, slot: None }, found, place);
         }
         self.early_bytes += found.line.len();
         let early = Early { line: found.line.to_vec(), number: place.line };
@@ -344,14 +370,21 @@ impl Assembler {
         }
     }
 
-    /// Puts the outcome that `found` tells on its call.
-    fn settle(&mut self, open: &Open, found: Found, place: &Place) {
+    /// Puts the outcome that `found` tells on its call. One whose message names something that is
+    /// excluded is left out: how the call ended then stays unknown.
+    fn settle(&mut self, open: &Open, found: Found, place: &Place) -> Verdict {
         let step = StepId::derive(found.id);
         self.seen.insert(step);
-        let (outcome, message) = outcome::classify(&open.call, &found.result);
+        let left_out = Verdict::Skipped(Skip::Excluded);
+        let Some(opened) = &open.call else { return left_out };
+        let (outcome, message) = outcome::classify(opened, &found.result);
+        if self.exclusions.named_in(&message, exclude::Text::Output, &place.cwd) {
+            return left_out;
+        }
         let error = stored(&message, Limit::ERROR);
         let worked = outcome == Outcome::Success;
-        let detail = if worked { call::result_detail(&open.call, &found.result) } else { None };
+        let kept = |path: &str| !self.exclusions.path(path, &place.cwd);
+        let detail = if worked { call::result_detail(opened, &found.result, &kept) } else { None };
         match open.slot.and_then(|slot| self.chunk.steps.get_mut(slot)) {
             Some((_, Step { body: Body::Call(call), .. })) => {
                 call.outcome = outcome;
@@ -362,7 +395,8 @@ impl Assembler {
             }
             _ => self.chunk.updates.push(Update { call: step, outcome, error, detail }),
         }
-        self.words_in_result(&open.call, outcome, found, place);
+        self.words_in_result(opened, outcome, found, place);
+        Verdict::Learned
     }
 
     /// The user's words that a result carries: the comment of a refusal, the answers to questions.
@@ -385,6 +419,9 @@ impl Assembler {
         let text = stored(&without_private(words), Limit::FEEDBACK);
         if text.is_empty() {
             return Verdict::Skipped(Skip::NoWords);
+        }
+        if self.names_excluded(words, place) || self.names_excluded(about, place) {
+            return Verdict::Skipped(Skip::Excluded);
         }
         let about = stored(about, Limit::FEEDBACK);
         self.push(place, part, Body::Feedback { text, about })
@@ -412,10 +449,15 @@ impl Assembler {
         if id.is_empty() || !self.seen.insert(step) {
             return Verdict::Skipped(Skip::Repeated);
         }
+        if call::is_excluded(&name, input, self.exclusions, &place.cwd) {
+            self.open.insert(id.clone().into_owned(), Open { call: None, slot: None });
+            self.settle_early(&id);
+            return Verdict::Skipped(Skip::Excluded);
+        }
         let call = call::opened(&name, input);
         let slot = Some(self.chunk.steps.len());
         self.push_as(step, place, Body::Call(call.clone()));
-        self.open.insert(id.clone().into_owned(), Open { call, slot });
+        self.open.insert(id.clone().into_owned(), Open { call: Some(call), slot });
         self.settle_early(&id);
         Verdict::Learned
     }

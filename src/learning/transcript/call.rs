@@ -7,6 +7,7 @@ use super::scan::Array;
 use super::symbols;
 use super::text::{Limit, stored};
 use super::wire;
+use crate::model::exclude::{Exclusions, Text};
 use crate::model::trajectory::Call;
 use crate::redact;
 
@@ -24,6 +25,31 @@ pub(super) fn opened(name: &str, input: &[u8]) -> Call {
         detail: stored(&input_detail(name, input), Limit::DETAIL),
         ..Call::default()
     }
+}
+
+/// Whether a call that was made in the folder `cwd` is left out: its tool is excluded, or it works
+/// on or names an excluded path.
+pub(super) fn is_excluded(name: &str, input: &[u8], exclusions: &Exclusions, cwd: &str) -> bool {
+    if exclusions.is_without_steps() {
+        return false;
+    }
+    if exclusions.tool(name) {
+        return true;
+    }
+    let field = |name| wire::string_member(input, name);
+    let files = ["file_path", "notebook_path", "path"];
+    if files.iter().filter_map(|name| field(name)).any(|path| exclusions.path(&path, cwd)) {
+        return true;
+    }
+    let kind =
+        if name == "Bash" && field("command").is_some() { Text::Command } else { Text::Output };
+    let named = |text: &str, kind| exclusions.named_in(text, kind, cwd);
+    let detail = match name {
+        // Of what is written only names of the language are kept.
+        "Edit" | "MultiEdit" | "Write" | "NotebookEdit" => String::new(),
+        _ => input_detail(name, input),
+    };
+    named(&subject(name, input), kind) || named(&detail, Text::Prose)
 }
 
 /// What the call was made on.
@@ -82,11 +108,15 @@ fn names_on(lines: &[&str]) -> String {
 }
 
 /// What the result of a call that worked tells about it; `None` if it adds nothing to what the
-/// input told.
-pub(super) fn result_detail(call: &Call, result: &ToolResult) -> Option<String> {
+/// input told. Of the files that a search found those are told that may be, as `kept` says.
+pub(super) fn result_detail(
+    call: &Call,
+    result: &ToolResult,
+    kept: &dyn Fn(&str) -> bool,
+) -> Option<String> {
     let found = match call.tool.as_str() {
         "Read" => Some(shown_definitions(result)),
-        "Grep" | "Glob" => Some(matched_files(result)),
+        "Grep" | "Glob" => Some(matched_files(result, kept)),
         "Edit" | "Write" | "MultiEdit" => patched_names(result),
         _ => None,
     };
@@ -131,9 +161,15 @@ fn patched_names(result: &ToolResult) -> Option<String> {
 }
 
 /// The files that a search matched, one a line.
-fn matched_files(result: &ToolResult) -> String {
+fn matched_files(result: &ToolResult, kept: &dyn Fn(&str) -> bool) -> String {
     if let Some(names) = result.structured().filenames.and_then(Array::open) {
-        let names: Vec<Cow<str>> = names.take(MAX_FILES).filter_map(wire::string).collect();
+        let names = names.filter_map(wire::string);
+        let mut names: Vec<Cow<str>> = names.take(MAX_FILES).collect();
+        let found = !names.is_empty();
+        names.retain(|name| kept(name));
+        if found && names.is_empty() {
+            return String::new();
+        }
         if !names.is_empty() {
             return names.join("\n");
         }
@@ -145,7 +181,7 @@ fn matched_files(result: &ToolResult) -> String {
     let mut files: Vec<&str> = Vec::new();
     for path in paths {
         let like_a_path = path.contains(['/', '.']) && !path.contains([' ', ':']);
-        if like_a_path && !files.contains(&path) && files.len() < MAX_FILES {
+        if like_a_path && !files.contains(&path) && files.len() < MAX_FILES && kept(path) {
             files.push(path);
         }
     }
@@ -247,7 +283,8 @@ mod tests {
             let (_, top, _) = Top::read(line.as_bytes()).unwrap();
             let call = Call { tool: tool.into(), detail: "before".into(), ..Call::default() };
             let result = ToolResult { content: content.as_bytes(), is_error: false, top: &top };
-            assert_eq!(result_detail(&call, &result).as_deref(), detail, "{structured}");
+            let found = result_detail(&call, &result, &|_| true);
+            assert_eq!(found.as_deref(), detail, "{structured}");
         }
     }
 }

@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
-pub(crate) use account::Account;
+pub(crate) use account::{Account, EXCLUDED};
 pub(crate) use cursor::{Cursor, Restart};
 pub(crate) use lines::Buffer;
 
@@ -36,6 +36,7 @@ use account::{Bad, Verdict};
 use assemble::Assembler;
 use lines::Lines;
 
+use crate::model::exclude::{self, Exclusions};
 use crate::model::ids::StepId;
 use crate::model::trajectory::{Body, Call, Outcome, Step, TrajectoryKey};
 
@@ -70,10 +71,18 @@ pub(crate) enum ReadError {
 }
 
 /// How to read.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Options {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options<'a> {
     /// Nobody writes the file any more: a last line without a line feed counts as complete.
     pub(crate) last_is_final: bool,
+    /// What is left out.
+    pub(crate) exclusions: &'a Exclusions,
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Self { last_is_final: false, exclusions: &exclude::NOTHING }
+    }
 }
 
 /// The result of a call that was handed out without one.
@@ -149,7 +158,7 @@ pub(crate) struct Reading {
 pub(crate) fn read(
     path: &Path,
     from: Option<&Cursor>,
-    options: Options,
+    options: Options<'_>,
     buffer: &mut Buffer,
 ) -> Result<Reading, ReadError> {
     let mut steps = Vec::new();
@@ -186,7 +195,7 @@ fn apply(updates: &mut Vec<Update>, steps: &mut [(TrajectoryKey, Step)]) {
 pub(crate) fn read_with(
     path: &Path,
     from: Option<&Cursor>,
-    options: Options,
+    options: Options<'_>,
     buffer: &mut Buffer,
     give: &mut dyn FnMut(Chunk),
 ) -> Result<Summary, ReadError> {
@@ -196,19 +205,37 @@ pub(crate) fn read_with(
         .map_err(|source| ReadError::Read { path: path.to_owned(), source })
 }
 
+/// How many lines are looked at for the folder in which a session started.
+const FIRST_LINES: usize = 200;
+
+/// The folder in which the session of the transcript at `path` started, as its first line that
+/// names one says.
+pub(crate) fn started_in(path: &Path, buffer: &mut Buffer) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    let mut lines = Lines::new(&mut file, buffer, (0, 0), MAX_LINE, true);
+    for _ in 0..FIRST_LINES {
+        let line = lines.next_line().ok()??;
+        let Some(Ok((_, top, _))) = line.bytes.map(wire::Top::read) else { continue };
+        if let Some(cwd) = top.cwd.and_then(wire::string).filter(|cwd| !cwd.is_empty()) {
+            return Some(cwd.into_owned());
+        }
+    }
+    None
+}
+
 /// [`read_with`] on the open file.
 fn read_file(
     file: &mut File,
     path: &Path,
     from: Option<&Cursor>,
-    options: Options,
+    options: Options<'_>,
     buffer: &mut Buffer,
     give: &mut dyn FnMut(Chunk),
 ) -> io::Result<Summary> {
     let restart = from.map(|cursor| cursor.check(file)).transpose()?.flatten();
     let from = from.filter(|_| restart.is_none()).copied().unwrap_or_default();
     file.seek(SeekFrom::Start(from.offset))?;
-    let mut assembler = Assembler::new(path);
+    let mut assembler = Assembler::new(path, options.exclusions);
     let mut account = Account::default();
     let (at, last_is_final) = ((from.offset, from.line), options.last_is_final);
     let mut lines = Lines::new(&mut *file, buffer, at, MAX_LINE, last_is_final);
@@ -223,7 +250,8 @@ fn read_file(
         }
     }
     let (offset, count) = (lines.offset(), lines.count());
-    for (id, call) in calls_before(file, path, from.offset, assembler.missing_calls(), buffer)? {
+    let missing = assembler.missing_calls();
+    for (id, call) in calls_before(file, path, from.offset, missing, options, buffer)? {
         assembler.adopt(&id, call);
     }
     assembler.settle_orphans();
@@ -233,7 +261,8 @@ fn read_file(
     Ok(Summary { meta: assembler.into_meta(), cursor, account, restart })
 }
 
-/// The calls `ids` from the part of `file` before `end`, which an earlier reading handed out.
+/// The calls `ids` from the part of `file` before `end`, which an earlier reading handed out;
+/// `None` for one that it left out.
 ///
 /// A result needs its call to be understood. Keeping all open calls between readings would need
 /// state for every file; looking them up again costs something only when a reading ended between
@@ -243,15 +272,16 @@ fn calls_before(
     path: &Path,
     end: u64,
     mut ids: Vec<String>,
+    options: Options<'_>,
     buffer: &mut Buffer,
-) -> io::Result<Vec<(String, Call)>> {
-    let mut found: Vec<(String, Call)> = Vec::new();
+) -> io::Result<Vec<(String, Option<Call>)>> {
+    let mut found: Vec<(String, Option<Call>)> = Vec::new();
     let near = end.saturating_sub(NEAR);
     for start in if near > 0 { vec![near, 0] } else { vec![0] } {
         if ids.is_empty() || end == 0 {
             break;
         }
-        let mut assembler = Assembler::new(path);
+        let mut assembler = Assembler::new(path, options.exclusions);
         each_line_with(file, start..end, &ids, buffer, &mut |number, line| {
             assembler.line(number, line, &mut Account::default());
         })?;

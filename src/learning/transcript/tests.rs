@@ -15,7 +15,8 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn whole(path: &Path) -> Reading {
-    read(path, None, Options { last_is_final: true }, &mut Buffer::default()).unwrap()
+    read(path, None, Options { last_is_final: true, ..Options::default() }, &mut Buffer::default())
+        .unwrap()
 }
 
 /// One line a step: its line, its agent, what it is.
@@ -307,7 +308,7 @@ fn in_parts(bytes: &[u8], cuts: &[usize]) -> Reading {
         let mut file = File::options().append(true).open(&path).unwrap();
         file.write_all(&bytes[written..cut.max(written)]).unwrap();
         written = cut.max(written);
-        let options = Options { last_is_final: written == bytes.len() };
+        let options = Options { last_is_final: written == bytes.len(), ..Options::default() };
         let cursor = all.as_ref().map(|reading| reading.summary.cursor);
         let mut part = read(&path, cursor.as_ref(), options, &mut Buffer::default()).unwrap();
         assert_eq!(part.summary.restart, None);
