@@ -58,7 +58,7 @@ pub(crate) enum Command {
     /// Learn and consolidate at intervals, without waiting for hooks
     #[command(subcommand, arg_required_else_help = true)]
     Daemon(DaemonCommand),
-    /// Forget an item, a project or a session
+    /// Forget an item, a project, a session or a time
     Forget(ForgetArgs),
     /// Manage the sentence encoders that find what is meant, whatever the words
     #[command(subcommand, arg_required_else_help = true)]
@@ -336,16 +336,24 @@ pub(crate) struct ReviewIdsArgs {
 
 /// Arguments of `mana forget`.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(required = true, multiple = true)]
 pub(crate) struct ForgetArgs {
     /// The item's id or its first digits
+    #[arg(conflicts_with_all = ["project", "session", "since", "until"])]
     pub(crate) id: Option<String>,
     /// Everything learned in the project of the current folder
     #[arg(long)]
     pub(crate) project: bool,
     /// Everything learned from the session with this id
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["project", "since", "until"])]
     pub(crate) session: Option<String>,
+    /// Everything that happened from this day or time on, such as `2026-11-02` or
+    /// `2026-11-02T15:30`; with `--project` in that project
+    #[arg(long, value_name = "DATE")]
+    pub(crate) since: Option<String>,
+    /// Everything that happened until the end of this day, or until this time
+    #[arg(long, value_name = "DATE")]
+    pub(crate) until: Option<String>,
 }
 
 /// What `mana model` does.

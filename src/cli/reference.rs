@@ -245,6 +245,9 @@ const NOTES: &[(&str, &[&str])] = &[
              observation does not come back; the steps it was learned from stay.",
             "With `--project` or `--session`, the steps are emptied as well, and lines that were \
              read do not teach anything again; what these sessions write later is learned.",
+            "With `--since` and `--until`, so is what happened in that time, and items keep the \
+             evidence of other times. A day counts as a whole, on the clock of this machine; \
+             what happened then and was not read yet is not learned either.",
             "The transcripts themselves are the client's and are not touched.",
         ],
     ),

@@ -138,6 +138,8 @@ pub(super) struct Intake<'a> {
     folder: String,
     /// Rows of its trajectories; `None` for one that is forgotten.
     rows: HashMap<TrajectoryKey, Option<i64>>,
+    /// Their projects, where a time of only one project is forgotten.
+    of_projects: HashMap<TrajectoryKey, i64>,
 }
 
 impl<'a> Intake<'a> {
@@ -151,13 +153,21 @@ impl<'a> Intake<'a> {
         let transcript = store.ensure_transcript(&path)?;
         let main = main_transcript(&due.file.path);
         let folder = transcript_folder(&main.to_string_lossy()).unwrap_or_default();
-        Ok(Self { store, projects, due, transcript, folder, rows: HashMap::new() })
+        Ok(Self {
+            store,
+            projects,
+            due,
+            transcript,
+            folder,
+            rows: HashMap::new(),
+            of_projects: HashMap::new(),
+        })
     }
 
     /// Stores steps and results.
     pub(super) fn put(&mut self, chunk: &Chunk) -> Result<(), StorageError> {
         for (key, step) in &chunk.steps {
-            if self.store.is_forgotten_step(step.id)? {
+            if self.store.is_forgotten_step(step.id)? || self.is_of_forgotten_time(key, step)? {
                 continue;
             }
             let row = match self.rows.get(key) {
@@ -182,6 +192,29 @@ impl<'a> Intake<'a> {
             })?;
         }
         Ok(())
+    }
+
+    /// Whether a step happened in a time that is forgotten. It is noted as forgotten then.
+    fn is_of_forgotten_time(
+        &mut self,
+        key: &TrajectoryKey,
+        step: &Step,
+    ) -> Result<bool, StorageError> {
+        if !self.store.forgets_times() {
+            return Ok(false);
+        }
+        let project = if let Some(project) = self.of_projects.get(key) {
+            *project
+        } else {
+            let place = self.projects.of(self.store, &step.cwd, &self.folder)?;
+            *self.of_projects.entry(key.clone()).or_insert(place.project)
+        };
+        let at = step.at.unwrap_or_else(|| modified(&self.due.file));
+        let forgotten = self.store.is_forgotten_time(at, project)?;
+        if forgotten {
+            self.store.forget_unread(step.id)?;
+        }
+        Ok(forgotten)
     }
 
     /// The row of a trajectory whose first step of this reading is `step`.

@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use rusqlite::{OptionalExtension, params};
+
 use super::damage::file_error;
 use super::error::{Attempt, StorageError};
 use super::open::Store;
@@ -25,6 +27,63 @@ pub(crate) enum Forget {
     Project(i64),
     /// A session with its subagents, and what it says in future.
     Session(String),
+    /// What happened in a time, read so far or not.
+    Time(Time),
+}
+
+/// A time that is forgotten.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Time {
+    /// Milliseconds since the Unix epoch from which on it is.
+    pub(crate) since: i64,
+    /// Those before which it is.
+    pub(crate) until: i64,
+    /// The one project of which it is; `None` for all.
+    pub(crate) project: Option<i64>,
+}
+
+/// A time as it is kept, so that what is read later is known to lie in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct KeptTime {
+    since: i64,
+    until: i64,
+    /// Hash of the project's key.
+    project: Option<StepId>,
+}
+
+/// What a line of [`FORGOTTEN`] that keeps a time begins with.
+const TIME: &str = "time ";
+
+/// Key of the value in `meta` that keeps all of them, a line each.
+const TIMES: &str = "forgotten-times";
+
+impl KeptTime {
+    fn line(&self) -> String {
+        let project = self.project.map_or_else(|| "-".into(), |id| hex(id.as_bytes()));
+        format!("{TIME}{} {} {project}\n", self.since, self.until)
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.strip_prefix(TIME)?.split(' ');
+        let (since, until) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        let project = match fields.next()? {
+            "-" => None,
+            id => Some(StepId::from_bytes(super::injections::bytes_of(id)?)),
+        };
+        Some(Self { since, until, project })
+    }
+}
+
+/// The id under which a time of the project with this key is kept.
+fn project_id(key: &str) -> StepId {
+    StepId::derive(&format!("project {key}"))
+}
+
+fn hex(bytes: &[u8; 16]) -> String {
+    bytes.iter().fold(String::with_capacity(32), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+        text
+    })
 }
 
 /// The id under which a session is forgotten.
@@ -71,7 +130,147 @@ impl Store {
                 store.forget_trajectories(&trajectories, ids, now)?;
                 Ok(trajectories.len() as u64)
             }
+            Forget::Time(time) => store.forget_time(*time, now),
         }
+    }
+
+    /// Forgets what happened in a time: trajectories that lie in it as a whole, and of others the
+    /// part that does. What is left of these is due to be extracted.
+    fn forget_time(&mut self, time: Time, now: i64) -> Result<u64, StorageError> {
+        self.keep_time(time)?;
+        let (mut whole, mut parts) = (Vec::new(), Vec::new());
+        for (trajectory, beside) in self.trajectories_in(time)? {
+            if beside { parts.push(trajectory) } else { whole.push(trajectory) }
+        }
+        self.forget_trajectories(&whole, BTreeSet::new(), now)?;
+        let (mut patterns, mut files) = (BTreeSet::new(), BTreeSet::new());
+        for trajectory in &parts {
+            self.clear_extract(*trajectory, &mut patterns, &mut files)?;
+            self.forget_part(*trajectory, time)?;
+            self.mark_due(*trajectory)?;
+        }
+        self.refresh(&patterns, &files, now)?;
+        self.drop_empty_projects()?;
+        Ok((whole.len() + parts.len()) as u64)
+    }
+
+    /// The trajectories with steps in a time, each with whether it has others as well. What was
+    /// emptied before does not count.
+    fn trajectories_in(&mut self, time: Time) -> Result<Vec<(i64, bool)>, StorageError> {
+        let mut query = self
+            .conn()
+            .prepare_cached(
+                "SELECT id, outside > 0 FROM (
+                     SELECT t.id AS id,
+                         sum(coalesce(s.at, t.started) >= ?1 AND coalesce(s.at, t.started) < ?2
+                             AND NOT (s.body = 1 AND s.subject = '' AND s.cwd = '')) AS inside,
+                         sum(coalesce(s.at, t.started) < ?1
+                             OR coalesce(s.at, t.started) >= ?2) AS outside
+                     FROM trajectories t JOIN steps s ON s.trajectory = t.id
+                     WHERE ?3 IS NULL OR t.project = ?3
+                     GROUP BY t.id)
+                 WHERE inside > 0",
+            )
+            .attempt("list what to forget")?;
+        let rows = query.query_map(params![time.since, time.until, time.project], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        });
+        rows.and_then(Iterator::collect).attempt("list what to forget")
+    }
+
+    /// Forgets the steps of a trajectory that lie in a time, and what hooks noted then. Its
+    /// journal goes as a whole: what was said may be said once more.
+    fn forget_part(&mut self, trajectory: i64, time: Time) -> Result<(), StorageError> {
+        const INSIDE: &str = "trajectory = ?1 AND coalesce(at,
+            (SELECT started FROM trajectories WHERE id = ?1)) >= ?2 AND coalesce(at,
+            (SELECT started FROM trajectories WHERE id = ?1)) < ?3";
+        let range = params![trajectory, time.since, time.until];
+        let ids: Vec<[u8; 16]> = {
+            let sql = format!("SELECT id FROM steps WHERE {INSIDE}");
+            let mut query = self.conn().prepare(&sql).attempt("list what to forget")?;
+            let rows = query.query_map(range, |row| row.get(0));
+            rows.and_then(Iterator::collect).attempt("list what to forget")?
+        };
+        self.note_forgotten(&ids.iter().copied().collect())?;
+        for id in &ids {
+            self.change("DELETE FROM results WHERE call = ?1", id)?;
+        }
+        for sql in [
+            // Prompts stay as empty ones: they part what was before from what came after.
+            format!(
+                "UPDATE steps SET cwd = '', subject = '', detail = '' WHERE body = 1 AND {INSIDE}"
+            ),
+            format!("DELETE FROM steps WHERE body <> 1 AND {INSIDE}"),
+            "DELETE FROM injections WHERE at >= ?2 AND at < ?3 AND (session, agent) =
+                 (SELECT session, agent FROM trajectories WHERE id = ?1)"
+                .to_owned(),
+        ] {
+            let changed = self.conn().execute(&sql, range);
+            changed.map(drop).attempt("forget what is named")?;
+        }
+        self.forget_journals(trajectory)
+    }
+
+    /// Keeps a time, so that lines which are read later and lie in it are not learned.
+    fn keep_time(&mut self, time: Time) -> Result<(), StorageError> {
+        let Time { since, until, project } = time;
+        let project = match project {
+            Some(project) => Some(project_id(&self.project_names(project)?.0)),
+            None => None,
+        };
+        let kept = KeptTime { since, until, project };
+        if self.times.contains(&kept) {
+            return Ok(());
+        }
+        file::append(&self.home.join(FORGOTTEN), kept.line().as_bytes()).map_err(file_error)?;
+        self.times.push(kept);
+        self.store_times()
+    }
+
+    fn store_times(&mut self) -> Result<(), StorageError> {
+        let lines: String = self.times.iter().map(KeptTime::line).collect();
+        self.conn()
+            .execute(
+                "INSERT INTO meta (key, value) VALUES (?1, ?2)
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                [TIMES, &lines],
+            )
+            .map(drop)
+            .attempt("note what is forgotten")
+    }
+
+    /// The times that the user had forgotten.
+    pub(super) fn kept_times(&self) -> Result<Vec<KeptTime>, StorageError> {
+        let kept: Option<String> = self
+            .reader
+            .conn
+            .query_row("SELECT value FROM meta WHERE key = ?1", [TIMES], |row| row.get(0))
+            .optional()
+            .attempt("look up what was forgotten")?;
+        Ok(kept.unwrap_or_default().lines().filter_map(KeptTime::parse).collect())
+    }
+
+    /// Whether the user had any time forgotten.
+    pub(crate) fn forgets_times(&self) -> bool {
+        !self.times.is_empty()
+    }
+
+    /// Whether the user had what happened at `at` in this project forgotten.
+    pub(crate) fn is_forgotten_time(&self, at: i64, project: i64) -> Result<bool, StorageError> {
+        let inside = |time: &&KeptTime| (time.since..time.until).contains(&at);
+        for time in self.times.iter().filter(inside) {
+            let Some(id) = time.project else { return Ok(true) };
+            if project_id(&self.project_names(project)?.0) == id {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Notes a step as forgotten because of its time, so that its result is not learned either.
+    pub(crate) fn forget_unread(&mut self, step: StepId) -> Result<(), StorageError> {
+        self.forgets = true;
+        self.note_forgotten(&BTreeSet::from([*step.as_bytes()]))
     }
 
     /// Wipes what deleting leaves behind: the search index's old segments, free pages, the log,
@@ -118,7 +317,13 @@ impl Store {
         let listed = String::from_utf8_lossy(listed.as_deref().unwrap_or_default()).into_owned();
         let ids: BTreeSet<[u8; 16]> =
             listed.lines().filter_map(super::injections::bytes_of).collect();
-        self.atomically(|store| store.keep_forgotten(&ids))
+        self.times = listed.lines().filter_map(KeptTime::parse).collect();
+        self.atomically(|store| {
+            if store.forgets_times() {
+                store.store_times()?;
+            }
+            store.keep_forgotten(&ids)
+        })
     }
 
     /// Notes ids as forgotten: first in the file, then in the database, so that a crash between
@@ -126,9 +331,7 @@ impl Store {
     fn note_forgotten(&mut self, ids: &BTreeSet<[u8; 16]>) -> Result<(), StorageError> {
         let mut lines = String::with_capacity(ids.len() * 33);
         for id in ids {
-            for byte in id {
-                write!(lines, "{byte:02x}").expect("writing to a string cannot fail");
-            }
+            lines.push_str(&hex(id));
             lines.push('\n');
         }
         file::append(&self.home.join(FORGOTTEN), lines.as_bytes()).map_err(file_error)?;
@@ -224,6 +427,16 @@ impl Store {
 
     /// Forgets what hooks noted of a trajectory's session.
     fn forget_notes(&mut self, trajectory: i64) -> Result<(), StorageError> {
+        self.change(
+            "DELETE FROM injections WHERE (session, agent) =
+                 (SELECT session, agent FROM trajectories WHERE id = ?1)",
+            &trajectory,
+        )?;
+        self.forget_journals(trajectory)
+    }
+
+    /// Removes the journal of a trajectory's session.
+    fn forget_journals(&mut self, trajectory: i64) -> Result<(), StorageError> {
         let keys: Vec<(String, String)> = {
             let mut query = self
                 .conn()
@@ -235,10 +448,6 @@ impl Store {
         for (session, agent) in keys {
             let journal = super::Journal::path(&self.home, &session, &agent);
             file::remove(&journal).map_err(file_error)?;
-            self.conn()
-                .prepare_cached("DELETE FROM injections WHERE session = ?1 AND agent = ?2")
-                .and_then(|mut delete| delete.execute([&session, &agent]))
-                .attempt("forget what was shown")?;
         }
         Ok(())
     }

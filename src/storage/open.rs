@@ -11,6 +11,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::{Attempt, StorageError};
+use super::forget::KeptTime;
 use super::lock::WriteLock;
 use super::workers::Workers;
 use super::{DATABASE, file, schema, snapshot};
@@ -223,6 +224,8 @@ pub(crate) struct Store {
     pub(super) home: PathBuf,
     /// Whether the user ever had anything forgotten, so that most stores need not look.
     pub(super) forgets: bool,
+    /// Times of which nothing is learned.
+    pub(super) times: Vec<KeptTime>,
     /// Whether the catalogue was that of this database before anything was written.
     pub(super) published: bool,
     /// Projects that changed since their snapshots were written.
@@ -316,6 +319,7 @@ impl Store {
             reader: Reader { conn },
             home: home.into(),
             forgets: false,
+            times: Vec::new(),
             published: false,
             unpublished: BTreeSet::new(),
             encoder: None,
@@ -338,6 +342,7 @@ impl Store {
             .conn()
             .query_row("SELECT EXISTS (SELECT 1 FROM forgotten)", [], |row| row.get(0))
             .attempt("look up what was forgotten")?;
+        self.times = self.kept_times()?;
         Ok(())
     }
 

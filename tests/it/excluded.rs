@@ -209,9 +209,9 @@ fn nothing_of_an_excluded_project_enters_the_home() {
     configure(
         &sandbox,
         &format!(
-            "exclude_projects = [\"{}/work/zebra*\", \"forge.example/walrusclient/*\", \
+            "exclude_projects = [\"{}/zebra*\", \"forge.example/walrusclient/*\", \
              \"forge.example/giraffeclient/thing\"]",
-            sandbox.root().display()
+            sandbox.root().join("work").display()
         ),
     );
     for _ in 0..2 {

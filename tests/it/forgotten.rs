@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::json;
 
 use crate::sandbox::{Sandbox, snapshot};
@@ -74,6 +75,151 @@ fn a_forgotten_project_leaves_no_byte() {
     for word in ["quuxodrome", "plughology"] {
         assert_absent(&sandbox, word);
     }
+}
+
+/// Ids of what a search finds, fixes first: these have the words of what failed as well.
+fn ids(sandbox: &Sandbox, text: &str) -> Vec<String> {
+    let found = sandbox.mana(["search", text, "--json"]).run().success().json();
+    let mut hits = found.as_array().expect("a list").clone();
+    hits.sort_by_key(|hit| hit["kind"] != "fix");
+    hits.iter().map(|hit| hit["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_forgotten_item_leaves_no_byte() {
+    let sandbox = Sandbox::new();
+    for number in [0, 1] {
+        Transcript::new(&sandbox, number)
+            .prompt("Never run the quuxodrome suite, always use docker for quuxodrome.")
+            .bash("./check plughology")
+            .failed(3, "error: no such suite")
+            .bash("./check plughology --all")
+            .ok("12 checks passed")
+            .write();
+    }
+    drop(sandbox.mana(["learn"]).run().success());
+    drop(sandbox.mana(["consolidate"]).run().success());
+    for (word, other) in [("quuxodrome", Some("plughology")), ("plughology", None)] {
+        assert!(!holding(&sandbox, word).is_empty());
+        // What was learned from the same steps goes with it.
+        let id = ids(&sandbox, word).remove(0);
+        drop(sandbox.mana(["forget", &id]).run().success());
+        assert_absent(&sandbox, word);
+        assert!(other.is_none_or(|other| !holding(&sandbox, other).is_empty()));
+        drop(sandbox.mana(["learn"]).run().success());
+        assert_absent(&sandbox, word);
+    }
+}
+
+/// A time after the first session of all began, as `mana forget` takes it.
+fn after(began: DateTime<Utc>, milliseconds: i64) -> String {
+    let time = began - TimeDelta::days(2) + TimeDelta::milliseconds(milliseconds);
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+#[test]
+fn a_forgotten_time_leaves_no_byte() {
+    let began = Utc::now();
+    let sandbox = store();
+    let until = after(began, 100_000);
+    let forget = ["forget", "--project", "--until", &until, "--json"];
+    let said = sandbox.mana(forget).run().success().text();
+    assert!(said.contains("in project project"), "{said}");
+    assert_absent(&sandbox, "quuxodrome");
+    assert!(!holding(&sandbox, "plughology").is_empty(), "the rest stays");
+    drop(sandbox.mana(["learn"]).run().success());
+    assert_absent(&sandbox, "quuxodrome");
+    // Lines of that time that are read only now, one by one, are not learned either.
+    let late = Transcript::new(&sandbox, 2_000)
+        .prompt("Never run the zanzibar suite, always use docker for zanzibar.")
+        .bash("./check zanzibar")
+        .failed(3, "error: no such suite: zanzibar");
+    let path = late.write();
+    let whole = fs::read(&path).unwrap();
+    for (at, _) in whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n') {
+        fs::write(&path, &whole[..=at]).unwrap();
+        drop(sandbox.mana(["learn"]).run().success());
+    }
+    assert_absent(&sandbox, "zanzibar");
+    // Nor by a database that is built anew.
+    fs::write(sandbox.mana_home().join("metadata.sqlite"), "damaged".repeat(999)).unwrap();
+    drop(sandbox.mana(["learn"]).run().success());
+    for gone in ["quuxodrome", "zanzibar"] {
+        assert_absent(&sandbox, gone);
+    }
+    assert!(!holding(&sandbox, "plughology").is_empty());
+    // What is already forgotten is nothing to forget.
+    let again = sandbox.mana(["forget", "--until", &until]).run().success().text();
+    assert!(again.starts_with("Nothing is known of what happened until"), "{again}");
+}
+
+#[test]
+fn of_a_session_a_part_is_forgotten() {
+    let sandbox = Sandbox::new();
+    let began = Utc::now();
+    let fails = |session: Transcript, word: &str| {
+        session
+            .prompt(&format!("Never run the {word} suite, always use docker for {word}."))
+            .bash(&format!("./check {word}"))
+            .failed(3, &format!("error: no such suite: {word}"))
+            .bash(&format!("./check {word} --all"))
+            .ok("12 checks passed")
+    };
+    // The prompt takes two seconds, each line of a call one.
+    let session = fails(fails(Transcript::new(&sandbox, 0), "plughology"), "quuxodrome");
+    fails(session, "zanzibar").write();
+    drop(sandbox.mana(["learn"]).run().success());
+    drop(sandbox.mana(["consolidate"]).run().success());
+    let (since, until) = (after(began, 6_500), after(began, 12_500));
+    drop(sandbox.mana(["forget", "--since", &since, "--until", &until]).run().success());
+    assert_absent(&sandbox, "quuxodrome");
+    for kept in ["plughology", "zanzibar"] {
+        assert!(!ids(&sandbox, kept).is_empty(), "{kept}");
+    }
+    drop(sandbox.mana(["learn"]).run().success());
+    assert_absent(&sandbox, "quuxodrome");
+}
+
+#[test]
+fn of_an_item_the_evidence_of_a_time_is_forgotten() {
+    let began = Utc::now();
+    let sandbox = Sandbox::new();
+    for number in [0, 1] {
+        Transcript::new(&sandbox, number)
+            .prompt("Please make it pass")
+            .bash("./check plughology")
+            .failed(3, "error: no such suite: plughology")
+            .bash("./check plughology --all")
+            .ok("12 checks passed")
+            .write();
+    }
+    drop(sandbox.mana(["learn"]).run().success());
+    let evidence = |id: &str| {
+        let shown = sandbox.mana(["show", id, "--json"]).run().success().json();
+        shown["evidence"].as_array().unwrap().len()
+    };
+    let before: Vec<(String, usize)> =
+        ids(&sandbox, "plughology").into_iter().map(|id| (id.clone(), evidence(&id))).collect();
+    assert!(before.iter().any(|(_, evidence)| *evidence > 1), "{before:?}");
+    drop(sandbox.mana(["forget", "--until", &after(began, 30_000)]).run().success());
+    for (id, count) in before.iter().filter(|(_, count)| *count > 1) {
+        assert_eq!(evidence(id) * 2, *count, "{id}");
+    }
+}
+
+#[test]
+fn a_time_that_makes_no_sense_is_refused() {
+    let sandbox = store();
+    for arguments in [
+        &["forget", "--since", "yesterday"][..],
+        &["forget", "--since", "2026-02-30"],
+        &["forget", "--since", "2026-02-03", "--until", "2026-02-01"],
+        &["forget", "--since", "2999-01-01"],
+    ] {
+        drop(sandbox.mana(arguments).run().code(1));
+    }
+    drop(sandbox.mana(["forget", "--since", "2026-02-01", "--session", "x"]).run().code(2));
+    assert!(!holding(&sandbox, "quuxodrome").is_empty());
 }
 
 #[test]
