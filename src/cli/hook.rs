@@ -29,6 +29,7 @@ use crate::hooks::scope;
 use crate::hooks::session_end::{Due, session_end};
 use crate::hooks::wire::Wire;
 use crate::model::vector::Encode;
+use crate::storage::file::{self, Rights};
 use crate::storage::log;
 
 /// Longest time that standard input may take.
@@ -160,6 +161,11 @@ fn work(verb: Verb, trace: &Trace) -> Result<Option<String>, String> {
     if settings.home.is_relative() {
         return Ok(None);
     }
+    // What others can write to, they may have written.
+    let rights = file::rights(&settings.home);
+    if rights == Rights::Foreign {
+        return Ok(None);
+    }
     trace.found(settings.logs.clone());
     let bytes = read_input()?;
     let text = String::from_utf8_lossy(&bytes);
@@ -175,6 +181,9 @@ fn work(verb: Verb, trace: &Trace) -> Result<Option<String>, String> {
     let now = time::now().timestamp_millis();
     if let Moment::End { .. } = event.moment {
         return end(&event, &settings, now).map(|()| None);
+    }
+    if rights != Rights::Own {
+        return Ok(None);
     }
     if verb.silent || !settings.inject.enabled || !concerns(verb.tool, &event.moment) {
         return Ok(None);

@@ -177,7 +177,7 @@ fn make_local_home(settings: &Settings, cwd: Option<&Path>) -> Result<PathBuf, C
     }
     create_home(&home)?;
     let keep = |path: &Path, bytes: &[u8]| {
-        file::replace(path, bytes).map_err(|error| CliError {
+        file::replace_own(path, bytes).map_err(|error| CliError {
             kind: Kind::Failed,
             source: error.into(),
             hints: Vec::new(),

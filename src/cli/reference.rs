@@ -217,7 +217,8 @@ const NOTES: &[(&str, &[&str])] = &[
     (
         "doctor",
         &[
-            "Looks at the hooks in the client's settings, at the home and who may read it, the \
+            "Looks at the hooks in the client's settings, at the home, who may read and write it, and \
+             links, pipes and files of others in it, the \
              database and its snapshots, the disk, the hooks' log, the daemon; at how long hooks \
              took, as the client wrote it down in the newest transcripts, and at whether what they \
              said arrived.",

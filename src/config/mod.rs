@@ -266,7 +266,9 @@ impl Settings {
             log.level = level;
         }
         let logs = variable("MANA_LOG_DIR").filter(|folder| !folder.is_empty());
-        let logs = logs.map_or_else(|| logs_of(&home), PathBuf::from);
+        // A link in a home is not followed; one that the user names is.
+        let real = |folder: PathBuf| folder.canonicalize().unwrap_or(folder);
+        let logs = logs.map_or_else(|| logs_of(&home), |folder| real(folder.into()));
         Ok(Self {
             daemon,
             log,
@@ -304,16 +306,21 @@ pub(crate) fn parses(text: &str) -> bool {
     toml::from_str::<File>(text).is_ok_and(|file| file.learn.exclusions(|| None).is_ok())
 }
 
-/// The text of the regular file at `path`. Opening a pipe would wait for whoever is at its other
-/// end.
+/// The text of the regular file at `path`, which no other user put there. Opening a pipe would
+/// wait for whoever is at its other end.
 fn text_of(path: &Path) -> std::io::Result<String> {
     use std::io::{Error, ErrorKind, Read};
-    use std::os::unix::fs::OpenOptionsExt;
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
     const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
     let mut file = std::fs::OpenOptions::new().read(true).custom_flags(NONBLOCK).open(path)?;
-    if !file.metadata()?.is_file() {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
         return Err(Error::new(ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let (owner, me) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner != me && owner != 0 && me != 0 {
+        return Err(Error::new(ErrorKind::PermissionDenied, "it belongs to another user"));
     }
     let mut text = String::new();
     file.read_to_string(&mut text)?;

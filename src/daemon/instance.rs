@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::DaemonError;
-use crate::storage::file::open_regular;
+use crate::storage::file::open_own;
 
 /// Name of the locked file in the home. It holds the number of the process that locks it.
 const LOCK: &str = "daemon.lock";
@@ -55,7 +55,7 @@ pub(crate) fn running(home: &Path) -> Option<u32> {
 fn open(path: &Path, create: bool) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.create(create).truncate(false).read(true).write(create).mode(0o600);
-    open_regular(path, &mut options)
+    open_own(path, &mut options)
 }
 
 fn read(file: &mut File) -> Option<u32> {

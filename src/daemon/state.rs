@@ -67,7 +67,7 @@ impl State {
     /// Writes it for others.
     pub(crate) fn write(&self, home: &Path) -> Result<(), PathError> {
         let bytes = serde_json::to_vec(self).expect("states have string keys");
-        file::replace(&home.join(FILE), &bytes)
+        file::replace_own(&home.join(FILE), &bytes)
     }
 
     /// The runs of `job`.

@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::{DoctorError, Finding, Mend, Patient, State, size};
+use crate::storage::file::{self, Rights};
 
 /// How deep the home is looked through.
 const DEPTH: usize = 8;
@@ -32,7 +33,80 @@ pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
     }
     let mut found = Vec::new();
     list(home, 0, &mut found);
-    vec![writable(home, &metadata), private(&found), sizes(home, &found), space(home), log(patient)]
+    let mut findings = vec![writable(home, &metadata), trusted(home, &metadata), private(&found)];
+    findings.extend(linked(home, &found));
+    findings.extend(foreign(&found));
+    findings.extend(special(&found));
+    findings.extend([sizes(home, &found), space(home), log(patient)]);
+    findings
+}
+
+/// Whether hooks believe what lies in the home.
+fn trusted(home: &Path, metadata: &Metadata) -> Finding {
+    let name = home.display();
+    match file::rights(home) {
+        Rights::Own => Finding::new("trust", State::Good, "nobody else can write to the home"),
+        Rights::Open => Finding::new(
+            "trust",
+            State::Problem,
+            format!("others can write to {name}: hooks say nothing before it is closed"),
+        )
+        .advice("`mana learn` closes it as well.")
+        .mend(Mend::Protect(vec![home.into()])),
+        Rights::Foreign => Finding::new(
+            "trust",
+            State::Problem,
+            format!(
+                "{name} belongs to user {}: hooks say nothing, and nothing is learned",
+                metadata.uid()
+            ),
+        )
+        .advice("Set MANA_HOME to a folder of your own."),
+    }
+}
+
+/// Links in the home, through which nothing is written. Settings and models may be links: people
+/// keep the ones with their other settings, and the others where there is room.
+fn linked(home: &Path, found: &[(PathBuf, Metadata)]) -> Option<Finding> {
+    let told = |path: &Path| {
+        let name = path.strip_prefix(home).unwrap_or(path);
+        !name.starts_with("models") && name != Path::new("config.toml")
+    };
+    let mut links = found.iter().filter(|(path, meta)| meta.is_symlink() && told(path));
+    let (first, _) = links.next()?;
+    let says = format!(
+        "{} and {} more are symbolic links: nothing is written through them",
+        first.display(),
+        links.count()
+    );
+    let advice = "Remove them, or move what they lead to to their places. The home itself may be a \
+                  link.";
+    Some(Finding::new("links", State::Problem, says).advice(advice))
+}
+
+/// What another user put into the home, which is not used.
+fn foreign(found: &[(PathBuf, Metadata)]) -> Option<Finding> {
+    let mut foreign = found.iter().filter(|(_, metadata)| !file::is_trusted(metadata));
+    let (first, metadata) = foreign.next()?;
+    let says = format!(
+        "{} and {} more belong to others (user {}): they are not used",
+        first.display(),
+        foreign.count(),
+        metadata.uid()
+    );
+    let advice = "Remove them, or make them your own (chown) if you know where they are from.";
+    Some(Finding::new("owner", State::Problem, says).advice(advice))
+}
+
+/// What is neither a file nor a folder nor a link, and keeps its place from a file.
+fn special(found: &[(PathBuf, Metadata)]) -> Option<Finding> {
+    let plain = |meta: &Metadata| meta.is_file() || meta.is_dir() || meta.is_symlink();
+    let mut special = found.iter().filter(|(_, metadata)| !plain(metadata));
+    let (first, _) = special.next()?;
+    let says = format!("{} and {} more are no files", first.display(), special.count());
+    let advice =
+        "Remove them: pipes and devices are passed over, and nothing can be written there.";
+    Some(Finding::new("files", State::Warning, says).advice(advice))
 }
 
 fn list(folder: &Path, depth: usize, found: &mut Vec<(PathBuf, Metadata)>) {

@@ -6,7 +6,8 @@
 
 use std::error::Error;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
@@ -206,7 +207,7 @@ fn tokenizer(path: &Path, config: &Config) -> Result<Tokenizer, EmbeddingError> 
 /// Loads the weights, whose names may begin with `bert.` or not.
 fn model(path: &Path, config: &Config) -> Result<BertModel, EmbeddingError> {
     // Opened first, because the mapping's own error does not tell a missing file from a torn one.
-    fs::File::open(path).map_err(|source| unreadable(path, source))?;
+    open(path).map_err(|source| unreadable(path, source))?;
     let files: [PathBuf; 1] = [path.into()];
     #[expect(unsafe_code, reason = "weights are mapped, so that a second copy is never read")]
     // SAFETY: The mapping lives until the weights are copied out, in this function. Files of
@@ -218,7 +219,23 @@ fn model(path: &Path, config: &Config) -> Result<BertModel, EmbeddingError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, EmbeddingError> {
-    fs::read(path).map_err(|source| unreadable(path, source))
+    let read = || {
+        let mut bytes = Vec::new();
+        open(path)?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    read().map_err(|source| unreadable(path, source))
+}
+
+/// Opens the regular file at `path`: opening a pipe would wait for whoever is at its other end.
+fn open(path: &Path) -> io::Result<fs::File> {
+    const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let file = fs::OpenOptions::new().read(true).custom_flags(NONBLOCK).open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
+    }
 }
 
 fn unreadable(path: &Path, source: io::Error) -> EmbeddingError {

@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::event::{HookEvent, Moment};
-use crate::storage::file::open_regular;
+use crate::storage::file::open_own;
 
 /// File in the home that lists what ended since the last learning run, a line each.
 const PENDING: &str = "pending.log";
@@ -91,13 +91,13 @@ impl Pending {
 
 fn notes(home: &Path) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    open_regular(&home.join(PENDING), OpenOptions::new().read(true))?.read_to_end(&mut text)?;
+    open_own(&home.join(PENDING), OpenOptions::new().read(true))?.read_to_end(&mut text)?;
     Ok(text)
 }
 
 fn append(home: &Path, line: &str) -> io::Result<()> {
     let path = home.join(PENDING);
-    let open = || open_regular(&path, OpenOptions::new().create(true).append(true).mode(0o600));
+    let open = || open_own(&path, OpenOptions::new().create(true).append(true).mode(0o600));
     let mut file = match open() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(home)?;

@@ -218,7 +218,7 @@ fn open(path: &Path) -> std::io::Result<File> {
     options.create(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    file::open_own(path, &mut options)
 }
 
 /// Whether `answer` begins at byte `from`; a server may send the whole file all the same.

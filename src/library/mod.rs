@@ -129,7 +129,7 @@ impl Library {
         let _lock = self.lock()?;
         self.expect_installed(name)?;
         if self.chosen()?.as_deref() == Some(name) {
-            file::remove(&self.folder.join(ACTIVE))?;
+            file::remove_own(&self.folder.join(ACTIVE))?;
         }
         // Out of sight first, so that a crash does not leave half of a model.
         let away = self.folder.join(format!("{NEW}{name}"));
@@ -182,7 +182,7 @@ impl Library {
     fn adopt(&self, name: &str, folder: &Path) -> Result<Installed, LibraryError> {
         drop(Bert::load(name, folder)?);
         let sums = Sums::of(folder, &files(folder))?;
-        file::replace(&folder.join(Sums::FILE), sums.to_string().as_bytes())?;
+        file::replace_own(&folder.join(Sums::FILE), sums.to_string().as_bytes())?;
         file::rename(folder, &self.place(name))?;
         if self.active()?.is_none() {
             self.choose(name)?;
@@ -223,15 +223,16 @@ impl Library {
     }
 
     fn choose(&self, name: &str) -> Result<(), LibraryError> {
-        Ok(file::replace(&self.folder.join(ACTIVE), format!("{name}\n").as_bytes())?)
+        Ok(file::replace_own(&self.folder.join(ACTIVE), format!("{name}\n").as_bytes())?)
     }
 
     /// One process at a time changes the library; the kernel frees the lock when it ends.
     fn lock(&self) -> Result<File, LibraryError> {
         file::create_folder(&self.folder).context("create the folder", &self.folder)?;
         let path = self.folder.join(".lock");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-        let file = file.context("lock", &path)?;
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        let file = file::open_own(&path, &mut options).context("lock", &path)?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => Err(LibraryError::Busy { path }),

@@ -1,7 +1,7 @@
 //! Checksums of a model's files, kept beside them in the form that `sha256sum -c` reads.
 
 use std::fmt::{self, Write as _};
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 
@@ -58,7 +58,8 @@ impl fmt::Display for Sums {
 
 /// The SHA-256 of the file at `path` in lower-case hexadecimal.
 pub(super) fn sha256(path: &Path) -> Result<String, PathError> {
-    let mut file = File::open(path).context("read", path)?;
+    // Opening a pipe would wait for whoever is at its other end.
+    let mut file = file::open_regular(path, OpenOptions::new().read(true)).context("read", path)?;
     let mut hasher = Hasher(Sha256::new());
     io::copy(&mut file, &mut hasher).context("read", path)?;
     Ok(hasher.0.finalize().iter().fold(String::new(), |mut text, byte| {

@@ -73,7 +73,7 @@ impl Store {
         })?;
         for entry in folder.flatten() {
             if entry.file_name().to_string_lossy().starts_with(&prefix) {
-                file::remove(&entry.path()).map_err(file_error)?;
+                file::remove_own(&entry.path()).map_err(file_error)?;
             }
         }
         Ok(())

@@ -6,6 +6,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+#[cfg(unix)]
+use rustix::fs::OFlags;
+
 /// How many links in a row [`resolve`] follows; the limit Linux itself uses.
 const MAX_LINKS: usize = 40;
 
@@ -62,17 +65,50 @@ pub(crate) fn replace_with<E: From<PathError>>(
     let folder = folder_of(&target);
     create_folder(folder).context("create the folder", folder)?;
     let old = existing(&target).context("replace", &target)?;
+    put(&target, old.as_ref(), write)
+}
 
+/// Makes `bytes` the content of the file at `path`, which lies in a home of MANA's: as [`replace`]
+/// does, but a symbolic link there is itself replaced and never followed, and the file is this
+/// user's alone.
+pub(crate) fn replace_own(path: &Path, bytes: &[u8]) -> Result<(), PathError> {
+    replace_own_with(path, |file| file.write_all(bytes).context("write", path))
+}
+
+/// Makes what `write` writes the content of the file at `path`, as [`replace_own`] does.
+pub(crate) fn replace_own_with<E: From<PathError>>(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<(), E> {
+    let folder = folder_of(path);
+    create_folder(folder).context("create the folder", folder)?;
+    if !is_linked(path)
+        && let Some(old) = existing(path).context("replace", path)?
+        && old.permissions().readonly()
+    {
+        let protected = io::Error::new(io::ErrorKind::PermissionDenied, "the file is read-only");
+        Err(protected).context("replace", path)?;
+    }
+    put(path, None, write)
+}
+
+/// Puts what `write` writes in the place of `target`, which has been `old`.
+fn put<E: From<PathError>>(
+    target: &Path,
+    old: Option<&fs::Metadata>,
+    write: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<(), E> {
+    let folder = folder_of(target);
     let mut temporary = tempfile::Builder::new()
         .prefix(PREFIX)
         .suffix(SUFFIX)
         .tempfile_in(folder)
         .context("create a temporary file in", folder)?;
     write(temporary.as_file_mut())?;
-    let owned = old.as_ref().map_or(Ok(()), |old| take_over(temporary.as_file(), old));
+    let owned = old.map_or(Ok(()), |old| take_over(temporary.as_file(), old));
     // Synced by hand, because closing a file in `Drop` would swallow the error of a full disk.
-    owned.and_then(|()| temporary.as_file().sync_all()).context("write", &target)?;
-    temporary.persist(&target).map_err(|error| error.error).context("replace", &target)?;
+    owned.and_then(|()| temporary.as_file().sync_all()).context("write", target)?;
+    temporary.persist(target).map_err(|error| error.error).context("replace", target)?;
     sync_folder(folder).context("sync the folder", folder)?;
     Ok(())
 }
@@ -81,12 +117,17 @@ pub(crate) fn replace_with<E: From<PathError>>(
 ///
 /// It is no error when there is no such file.
 pub(crate) fn remove(path: &Path) -> Result<(), PathError> {
-    let target = resolve(path).context("follow the link", path)?;
-    match fs::remove_file(&target) {
+    remove_own(&resolve(path).context("follow the link", path)?)
+}
+
+/// Deletes the file at `path`, which lies in a home of MANA's, as [`remove`] does: of a symbolic
+/// link the link, and nothing that it leads to.
+pub(crate) fn remove_own(path: &Path) -> Result<(), PathError> {
+    match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        done => done.context("remove", &target)?,
+        done => done.context("remove", path)?,
     }
-    let folder = folder_of(&target);
+    let folder = folder_of(path);
     sync_folder(folder).context("sync the folder", folder)
 }
 
@@ -118,14 +159,14 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), PathError> {
     io::copy(&mut source, &mut target).and_then(|_| target.sync_all()).context("write", to)
 }
 
-/// Adds `bytes` to the end of the file at `path`, which only this user can read; when this
+/// Adds `bytes` to the end of the file at `path`, which lies in a home of MANA's; when this
 /// returns, they survive a power cut. A crash can leave a part of them.
 pub(crate) fn append(path: &Path, bytes: &[u8]) -> Result<(), PathError> {
     let mut options = fs::OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).context("open", path)?;
+    let mut file = open_own(path, &mut options).context("open", path)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).context("write", path)?;
     let folder = folder_of(path);
     sync_folder(folder).context("sync the folder", folder)
@@ -147,18 +188,90 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, PathError> {
 /// # Errors
 /// Anything but a regular file is one, and is told at once: opening a pipe waits for whoever is at
 /// its other end.
-#[cfg(unix)]
+#[cfg(all(unix, any(test, feature = "encoder")))]
 pub(crate) fn open_regular(path: &Path, options: &mut fs::OpenOptions) -> io::Result<File> {
+    open_with(path, options, OFlags::NONBLOCK).map(|(file, _)| file)
+}
+
+/// Opens the regular file at `path`, which lies in a home of MANA's, as `options` say.
+///
+/// # Errors
+/// As [`open_regular`]; also for a symbolic link, whatever it leads to, and for a file of another
+/// user's.
+#[cfg(unix)]
+pub(crate) fn open_own(path: &Path, options: &mut fs::OpenOptions) -> io::Result<File> {
+    // What a link that is not followed answers.
+    const LINK: Option<i32> = Some(rustix::io::Errno::LOOP.raw_os_error());
+    match open_with(path, options, OFlags::NONBLOCK.union(OFlags::NOFOLLOW)) {
+        Err(error) if error.raw_os_error() == LINK => Err(is_link()),
+        Ok((_, metadata)) if !is_trusted(&metadata) => Err(is_foreign()),
+        opened => opened.map(|(file, _)| file),
+    }
+}
+
+#[cfg(unix)]
+fn open_with(
+    path: &Path,
+    options: &mut fs::OpenOptions,
+    flags: OFlags,
+) -> io::Result<(File, fs::Metadata)> {
     use std::os::unix::fs::OpenOptionsExt;
 
-    const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
     // So a pipe that nobody reads answers to who would write.
     const NO_READER: Option<i32> = Some(rustix::io::Errno::NXIO.raw_os_error());
-    let file = match options.custom_flags(NONBLOCK).open(path) {
+    let file = match options.custom_flags(flags.bits().cast_signed()).open(path) {
         Err(error) if error.raw_os_error() == NO_READER => return Err(not_regular()),
         opened => opened?,
     };
-    if file.metadata()?.is_file() { Ok(file) } else { Err(not_regular()) }
+    let metadata = file.metadata()?;
+    if metadata.is_file() { Ok((file, metadata)) } else { Err(not_regular()) }
+}
+
+/// Whether `path` is a symbolic link.
+pub(crate) fn is_linked(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
+}
+
+/// What is said of a link in a home.
+pub(crate) fn is_link() -> io::Error {
+    let why = "it is a symbolic link, and mana writes through none in its home; remove it";
+    io::Error::new(io::ErrorKind::InvalidInput, why)
+}
+
+/// What is said of a file or a home of another user's.
+pub(crate) fn is_foreign() -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user")
+}
+
+/// Whether a file or folder is this user's or the system's, so that nobody else decides what is in
+/// it. The superuser, who runs programs in containers with the user's folders, trusts all.
+#[cfg(unix)]
+pub(crate) fn is_trusted(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let me = rustix::process::geteuid().as_raw();
+    metadata.uid() == me || metadata.uid() == 0 || me == 0
+}
+
+/// Who may write to a home.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Rights {
+    /// This user alone, or there is no home.
+    Own,
+    /// Others too, so that nothing in it can be believed before it is closed.
+    Open,
+    /// It is another user's.
+    Foreign,
+}
+
+/// Who may write to the home at `home`, by one look at the folder. Hot.
+#[cfg(unix)]
+pub(crate) fn rights(home: &Path) -> Rights {
+    use std::os::unix::fs::PermissionsExt;
+    match fs::metadata(home) {
+        Ok(metadata) if !is_trusted(&metadata) => Rights::Foreign,
+        Ok(metadata) if metadata.permissions().mode() & 0o022 != 0 => Rights::Open,
+        _ => Rights::Own,
+    }
 }
 
 fn not_regular() -> io::Error {
@@ -408,6 +521,63 @@ mod tests {
             symlink(&link, &link).unwrap();
             assert!(replace(&link, b"x").is_err());
             assert!(read(&link).is_err());
+        }
+
+        #[test]
+        fn in_a_home_no_link_is_followed() {
+            let folder = tempfile::tempdir().unwrap();
+            let elsewhere = folder.path().join("elsewhere");
+            let link = folder.path().join("link");
+            for content in [Some("theirs"), None] {
+                match content {
+                    Some(content) => fs::write(&elsewhere, content).unwrap(),
+                    None => fs::remove_file(&elsewhere).unwrap(),
+                }
+                symlink(&elsewhere, &link).unwrap();
+                let error = append(&link, b"x").unwrap_err();
+                assert!(error.source.to_string().contains("symbolic link"), "{error}");
+                assert!(open_own(&link, fs::OpenOptions::new().read(true)).is_err());
+                replace_own(&link, b"ours").unwrap();
+                assert!(!is_linked(&link));
+                assert_eq!(fs::read_to_string(&link).unwrap(), "ours");
+                fs::remove_file(&link).unwrap();
+                symlink(&elsewhere, &link).unwrap();
+                remove_own(&link).unwrap();
+                assert_eq!(fs::read_to_string(&elsewhere).ok().as_deref(), content);
+            }
+        }
+
+        #[test]
+        fn in_a_home_files_are_closed_when_they_are_replaced() {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("a");
+            for (mode, wanted) in [(0o666, 0o600), (0o640, 0o600), (0o600, 0o600)] {
+                fs::write(&path, "x").unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+                replace_own(&path, b"y").unwrap();
+                assert_eq!(self::mode(&path), wanted);
+            }
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
+            assert!(replace_own(&path, b"z").is_err(), "somebody protected it");
+            assert_eq!(names(folder.path()), ["a"]);
+        }
+
+        #[test]
+        fn who_may_write_to_a_home_is_seen() {
+            let folder = tempfile::tempdir().unwrap();
+            let home = folder.path().join("home");
+            assert_eq!(rights(&home), Rights::Own, "there is none");
+            fs::create_dir(&home).unwrap();
+            for (mode, expected) in [
+                (0o700, Rights::Own),
+                (0o755, Rights::Own),
+                (0o770, Rights::Open),
+                (0o777, Rights::Open),
+                (0o1777, Rights::Open),
+            ] {
+                fs::set_permissions(&home, fs::Permissions::from_mode(mode)).unwrap();
+                assert_eq!(rights(&home), expected, "{mode:o}");
+            }
         }
 
         #[cfg(target_os = "linux")]

@@ -99,7 +99,7 @@ impl Store {
     pub(crate) fn forget(&mut self, what: &Forget, now: i64) -> Result<u64, StorageError> {
         self.forgets = true;
         self.withdraw()?;
-        file::remove(&self.home.join(super::vectors::FILE)).map_err(file_error)?;
+        file::remove_own(&self.home.join(super::vectors::FILE)).map_err(file_error)?;
         self.atomically(|store| store.forget_rows(what, now))
     }
 
@@ -447,7 +447,7 @@ impl Store {
         };
         for (session, agent) in keys {
             let journal = super::Journal::path(&self.home, &session, &agent);
-            file::remove(&journal).map_err(file_error)?;
+            file::remove_own(&journal).map_err(file_error)?;
         }
         Ok(())
     }

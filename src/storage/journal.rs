@@ -9,7 +9,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::file::open_regular;
+use super::file::{is_link, is_linked, open_own};
 
 /// Longest journal that is read back; more than any session needs.
 const READ_LIMIT: u64 = 1 << 20;
@@ -93,11 +93,14 @@ impl Journal {
         if records.is_empty() {
             return Ok(());
         }
+        if path.parent().is_some_and(is_linked) {
+            return Err(is_link());
+        }
         let mut text = String::new();
         for record in records {
             render(&mut text, now, record);
         }
-        let open = || open_regular(path, OpenOptions::new().create(true).append(true).mode(0o600));
+        let open = || open_own(path, OpenOptions::new().create(true).append(true).mode(0o600));
         let mut file = match open() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 if let Some(folder) = path.parent() {
@@ -118,7 +121,7 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
 
 /// The last bytes of the file at `path`, as many as are read back.
 fn tail(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut file = open_regular(path, OpenOptions::new().read(true))?;
+    let mut file = open_own(path, OpenOptions::new().read(true))?;
     let length = file.metadata()?.len();
     let mut bytes = Vec::new();
     if length > READ_LIMIT {

@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::error::StorageError;
-use super::file::open_regular;
+use super::file::open_own;
 
 /// File whose lock the writer holds.
 const WRITING: &str = "write.lock";
@@ -73,7 +73,7 @@ fn wait(home: &Path, name: &str) -> Result<File, StorageError> {
 fn open(home: &Path, name: &str) -> Result<File, StorageError> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true).mode(0o600);
-    open_regular(&home.join(name), &mut options).map_err(|source| lock_error(home, name, source))
+    open_own(&home.join(name), &mut options).map_err(|source| lock_error(home, name, source))
 }
 
 fn lock_error(home: &Path, name: &str, source: std::io::Error) -> StorageError {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags};
 
+use super::file::{is_link, is_linked, open_own};
 use crate::model::text;
 
 /// What went wrong in hooks, where nobody may be told.
@@ -30,7 +31,8 @@ const LINE: usize = 1_000;
 /// where it is long.
 ///
 /// The folder is made if need be, what it lies in never: a home that does not exist has no log.
-/// Anything but a regular file is left alone, since writing to a pipe could wait for ever.
+/// Anything but a regular file is left alone, since writing to a pipe could wait for ever; so is what
+/// a symbolic link leads to.
 pub(crate) fn append(folder: &Path, name: &str, line: &str) -> io::Result<()> {
     let line = text::cut(line, LINE);
     append_whole(folder, name, &line.replace(['\n', '\r'], " "))
@@ -39,12 +41,15 @@ pub(crate) fn append(folder: &Path, name: &str, line: &str) -> io::Result<()> {
 /// Appends `line`, which has no line ends, whatever its length; else as [`append`] does.
 pub(crate) fn append_whole(folder: &Path, name: &str, line: &str) -> io::Result<()> {
     let path = folder.join(name);
-    match std::fs::metadata(&path) {
+    if is_linked(folder) {
+        return Err(is_link());
+    }
+    match std::fs::symlink_metadata(&path) {
         Ok(meta) if !meta.is_file() => return Err(io::ErrorKind::InvalidInput.into()),
         Ok(meta) if meta.len() > LIMIT => set_aside(&path)?,
         _ => {}
     }
-    let open = || OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+    let open = || open_own(&path, OpenOptions::new().create(true).append(true).mode(0o600));
     let mut file = match open() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             match std::fs::DirBuilder::new().mode(0o700).create(folder) {
@@ -83,6 +88,7 @@ impl LastWords {
             | OFlags::CREATE
             | OFlags::CLOEXEC
             | OFlags::NONBLOCK
+            | OFlags::NOFOLLOW
             | OFlags::NOCTTY;
         let Ok(file) = rustix::fs::open(&*self.log, flags, Mode::RUSR | Mode::WUSR) else { return };
         let is_file = rustix::fs::fstat(&file)

@@ -170,7 +170,10 @@ impl Rest {
                 _ => return None,
             }
         }
-        let file = std::fs::metadata(path).ok()?;
+        let file = std::fs::symlink_metadata(path).ok()?;
+        if !file.is_file() || !file::is_trusted(&file) {
+            return None;
+        }
         let modified = (file.mtime(), file.mtime_nsec());
         Some(Self { inode: file.ino(), size: file.len(), modified })
     }
@@ -264,6 +267,7 @@ impl Store {
         for folder in [home.to_path_buf(), snapshot::folder(home)] {
             file::sweep(&folder, now);
         }
+        close_files(home);
         match connect_to_write(home) {
             Err(error) if error.is_damage() => {
                 let aside = super::damage::set_aside(home, now)?;
@@ -401,6 +405,7 @@ impl Store {
 
 fn lock(home: &Path, wait: bool) -> Result<WriteLock, StorageError> {
     create_home(home)?;
+    close_home(home)?;
     if wait { WriteLock::wait(home) } else { WriteLock::take(home) }
 }
 
@@ -416,9 +421,84 @@ fn connect_to_write(home: &Path) -> Result<(Connection, bool), StorageError> {
     Ok((conn, found == 0))
 }
 
-/// Refuses what has the database's name and is no file: opening a pipe would wait for ever.
+/// Folders of the home that are written to; the home itself may be a link, and `models` is large
+/// and may lie elsewhere.
+const FOLDERS: [&str; 3] = ["sessions", "snapshots", "logs"];
+
+/// Takes what others may do from a home that is this user's, so that what is written from now on
+/// is safe from them. A shared folder such as `/tmp`, which has the sticky bit, stays as it is.
+///
+/// # Errors
+/// [`StorageError::File`] when the home is another user's, or a folder in it a symbolic link.
+fn close_home(home: &Path) -> Result<(), StorageError> {
+    let failed = |attempt, path: &Path, source| {
+        Err(StorageError::File { attempt, path: path.into(), source })
+    };
+    let Ok(metadata) = std::fs::metadata(home) else { return Ok(()) };
+    if !file::is_trusted(&metadata) {
+        return failed("write into", home, file::is_foreign());
+    }
+    let linked = FOLDERS.iter().map(|name| home.join(name)).find(|path| file::is_linked(path));
+    if let Some(linked) = linked {
+        return failed("write into", &linked, file::is_link());
+    }
+    let mode = metadata.permissions().mode();
+    if mode & 0o077 != 0 && mode & 0o1000 == 0 {
+        // Whose it is not cannot change it; what is in it is looked at file by file then.
+        let _refused = std::fs::set_permissions(home, PermissionsExt::from_mode(mode & 0o7700));
+    }
+    Ok(())
+}
+
+/// Takes what others may do from the files in the home that are MANA's by their names.
+fn close_files(home: &Path) {
+    const FILES: [&str; 8] = [
+        DATABASE,
+        "forgotten",
+        "pending.log",
+        "write.lock",
+        "vectors.usearch",
+        "local-homes",
+        "daemon.",
+        "config.toml",
+    ];
+    close_entries(home, &|name| FILES.iter().any(|own| name.starts_with(own)));
+    for folder in FOLDERS.iter().chain(&["models"]).map(|name| home.join(name)) {
+        if !file::is_linked(&folder) {
+            close(&folder);
+            close_entries(&folder, &|_| true);
+        }
+    }
+}
+
+fn close_entries(folder: &Path, own: &dyn Fn(&str) -> bool) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if own(&entry.file_name().to_string_lossy()) {
+            close(&entry.path());
+        }
+    }
+}
+
+/// Takes what others may do from a file or folder, unless it is a link or has further names: these
+/// may be elsewhere. What cannot be changed stays, and `mana doctor` tells of it.
+fn close(path: &Path) {
+    let Ok(metadata) = std::fs::symlink_metadata(path) else { return };
+    let mode = metadata.permissions().mode();
+    let plain = metadata.is_dir() || metadata.is_file() && metadata.nlink() == 1;
+    if plain && mode & 0o077 != 0 {
+        let _refused = std::fs::set_permissions(path, PermissionsExt::from_mode(mode & 0o700));
+    }
+}
+
+/// Refuses what has the database's name and is no file, since opening a pipe would wait for ever;
+/// what leads elsewhere; and what another user put there.
 fn refuse_special(path: &Path) -> Result<(), StorageError> {
-    match std::fs::metadata(path) {
+    let refused = |source| {
+        Err(StorageError::File { attempt: "use as the database", path: path.into(), source })
+    };
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_symlink() => refused(file::is_link()),
+        Ok(meta) if !file::is_trusted(&meta) => refused(file::is_foreign()),
         Ok(meta) if !meta.is_file() => Err(StorageError::File {
             attempt: "use as the database",
             path: path.into(),
@@ -461,13 +541,9 @@ pub(crate) fn create_home(home: &Path) -> Result<(), StorageError> {
 /// mode. SQLite gives the log and its index the mode of the database.
 fn make_private(path: &Path) -> Result<(), StorageError> {
     let failed = |attempt| move |source| StorageError::File { attempt, path: path.into(), source };
-    let file = std::fs::OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(failed("create"))?;
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).truncate(false).write(true).mode(0o600);
+    let file = file::open_own(path, &mut options).map_err(failed("create"))?;
     let mode = file.metadata().map_err(failed("look at"))?.permissions().mode();
     if mode & 0o077 != 0 {
         // It was copied here or made by hand.

@@ -393,21 +393,43 @@ fn a_home_that_never_answers() {
     }
 }
 
+/// Lets whoever opens the file at `path` wait, as a dead network mount does, until the value is
+/// dropped: the kernel asks the holder of a lease first, and this one does not answer.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "leases have no safe interface")]
+fn held(path: &std::path::Path) -> fs::File {
+    use std::os::fd::AsRawFd;
+
+    use nix::libc::{F_SETLEASE, F_WRLCK, SIGURG, c_int, fcntl};
+
+    /// Which signal tells of a waiting opener; the C library's bindings lack its number.
+    const F_SETSIG: c_int = 10;
+    let file = fs::OpenOptions::new().read(true).write(true).open(path).expect("it is ours");
+    // SAFETY: the descriptor is open, and both calls take a number. The signal is one that is
+    // ignored where nobody handles it.
+    let taken = unsafe {
+        fcntl(file.as_raw_fd(), F_SETSIG, SIGURG) == 0
+            && fcntl(file.as_raw_fd(), F_SETLEASE, F_WRLCK) == 0
+    };
+    assert!(taken, "{}", std::io::Error::last_os_error());
+    file
+}
+
 /// The time that ran out is told, wherever the hook waited.
+#[cfg(target_os = "linux")]
 #[test]
-fn a_table_that_never_answers_is_in_the_log() {
+fn a_checkout_that_never_answers_is_in_the_log() {
     let sandbox = taught();
-    let event = event(&sandbox, "UserPromptSubmit");
-    let table = sandbox.mana_home().join("models/static.table");
-    let folder = table.parent().expect("it lies in the home").display().to_string();
-    let pipe = format!(
-        "mkdir -p '{folder}' '{0}/logs' && mkfifo '{1}'",
-        sandbox.mana_home().display(),
-        table.display()
-    );
-    let _output = sandbox.shell(&pipe).run().success();
+    let folder = sandbox.root().join("mounted");
+    fs::create_dir_all(folder.join(".git")).expect("the folder is ours");
+    fs::write(folder.join(".git/config"), "[core]\n").expect("the folder is ours");
+    let mut event = event(&sandbox, "SessionStart");
+    event["cwd"] = folder.display().to_string().into();
+    event["transcript_path"] = "/nowhere/x.jsonl".into();
+    let held = held(&folder.join(".git/config"));
     let output = sandbox.mana(["inject"]).stdin(event.to_string()).run();
-    assert_contract("a table that never answers", &output, None);
+    drop(held);
+    assert_contract("a checkout that never answers", &output, None);
     let log = fs::read_to_string(sandbox.mana_home().join("logs/hooks.log")).unwrap_or_default();
     assert!(log.contains("no end in time"), "{log}");
 }

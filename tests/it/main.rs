@@ -30,6 +30,7 @@ mod encoding;
 mod eval;
 mod excluded;
 mod forgotten;
+mod guarded;
 mod hook_contract;
 mod layout;
 mod models;

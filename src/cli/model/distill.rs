@@ -46,7 +46,8 @@ pub(super) fn run(
     let path = args.out.as_deref().unwrap_or(&own);
     let kept = report.improves();
     if kept {
-        file::replace(path, &bytes).map_err(|error| CliError {
+        let put = if args.out.is_some() { file::replace } else { file::replace_own };
+        put(path, &bytes).map_err(|error| CliError {
             kind: Kind::Failed,
             source: error.into(),
             hints: Vec::new(),

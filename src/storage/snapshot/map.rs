@@ -7,6 +7,8 @@ use std::path::Path;
 
 use memmap2::Mmap;
 
+use crate::storage::file::is_trusted;
+
 /// Opening a pipe must not wait for who writes into it.
 const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
 
@@ -14,7 +16,8 @@ const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
 #[expect(unsafe_code, reason = "no safe way to map a file exists")]
 pub(in crate::storage) fn map(path: &Path) -> io::Result<Mmap> {
     let file = OpenOptions::new().read(true).custom_flags(NONBLOCK).open(path)?;
-    if !file.metadata()?.is_file() {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || !is_trusted(&metadata) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     // SAFETY: the bytes must not change while they are mapped. A snapshot or an index is never

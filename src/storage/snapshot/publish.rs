@@ -107,7 +107,7 @@ impl Store {
         };
         for entry in entries.flatten() {
             if needless(&entry.file_name().to_string_lossy()) {
-                file::remove(&entry.path())?;
+                file::remove_own(&entry.path())?;
             }
         }
         Ok(())

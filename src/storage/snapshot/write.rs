@@ -32,7 +32,7 @@ pub(super) fn write_project(
     path: &Path,
 ) -> Result<u64, StorageError> {
     let mut generation = 0;
-    file::replace_with(path, |file| {
+    file::replace_own_with(path, |file| {
         let mut sheet = Sheet::begin(path, file)?;
         // A place in the heap is never 0.
         sheet.put(Section::Heap, &[0])?;
@@ -384,7 +384,7 @@ pub(super) fn write_catalogue(
     generations: &[(i64, u64)],
     path: &Path,
 ) -> Result<(), StorageError> {
-    file::replace_with(path, |file| {
+    file::replace_own_with(path, |file| {
         let mut sheet = Sheet::begin(path, file)?;
         sheet.put(Section::Heap, &[0])?;
         let mut named = |name: &str, project: i64, text: &str| {

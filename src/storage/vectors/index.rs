@@ -102,7 +102,7 @@ impl Store {
             )
             .attempt("count the vectors")?;
         if (count as u64) < many || dimensions < 1 {
-            return Ok(file::remove(&path)?);
+            return Ok(file::remove_own(&path)?);
         }
         let (count, dimensions) = (count as usize, dimensions as usize);
         let generation = self.generation()?;
@@ -120,7 +120,7 @@ impl Store {
             }
         };
         let bytes = written(&index, &generation, dimensions).map_err(failed)?;
-        Ok(file::replace(&path, &bytes)?)
+        Ok(file::replace_own(&path, &bytes)?)
     }
 
     /// Adds all vectors that the index does not have as they are. Returns whether it has no
