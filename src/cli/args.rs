@@ -339,7 +339,7 @@ pub(crate) struct ReviewIdsArgs {
 #[group(required = true, multiple = true)]
 pub(crate) struct ForgetArgs {
     /// The item's id or its first digits
-    #[arg(conflicts_with_all = ["project", "session", "since", "until"])]
+    #[arg(conflicts_with_all = ["project", "session", "since", "until", "excluded"])]
     pub(crate) id: Option<String>,
     /// Everything learned in the project of the current folder
     #[arg(long)]
@@ -354,6 +354,9 @@ pub(crate) struct ForgetArgs {
     /// Everything that happened until the end of this day, or until this time
     #[arg(long, value_name = "DATE")]
     pub(crate) until: Option<String>,
+    /// Everything that would not be learned with `config.toml` as it is now
+    #[arg(long, conflicts_with_all = ["project", "session", "since", "until"])]
+    pub(crate) excluded: bool,
 }
 
 /// What `mana model` does.

@@ -13,6 +13,7 @@ use crate::daemon::{self, instance};
 use crate::doctor::{self, Finding, Patient, State};
 use crate::hooks::install::{HookEntries, project_settings, user_settings};
 use crate::hooks::session_end::Pending;
+use crate::learning::learn as learning;
 
 /// What `mana doctor --json` prints.
 #[derive(Debug, Serialize)]
@@ -83,6 +84,7 @@ fn examine(settings: &Settings, cwd: Option<&Path>, deep: bool) -> Vec<Finding> 
         settings: files,
         entries: entries(),
         transcripts: learn::roots(settings, &[], pending),
+        exclusions: &learning::resolved(&settings.exclusions),
         deep,
         now: time::now().timestamp_millis(),
     });

@@ -22,6 +22,9 @@ pub(crate) fn run(args: &ForgetArgs, output: &mut Output) -> Result<(), CliError
         (Forget::Pattern(pattern.row), format!("item {}", pattern.id.short()))
     } else if let Some(session) = &args.session {
         (Forget::Session(session.clone()), format!("session {session}"))
+    } else if args.excluded {
+        let exclusions = learn::resolved(&settings.exclusions);
+        (Forget::Excluded(exclusions), "what `config.toml` excludes".to_owned())
     } else if args.since.is_some() || args.until.is_some() {
         time_of(args, &store, &settings, cwd.as_deref())?
     } else {

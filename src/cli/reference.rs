@@ -219,7 +219,7 @@ const NOTES: &[(&str, &[&str])] = &[
         &[
             "Looks at the hooks in the client's settings, at the home, who may read and write it, and \
              links, pipes and files of others in it, the \
-             database and its snapshots, the disk, the hooks' log, the daemon; at how long hooks \
+             database and its snapshots, what it knows of what `config.toml` excludes, the disk, the hooks' log, the daemon; at how long hooks \
              took, as the client wrote it down in the newest transcripts, and at whether what they \
              said arrived.",
             "Looking changes nothing. `--fix` takes the rights of others from the home's files, \
@@ -249,6 +249,7 @@ const NOTES: &[(&str, &[&str])] = &[
             "With `--since` and `--until`, so is what happened in that time, and items keep the \
              evidence of other times. A day counts as a whole, on the clock of this machine; \
              what happened then and was not read yet is not learned either.",
+            "With `--excluded`, so is what `config.toml` excludes and was learned before it did.",
             "The transcripts themselves are the client's and are not touched.",
         ],
     ),

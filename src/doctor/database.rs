@@ -1,7 +1,8 @@
 //! The database and what is made of it.
 
 use super::{Finding, Mend, Patient, State, size};
-use crate::storage::{Reader, StorageError, answered_from_snapshots};
+use crate::model::exclude::{Exclusions, NOTHING};
+use crate::storage::{Part, Reader, StorageError, answered_from_snapshots};
 
 /// Write-ahead log beyond which something keeps it from being emptied, in bytes.
 const LARGE_LOG: u64 = 256 << 20;
@@ -33,7 +34,27 @@ pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
     findings.push(snapshots(patient));
     findings.extend(totals(&reader, patient.now));
     findings.extend(delivery(&reader));
+    findings.extend(excluded(&reader, patient.exclusions));
     findings
+}
+
+/// What was learned before it was excluded.
+fn excluded(reader: &Reader, exclusions: &Exclusions) -> Option<Finding> {
+    if *exclusions == NOTHING {
+        return None;
+    }
+    let parts = reader.excluded(exclusions).ok()?;
+    let steps: usize = parts.iter().map(Part::len).sum();
+    if steps == 0 {
+        let says = "nothing is known of what config.toml excludes";
+        return Some(Finding::new("excluded", State::Good, says));
+    }
+    let says = format!(
+        "{steps} steps of {} sessions and subagents were learned before config.toml excluded them",
+        parts.len()
+    );
+    let finding = Finding::new("excluded", State::Warning, says);
+    Some(finding.advice("They stay until `mana forget --excluded` removes them."))
 }
 
 /// A database that cannot be used.

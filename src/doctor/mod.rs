@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::hooks::install::{HookEntries, InstallError, SettingsFile};
 use crate::learning::discover::Root;
+use crate::model::exclude::Exclusions;
 use crate::storage::{StorageError, Store};
 
 /// How a check went.
@@ -121,6 +122,8 @@ pub(crate) struct Patient<'a> {
     pub(crate) entries: Option<HookEntries>,
     /// Where the client's transcripts are.
     pub(crate) transcripts: Vec<Root>,
+    /// What is not learned.
+    pub(crate) exclusions: &'a Exclusions,
     /// Whether to read the whole database, however long it takes.
     pub(crate) deep: bool,
     /// Milliseconds since the Unix epoch.

@@ -93,9 +93,7 @@ pub(crate) fn learn(
     now: i64,
     progress: &dyn Fn(Progress),
 ) -> Result<Report, StorageError> {
-    // Transcripts name folders as they really are.
-    let real = |path: &str| Some(std::fs::canonicalize(path).ok()?.to_string_lossy().into_owned());
-    let exclusions = &exclusions.with_links(real);
+    let exclusions = &resolved(exclusions);
     let mut learned = learn_once(store, home, roots, exclusions, now, progress);
     if learned.as_ref().is_err_and(StorageError::is_damage) {
         store.rebuild(now)?;
@@ -104,6 +102,12 @@ pub(crate) fn learn(
     let mut report = learned?;
     report.set_aside = store.set_aside().map(Path::to_path_buf);
     Ok(report)
+}
+
+/// What is excluded, and where links in that lead to: transcripts name folders as they really are.
+pub(crate) fn resolved(exclusions: &Exclusions) -> Exclusions {
+    let real = |path: &str| Some(std::fs::canonicalize(path).ok()?.to_string_lossy().into_owned());
+    exclusions.with_links(real)
 }
 
 /// Forgets what is named, so that no word of it is left, and learns anew from the rest of what it

@@ -10,9 +10,11 @@ use rusqlite::{OptionalExtension, params};
 
 use super::damage::file_error;
 use super::error::{Attempt, StorageError};
-use super::open::Store;
+use super::open::{Reader, Store};
 use super::{DATABASE, file};
+use crate::model::exclude::{Exclusions, Text};
 use crate::model::ids::StepId;
+use crate::model::trajectory::is_on_file;
 
 /// File in the home that lists what was forgotten, one id in hex a line.
 const FORGOTTEN: &str = "forgotten";
@@ -29,6 +31,26 @@ pub(crate) enum Forget {
     Session(String),
     /// What happened in a time, read so far or not.
     Time(Time),
+    /// What would not be learned now.
+    Excluded(Exclusions),
+}
+
+/// A part of a trajectory.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Part {
+    /// Row of the trajectory.
+    trajectory: i64,
+    /// Ids of the steps.
+    steps: Vec<[u8; 16]>,
+    /// Whether it has no others.
+    whole: bool,
+}
+
+impl Part {
+    /// How many steps it is.
+    pub(crate) fn len(&self) -> usize {
+        self.steps.len()
+    }
 }
 
 /// A time that is forgotten.
@@ -91,6 +113,108 @@ fn session_id(session: &str) -> StepId {
     StepId::derive(&format!("session {session}"))
 }
 
+/// A step as far as it decides whether it is forgotten.
+#[derive(Debug)]
+struct Seen {
+    /// Milliseconds since the Unix epoch.
+    at: i64,
+    body: i64,
+    cwd: String,
+    tool: String,
+    subject: String,
+    detail: String,
+    error: String,
+    /// Where its trajectory started, whether that is a subagent's, and its project's key.
+    folder: String,
+    by_agent: bool,
+    key: String,
+}
+
+impl Seen {
+    fn is_prompt(&self) -> bool {
+        self.body == 1
+    }
+
+    /// Whether it would not be learned now.
+    fn is_in(&self, exclusions: &Exclusions) -> bool {
+        let Self { cwd, tool, subject, detail, error, .. } = self;
+        if exclusions.folder(&self.folder)
+            || exclusions.folder(cwd)
+            || exclusions.has_names() && exclusions.project(&self.key)
+            || self.by_agent && exclusions.subagents()
+        {
+            return true;
+        }
+        let named = |text: &str, kind| exclusions.named_in(text, kind, cwd);
+        if tool.is_empty() {
+            return named(subject, Text::Prose) || named(detail, Text::Prose);
+        }
+        let kind = if tool == "Bash" { Text::Command } else { Text::Output };
+        exclusions.tool(tool)
+            || is_on_file(tool) && exclusions.path(subject, cwd)
+            || named(subject, kind)
+            || named(detail, Text::Output)
+            || named(error, Text::Output)
+    }
+}
+
+impl Reader {
+    /// What was learned and would not be now.
+    pub(crate) fn excluded(&self, exclusions: &Exclusions) -> Result<Vec<Part>, StorageError> {
+        self.parts(None, |step| step.is_in(exclusions))
+    }
+
+    /// The steps that are `meant`, by trajectory; of one project or of all.
+    fn parts(
+        &self,
+        project: Option<i64>,
+        meant: impl Fn(&Seen) -> bool,
+    ) -> Result<Vec<Part>, StorageError> {
+        let mut query = self
+            .conn
+            .prepare(
+                "SELECT t.id, s.id, coalesce(s.at, t.started), s.body, s.cwd, s.tool, s.subject,
+                        s.detail, s.error, t.folder, t.agent <> '', p.key
+                 FROM trajectories t
+                 JOIN projects p ON p.id = t.project
+                 JOIN steps s ON s.trajectory = t.id
+                 WHERE ?1 IS NULL OR t.project = ?1
+                 ORDER BY t.id",
+            )
+            .attempt("list what to forget")?;
+        let rows = query.query_map([project], |row| {
+            let step = Seen {
+                at: row.get(2)?,
+                body: row.get(3)?,
+                cwd: row.get(4)?,
+                tool: row.get(5)?,
+                subject: row.get(6)?,
+                detail: row.get(7)?,
+                error: row.get(8)?,
+                folder: row.get(9)?,
+                by_agent: row.get(10)?,
+                key: row.get(11)?,
+            };
+            Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 16]>(1)?, step))
+        });
+        let mut parts: Vec<Part> = Vec::new();
+        for row in rows.attempt("list what to forget")? {
+            let (trajectory, id, step) = row.attempt("list what to forget")?;
+            if parts.last().is_none_or(|part| part.trajectory != trajectory) {
+                parts.push(Part { trajectory, steps: Vec::new(), whole: true });
+            }
+            let part = parts.last_mut().expect("one was just added");
+            if meant(&step) {
+                part.steps.push(id);
+            } else {
+                part.whole = false;
+            }
+        }
+        parts.retain(|part| !part.steps.is_empty());
+        Ok(parts)
+    }
+}
+
 impl Store {
     /// Forgets what is named. Returns how many patterns or trajectories that was.
     ///
@@ -130,85 +254,78 @@ impl Store {
                 store.forget_trajectories(&trajectories, ids, now)?;
                 Ok(trajectories.len() as u64)
             }
-            Forget::Time(time) => store.forget_time(*time, now),
+            Forget::Time(time) => {
+                store.keep_time(*time)?;
+                let parts = store.parts_in(*time)?;
+                store.forget_parts(&parts, Some(*time), now)
+            }
+            Forget::Excluded(exclusions) => {
+                let parts = store.excluded(exclusions)?;
+                store.forget_parts(&parts, None, now)
+            }
         }
     }
 
-    /// Forgets what happened in a time: trajectories that lie in it as a whole, and of others the
-    /// part that does. What is left of these is due to be extracted.
-    fn forget_time(&mut self, time: Time, now: i64) -> Result<u64, StorageError> {
-        self.keep_time(time)?;
-        let (mut whole, mut parts) = (Vec::new(), Vec::new());
-        for (trajectory, beside) in self.trajectories_in(time)? {
-            if beside { parts.push(trajectory) } else { whole.push(trajectory) }
-        }
+    /// Forgets parts of trajectories, and what was told in `time`. What is left of them is due to
+    /// be extracted. Returns how many trajectories that were.
+    fn forget_parts(
+        &mut self,
+        parts: &[Part],
+        time: Option<Time>,
+        now: i64,
+    ) -> Result<u64, StorageError> {
+        let (whole, cut): (Vec<&Part>, Vec<&Part>) = parts.iter().partition(|part| part.whole);
+        let whole: Vec<i64> = whole.iter().map(|part| part.trajectory).collect();
         self.forget_trajectories(&whole, BTreeSet::new(), now)?;
         let (mut patterns, mut files) = (BTreeSet::new(), BTreeSet::new());
-        for trajectory in &parts {
-            self.clear_extract(*trajectory, &mut patterns, &mut files)?;
-            self.forget_part(*trajectory, time)?;
-            self.mark_due(*trajectory)?;
+        for part in cut {
+            self.clear_extract(part.trajectory, &mut patterns, &mut files)?;
+            self.note_forgotten(&part.steps.iter().copied().collect())?;
+            for step in &part.steps {
+                self.forget_step(step)?;
+            }
+            if let Some(Time { since, until, .. }) = time {
+                self.conn()
+                    .prepare_cached(
+                        "DELETE FROM injections WHERE at >= ?2 AND at < ?3 AND (session, agent) =
+                             (SELECT session, agent FROM trajectories WHERE id = ?1)",
+                    )
+                    .and_then(|mut delete| delete.execute(params![part.trajectory, since, until]))
+                    .attempt("forget what was shown")?;
+            }
+            // It goes as a whole: what was said may be said once more.
+            self.forget_journals(part.trajectory)?;
+            self.mark_due(part.trajectory)?;
         }
         self.refresh(&patterns, &files, now)?;
-        self.drop_empty_projects()?;
-        Ok((whole.len() + parts.len()) as u64)
-    }
-
-    /// The trajectories with steps in a time, each with whether it has others as well. What was
-    /// emptied before does not count.
-    fn trajectories_in(&mut self, time: Time) -> Result<Vec<(i64, bool)>, StorageError> {
-        let mut query = self
-            .conn()
-            .prepare_cached(
-                "SELECT id, outside > 0 FROM (
-                     SELECT t.id AS id,
-                         sum(coalesce(s.at, t.started) >= ?1 AND coalesce(s.at, t.started) < ?2
-                             AND NOT (s.body = 1 AND s.subject = '' AND s.cwd = '')) AS inside,
-                         sum(coalesce(s.at, t.started) < ?1
-                             OR coalesce(s.at, t.started) >= ?2) AS outside
-                     FROM trajectories t JOIN steps s ON s.trajectory = t.id
-                     WHERE ?3 IS NULL OR t.project = ?3
-                     GROUP BY t.id)
-                 WHERE inside > 0",
+        // Folders of projects of which nothing is left.
+        self.conn()
+            .execute(
+                "DELETE FROM roots WHERE project NOT IN (SELECT project FROM trajectories)",
+                [],
             )
-            .attempt("list what to forget")?;
-        let rows = query.query_map(params![time.since, time.until, time.project], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        });
-        rows.and_then(Iterator::collect).attempt("list what to forget")
+            .attempt("forget what is named")?;
+        self.drop_empty_projects()?;
+        Ok(parts.len() as u64)
     }
 
-    /// Forgets the steps of a trajectory that lie in a time, and what hooks noted then. Its
-    /// journal goes as a whole: what was said may be said once more.
-    fn forget_part(&mut self, trajectory: i64, time: Time) -> Result<(), StorageError> {
-        const INSIDE: &str = "trajectory = ?1 AND coalesce(at,
-            (SELECT started FROM trajectories WHERE id = ?1)) >= ?2 AND coalesce(at,
-            (SELECT started FROM trajectories WHERE id = ?1)) < ?3";
-        let range = params![trajectory, time.since, time.until];
-        let ids: Vec<[u8; 16]> = {
-            let sql = format!("SELECT id FROM steps WHERE {INSIDE}");
-            let mut query = self.conn().prepare(&sql).attempt("list what to forget")?;
-            let rows = query.query_map(range, |row| row.get(0));
-            rows.and_then(Iterator::collect).attempt("list what to forget")?
-        };
-        self.note_forgotten(&ids.iter().copied().collect())?;
-        for id in &ids {
-            self.change("DELETE FROM results WHERE call = ?1", id)?;
-        }
-        for sql in [
-            // Prompts stay as empty ones: they part what was before from what came after.
-            format!(
-                "UPDATE steps SET cwd = '', subject = '', detail = '' WHERE body = 1 AND {INSIDE}"
-            ),
-            format!("DELETE FROM steps WHERE body <> 1 AND {INSIDE}"),
-            "DELETE FROM injections WHERE at >= ?2 AND at < ?3 AND (session, agent) =
-                 (SELECT session, agent FROM trajectories WHERE id = ?1)"
-                .to_owned(),
-        ] {
-            let changed = self.conn().execute(&sql, range);
-            changed.map(drop).attempt("forget what is named")?;
-        }
-        self.forget_journals(trajectory)
+    /// The steps in a time. What was emptied before does not count.
+    fn parts_in(&self, time: Time) -> Result<Vec<Part>, StorageError> {
+        let Time { since, until, project } = time;
+        self.reader.parts(project, |step| {
+            (since..until).contains(&step.at) && !(step.is_prompt() && step.subject.is_empty())
+        })
+    }
+
+    /// Empties a step that is noted as forgotten.
+    fn forget_step(&mut self, step: &[u8; 16]) -> Result<(), StorageError> {
+        // A prompt stays as an empty one: it parts what was before it from what came after.
+        self.change(
+            "UPDATE steps SET cwd = '', subject = '', detail = '' WHERE id = ?1 AND body = 1",
+            step,
+        )?;
+        self.change("DELETE FROM steps WHERE id = ?1 AND body <> 1", step)?;
+        self.change("DELETE FROM results WHERE call = ?1", step)
     }
 
     /// Keeps a time, so that lines which are read later and lie in it are not learned.
@@ -373,13 +490,7 @@ impl Store {
         let document = self.drop_pattern(row)?;
         self.write_documents(&[document])?;
         for step in &steps {
-            // A prompt stays as an empty one: it parts what was before it from what came after.
-            self.change(
-                "UPDATE steps SET cwd = '', subject = '', detail = '' WHERE id = ?1 AND body = 1",
-                step,
-            )?;
-            self.change("DELETE FROM steps WHERE id = ?1 AND body <> 1", step)?;
-            self.change("DELETE FROM results WHERE call = ?1", step)?;
+            self.forget_step(step)?;
         }
         for trajectory in &trajectories {
             self.mark_due(*trajectory)?;

@@ -53,7 +53,7 @@ pub(crate) use consolidation::{Change, SetAside, Sketch, Usage};
 pub(crate) use effects::{About, Side, Sides, Told, Verdict};
 pub(crate) use error::{Disk, StorageError};
 pub(crate) use extracts::{CommandRun, Extract, Touch};
-pub(crate) use forget::{Forget, Time};
+pub(crate) use forget::{Forget, Part, Time};
 pub(crate) use journal::{Journal, Record};
 #[cfg(any(test, feature = "encoder"))]
 pub(crate) use lock::EncodingLock;

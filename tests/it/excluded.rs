@@ -259,3 +259,38 @@ fn patterns_that_cannot_be_used_are_told() {
         );
     }
 }
+
+#[test]
+fn what_was_learned_before_is_told_and_can_be_forgotten() {
+    let sandbox = Sandbox::new();
+    let inside = sandbox.project().join("zebrasecret/quuxplan.md");
+    touching(&sandbox, 0, &inside, "zebrasecret");
+    let folder = sandbox.root().join("work/walrusclient");
+    lesson(Transcript::of_project(&sandbox, &folder, 20)).write();
+    drop(sandbox.mana(["learn"]).run().success());
+    configure(
+        &sandbox,
+        &format!(
+            "exclude_paths = [\"zebrasecret\"]\nexclude_tools = [\"mcp__*\"]\n\
+             exclude_projects = [\"{}\"]",
+            folder.display()
+        ),
+    );
+    drop(sandbox.mana(["learn"]).run().success());
+    for word in ["zebrasecret", "quux"] {
+        assert!(!holding(&sandbox, word).is_empty(), "{word} stays");
+    }
+    let told = sandbox.mana(["doctor"]).run().text();
+    assert!(
+        told.contains("were learned before") && told.contains("mana forget --excluded"),
+        "{told}"
+    );
+    drop(sandbox.mana(["forget", "--excluded"]).run().success());
+    assert_absent(&sandbox, &["zebrasecret", "quux", "walrus"]);
+    assert!(!holding(&sandbox, "plughology").is_empty());
+    let told = sandbox.mana(["doctor"]).run().text();
+    assert!(told.contains("nothing is known of what config.toml excludes"), "{told}");
+    drop(sandbox.mana(["forget", "--excluded"]).run().code(4));
+    drop(sandbox.mana(["learn"]).run().success());
+    assert_absent(&sandbox, &["zebrasecret", "quux", "walrus"]);
+}

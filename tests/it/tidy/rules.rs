@@ -26,7 +26,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     // The rules of what is not learned are pure; that they are sound is known when they are read.
     ("config", &["model"]),
     ("evaluation", &["hooks", "learning", "storage", "redact", "model"]),
-    ("doctor", &["hooks", "learning", "storage"]),
+    ("doctor", &["hooks", "learning", "storage", "model"]),
     ("hooks", &["storage", "workspace", "model"]),
     ("learning", &["library", "storage", "embeddings", "workspace", "redact", "model"]),
     ("consolidation", &["storage", "model"]),
