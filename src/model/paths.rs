@@ -56,7 +56,8 @@ pub(crate) fn is_inside(path: &str) -> bool {
 
 /// The last component.
 pub(crate) fn name(path: &str) -> &str {
-    path.rsplit(['/', '\\']).next().unwrap_or(path)
+    let slash = path.bytes().rposition(|byte| matches!(byte, b'/' | b'\\'));
+    slash.map_or(path, |at| &path[at + 1..])
 }
 
 /// A file's name without its last extension.

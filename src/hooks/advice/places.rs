@@ -5,7 +5,7 @@ use crate::hooks::context::Item;
 use crate::hooks::event::ToolCall;
 use crate::model::ids::PatternId;
 use crate::model::paths;
-use crate::model::rank::{self, Asked, Features, Place, cost};
+use crate::model::rank::{self, Asked, Features, Place, Weights, cost};
 use crate::model::trajectory::path_of;
 use crate::model::{role, tokens};
 use crate::storage::{Corpus, KnownFile, Query, StorageError, Term};
@@ -32,6 +32,8 @@ struct Candidate {
     uid: PatternId,
     path: String,
     place: Place,
+    /// How likely it may be at most, whatever its path says.
+    most: f64,
 }
 
 /// A file that a prompt may lead to.
@@ -51,32 +53,40 @@ pub(super) fn propose(
     prompt: &str,
     query: &Query<'_>,
 ) -> Result<Vec<Proposed>, StorageError> {
-    let touched = question.journal.touched();
-    let terms = || query.terms.iter().map(Term::text);
-    let asked = Asked {
-        terms: query.terms.len(),
-        midway: !touched.is_empty(),
-        tests: role::speaks_of_tests(terms()),
-        documents: role::speaks_of_documents(terms()),
-    };
-    let mut candidates = Vec::new();
-    by_text(question, query.terms, &mut candidates)?;
-    by_episode(question, query, &mut candidates)?;
-    by_symbol(question, prompt, &mut candidates)?;
-    by_mention(question, prompt, &mut candidates)?;
-    by_company(question, &touched, &mut candidates)?;
-    by_counterpart(question, &touched, asked.tests, &mut candidates)?;
-    let session = Session::of(&touched);
-    candidates.retain(|candidate| !touched.contains(&candidate.path.as_str()));
-    Ok(candidates
-        .into_iter()
-        .map(|mut candidate| {
-            session.compare(&mut candidate);
-            candidate.place.named = share_named(&candidate.path, query.terms);
-            let features = rank::features(&candidate.place, &asked);
-            Proposed { uid: candidate.uid, path: candidate.path, features }
-        })
-        .collect())
+    let found = Found::of(question, prompt, query)?;
+    let (session, asked) = (Session::of(&found.touched), found.asked);
+    let proposed = found.candidates.into_iter();
+    Ok(proposed.map(|candidate| session.propose(candidate, query.terms, &asked)).collect())
+}
+
+/// What is known of the files that a prompt may lead to, but for what their paths say.
+struct Found<'a> {
+    candidates: Vec<Candidate>,
+    asked: Asked,
+    /// The files that the session has worked on.
+    touched: Vec<&'a str>,
+}
+
+impl<'a> Found<'a> {
+    fn of(question: &Question<'a>, prompt: &str, query: &Query<'_>) -> Result<Self, StorageError> {
+        let touched = question.journal.touched();
+        let terms = || query.terms.iter().map(Term::text);
+        let asked = Asked {
+            terms: query.terms.len(),
+            midway: !touched.is_empty(),
+            tests: role::speaks_of_tests(terms()),
+            documents: role::speaks_of_documents(terms()),
+        };
+        let mut candidates = Vec::with_capacity(2 * PROPOSED);
+        by_text(question, query.terms, &mut candidates)?;
+        by_episode(question, query, &mut candidates)?;
+        by_symbol(question, prompt, &mut candidates)?;
+        by_mention(question, prompt, &mut candidates)?;
+        by_company(question, &touched, &mut candidates)?;
+        by_counterpart(question, &touched, asked.tests, &mut candidates)?;
+        candidates.retain(|candidate| !touched.contains(&candidate.path.as_str()));
+        Ok(Self { candidates, asked, touched })
+    }
 }
 
 /// The files that work on this prompt's subject led to before, on one line.
@@ -85,24 +95,26 @@ pub(super) fn suggest(
     prompt: &str,
     query: &Query<'_>,
 ) -> Result<Vec<Item>, StorageError> {
-    let candidates = propose(question, prompt, query)?;
-    if candidates.is_empty() {
+    let found = Found::of(question, prompt, query)?;
+    if found.candidates.is_empty() {
         return Ok(Vec::new());
     }
     let weights = question.recall.place_weights()?;
     let shown: Vec<&str> = question.journal.shown().map(|(id, _)| id).collect();
     let is_new = |c: &Proposed| shown.is_empty() || !shown.contains(&c.uid.to_string().as_str());
-    let mut ranked: Vec<(f64, Proposed)> = candidates
-        .into_iter()
-        .map(|c| (weights.chance(&c.features), c))
-        .filter(|(confidence, c)| {
-            let needed = if is_new(c) { cost::file } else { cost::file_again };
-            *confidence >= needed(c.path.len())
-        })
-        .collect();
-    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.path.cmp(&b.1.path)));
-    let there = |c: &Proposed| question.checkout.has_file(&c.path);
-    let ranked: Vec<_> = ranked.into_iter().filter(|(_, c)| there(c)).take(MOST).collect();
+    let needed = |c: &Proposed| {
+        let needed = if is_new(c) { cost::file } else { cost::file_again };
+        needed(c.path.len())
+    };
+    let mut likeliest = Likeliest::new(found, query.terms, &weights);
+    let mut ranked: Vec<(f64, Proposed)> = Vec::with_capacity(MOST);
+    while ranked.len() < MOST
+        && let Some(next) = likeliest.next(needed)
+    {
+        if question.checkout.has_file(&next.1.path) {
+            ranked.push(next);
+        }
+    }
     // A line must say something new; its id is that of the best file that it names first.
     let Some((confidence, first)) = ranked.iter().find(|(_, c)| is_new(c)) else {
         return Ok(Vec::new());
@@ -116,6 +128,53 @@ pub(super) fn suggest(
     }])
 }
 
+/// Hands out the files that a prompt may lead to, the likeliest first; of two as likely the one
+/// whose path comes first.
+///
+/// What paths say is looked at from the file on that may be the likeliest, and of few files it has
+/// to be: of most it is clear before that others are likelier (the threshold algorithm of Fagin,
+/// Lotem and Naor, 2003).
+struct Likeliest<'a> {
+    /// Those that may be likely enough, ascending.
+    open: Vec<Candidate>,
+    /// Those that are likely enough, with their chances, in reverse order.
+    known: Vec<(f64, Proposed)>,
+    weights: &'a Weights,
+    session: Session<'a>,
+    terms: &'a [Term<'a>],
+    asked: Asked,
+}
+
+impl<'a> Likeliest<'a> {
+    fn new(found: Found<'a>, terms: &'a [Term<'a>], weights: &'a Weights) -> Self {
+        let Found { candidates: mut open, asked, touched } = found;
+        open.retain_mut(|c| {
+            let length = c.path.len();
+            c.most = weights.chance_at_most(&rank::features(&c.place, &asked), &asked);
+            c.most >= cost::file(length).min(cost::file_again(length))
+        });
+        open.sort_unstable_by(|a, b| a.most.total_cmp(&b.most));
+        let session = Session::of(&touched);
+        Self { open, known: Vec::new(), weights, session, terms, asked }
+    }
+
+    /// The next file whose chance is at least what `needed` says of it, with its chance.
+    fn next(&mut self, needed: impl Fn(&Proposed) -> f64) -> Option<(f64, Proposed)> {
+        let best = |known: &[(f64, Proposed)]| known.last().map_or(0.0, |(chance, _)| *chance);
+        while let Some(candidate) = self.open.pop_if(|next| next.most >= best(&self.known)) {
+            let new = self.session.propose(candidate, self.terms, &self.asked);
+            let chance = self.weights.chance(&new.features);
+            if chance >= needed(&new) {
+                let is_later = |(other, known): &(f64, Proposed)| {
+                    other.total_cmp(&chance).then_with(|| new.path.cmp(&known.path)).is_lt()
+                };
+                self.known.insert(self.known.partition_point(is_later), (chance, new));
+            }
+        }
+        self.known.pop()
+    }
+}
+
 /// What is known of `file` as an answer, whichever way it was found first.
 fn entry<'a>(
     candidates: &'a mut Vec<Candidate>,
@@ -125,7 +184,8 @@ fn entry<'a>(
     let at = candidates.iter().position(|c| c.uid == file.uid).unwrap_or_else(|| {
         let age_days = rank::age_days(file.last, question.reference);
         let place = Place { age_days, ..Place::default() };
-        candidates.push(Candidate { uid: file.uid, path: file.path.clone(), place });
+        let path = file.path.clone();
+        candidates.push(Candidate { uid: file.uid, path, place, most: 1.0 });
         candidates.len() - 1
     });
     &mut candidates[at].place
@@ -285,6 +345,14 @@ impl<'a> Session<'a> {
         let subjects = touched.iter().map(|path| role::subject(paths::name(path)));
         let folders = touched.iter().filter_map(|path| Some(path.rsplit_once('/')?.0));
         Self { subjects: subjects.collect(), folders: folders.collect() }
+    }
+
+    /// The candidate with what its path says.
+    fn propose(&self, mut candidate: Candidate, terms: &[Term<'_>], asked: &Asked) -> Proposed {
+        self.compare(&mut candidate);
+        candidate.place.named = share_named(&candidate.path, terms);
+        let features = rank::features(&candidate.place, asked);
+        Proposed { uid: candidate.uid, path: candidate.path, features }
     }
 
     fn compare(&self, Candidate { path, place, .. }: &mut Candidate) {

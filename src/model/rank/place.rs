@@ -126,6 +126,21 @@ pub(crate) fn features(place: &Place, asked: &Asked) -> Features {
     ]
 }
 
+/// Whether a feature can be anything but 0 for what was asked.
+type IsOpen = fn(&Asked) -> bool;
+
+/// The places of the features that come of a file's path alone, each from 0 to 1.
+const OF_PATH: [(usize, IsOpen); 8] = [
+    (9, |_| true),
+    (14, |asked| asked.midway),
+    (15, |asked| asked.midway && asked.tests),
+    (16, |asked| asked.midway),
+    (18, |asked| asked.tests),
+    (19, |asked| !asked.tests),
+    (20, |asked| asked.tests),
+    (21, |asked| !asked.documents),
+];
+
 /// The weights of the model that says how likely a prompt leads to a file.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Weights(pub(super) Features);
@@ -148,6 +163,17 @@ impl Weights {
     pub(crate) fn chance(&self, features: &Features) -> f64 {
         let z: f64 = self.0.iter().zip(features).map(|(weight, feature)| weight * feature).sum();
         1.0 / (1.0 + (-z).exp())
+    }
+
+    /// The most that [`Self::chance`] can be for a file with these features, whatever its path
+    /// says. Sums of the same terms in the same order, each as large as it can be, are never
+    /// below the exact one, rounded as they are.
+    pub(crate) fn chance_at_most(&self, features: &Features, asked: &Asked) -> f64 {
+        let mut most = *features;
+        for (place, is_open) in OF_PATH {
+            most[place] = if self.0[place] > 0.0 && is_open(asked) { 1.0 } else { 0.0 };
+        }
+        self.chance(&most)
     }
 
     /// The shipped weights with another constant: what all files are alike likelier or less likely.
@@ -208,6 +234,25 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_path_makes_a_file_likelier_than_it_can_be(
+            weights in prop::collection::vec(-5.0_f64..5.0, FEATURES),
+            known in (0.0_f64..1.0, 0.0_f64..30.0, 0.0_f64..9.0, 0_u32..9, 0.0_f64..1.0),
+            named in 0.0_f64..=1.0,
+            flags in prop::array::uniform7(any::<bool>()),
+        ) {
+            let weights = Weights(std::array::from_fn(|n| weights[n]));
+            let [test, document, sibling, neighbour, tests, documents, midway] = flags;
+            let (relative, bm25, path, edits, alike) = known;
+            let unseen = Place { bm25, relative, path, edits, alike, ..Place::default() };
+            let asked = Asked { terms: 9, midway, tests, documents };
+            // Without files of the session there is nothing to be near to.
+            let (sibling, neighbour) = (sibling && midway, neighbour && midway);
+            let seen = Place { named, sibling, neighbour, test, document, ..unseen };
+            let chance = weights.chance(&features(&seen, &asked));
+            prop_assert!(chance <= weights.chance_at_most(&features(&unseen, &asked), &asked));
+        }
+
         #[test]
         fn any_bytes_are_read_quietly(bytes in prop::collection::vec(any::<u8>(), 0..260)) {
             if let Some(weights) = Weights::from_bytes(&bytes) {
