@@ -16,7 +16,7 @@ const MAX_TERM: usize = 64;
 /// The terms of `text`, in order, lower-cased, with repetitions.
 pub(crate) fn terms(text: &str) -> Terms<'_> {
     let text = &text[..text.floor_char_boundary(MAX_TEXT)];
-    Terms { rest: text, run: Run::default(), given: 0, left: MAX_TERMS }
+    Terms { rest: text, run: Run::new(), given: 0, left: MAX_TERMS }
 }
 
 /// The terms of `text`, separated by spaces: the form in which full-text documents are stored.
@@ -69,9 +69,9 @@ impl Terms<'_> {
             return None;
         }
         while self.given == self.run.ends.len() {
-            let start = self.rest.find(is_word)?;
+            let start = position(self.rest, is_word)?;
             let run = &self.rest[start..];
-            let end = run.find(|c| !is_word(c) && !is_joint(c)).unwrap_or(run.len());
+            let end = position(run, |c| !is_word(c) && !is_joint(c)).unwrap_or(run.len());
             self.rest = &run[end..];
             self.run.split(run[..end].trim_end_matches(is_joint));
             self.given = 0;
@@ -90,8 +90,28 @@ impl Iterator for Terms<'_> {
     }
 }
 
+/// Where the first character begins of which `is` holds. Most are ASCII, and those need no
+/// decoding.
+#[inline]
+fn position(text: &str, is: impl Fn(char) -> bool) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let (found, length) = if byte.is_ascii() {
+            (is(char::from(*byte)), 1)
+        } else {
+            let character = text[at..].chars().next()?;
+            (is(character), character.len_utf8())
+        };
+        if found {
+            return Some(at);
+        }
+        at += length;
+    }
+    None
+}
+
 /// The terms of one run (`a_b.cD`), the whole run first.
-#[derive(Default)]
 struct Run {
     /// The terms, one directly after the other.
     text: String,
@@ -100,32 +120,47 @@ struct Run {
 }
 
 impl Run {
+    /// Nothing, with room for what most runs are.
+    fn new() -> Self {
+        Self { text: String::with_capacity(2 * MAX_TERM), ends: Vec::with_capacity(8) }
+    }
+
     fn term(&self, number: usize) -> &str {
         let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.text[start..self.ends[number]]
     }
 
-    /// Becomes the terms of `run`.
+    /// Becomes the terms of `run`, which begins and ends with a character of a word.
     fn split(&mut self, run: &str) {
         self.text.clear();
         self.ends.clear();
-        let pieces = || run.split(is_joint).filter(|piece| !piece.is_empty());
-        let compound = pieces().nth(1).is_some();
+        let compound = run.bytes().any(|byte| is_joint(byte.into()));
         if compound && run.len() <= MAX_TERM {
             push_lowercase(&mut self.text, run);
             self.ends.push(self.text.len());
         }
-        for piece in pieces() {
-            if piece.len() > MAX_TERM {
-                continue;
+        let mut rest = run;
+        while !rest.is_empty() {
+            let end = rest.bytes().position(|byte| is_joint(byte.into()));
+            let piece = &rest[..end.unwrap_or(rest.len())];
+            rest = end.map_or("", |end| &rest[end + 1..]);
+            if (1..=MAX_TERM).contains(&piece.len()) {
+                self.push_piece(piece, compound);
             }
-            let mut humps = humps(piece);
-            let first = humps.next().unwrap_or(piece);
-            self.push(piece, !compound && first.len() == piece.len());
-            if first.len() < piece.len() {
-                self.push(first, false);
-                humps.for_each(|hump| self.push(hump, false));
-            }
+        }
+    }
+
+    /// Adds a piece of a run, and the humps of which it consists.
+    fn push_piece(&mut self, piece: &str, compound: bool) {
+        if !piece.bytes().skip(1).any(|byte| byte.is_ascii_uppercase()) {
+            return self.push(piece, !compound);
+        }
+        let mut humps = humps(piece);
+        let first = humps.next().unwrap_or(piece);
+        self.push(piece, !compound && first.len() == piece.len());
+        if first.len() < piece.len() {
+            self.push(first, false);
+            humps.for_each(|hump| self.push(hump, false));
         }
     }
 
@@ -134,8 +169,12 @@ impl Run {
         let start = self.text.len();
         push_lowercase(&mut self.text, word);
         let lower = &self.text[start..];
-        let shortest = if keep_short && !lower.is_ascii() { 1 } else { 2 };
-        if lower.chars().nth(shortest - 1).is_none() || is_stop_word(lower) {
+        let short = if lower.is_ascii() {
+            lower.len() < 2
+        } else {
+            lower.chars().nth(usize::from(!keep_short)).is_none()
+        };
+        if short || is_stop_word(lower) {
             self.text.truncate(start);
             return;
         }
@@ -198,8 +237,10 @@ fn fold(text: &mut String, start: usize) {
         return;
     }
     singular(text, start);
-    for ending in ["ing", "ed"] {
-        let Some(stem) = text[start..].strip_suffix(ending) else { continue };
+    // Most words end otherwise.
+    let endings: &[&str] = if text.ends_with(['g', 'd']) { &["ing", "ed"] } else { &[] };
+    for ending in endings {
+        let Some(stem) = text[start..].strip_suffix(*ending) else { continue };
         if stem.len() < 3 || !stem.bytes().any(is_vowel) {
             continue;
         }
@@ -219,13 +260,16 @@ fn fold(text: &mut String, start: usize) {
 
 fn singular(text: &mut String, start: usize) {
     let word = &text[start..];
+    if !word.ends_with('s') {
+        return;
+    }
     let (len, ends) = (text.len(), |ending: &str| word.ends_with(ending));
     if ends("ies") && word.len() > 4 {
         text.truncate(len - 3);
         text.push('y');
     } else if ends("sses") || ends("shes") || ends("ches") || ends("xes") {
         text.truncate(len - 2);
-    } else if ends("s") && !ends("ss") && !ends("us") && !ends("is") {
+    } else if !ends("ss") && !ends("us") && !ends("is") {
         text.pop();
     }
 }
@@ -244,11 +288,36 @@ fn is_vowel(byte: u8) -> bool {
 
 /// Words that stand in every text.
 fn is_stop_word(word: &str) -> bool {
-    word.len() <= LONGEST_STOP_WORD && STOP_WORDS.binary_search(&word).is_ok()
+    word.len() <= LONGEST_STOP_WORD && STOP_NUMBERS.binary_search(&number(word)).is_ok()
 }
 
 /// Bytes of the longest stop word.
 const LONGEST_STOP_WORD: usize = 7;
+
+/// A word as a number; the order of the words is that of their numbers. Numbers are compared
+/// without a call.
+const fn number(word: &str) -> u64 {
+    let bytes = word.as_bytes();
+    assert!(bytes.len() <= LONGEST_STOP_WORD);
+    let (mut number, mut at) = (0, 0);
+    while at < LONGEST_STOP_WORD {
+        let byte = if at < bytes.len() { bytes[at] } else { 0 };
+        number = number << 8 | byte as u64;
+        at += 1;
+    }
+    number
+}
+
+/// The stop words as numbers.
+static STOP_NUMBERS: [u64; STOP_WORDS.len()] = {
+    let mut numbers = [0; STOP_WORDS.len()];
+    let mut at = 0;
+    while at < numbers.len() {
+        numbers[at] = number(STOP_WORDS[at]);
+        at += 1;
+    }
+    numbers
+};
 
 /// Sorted.
 const STOP_WORDS: &[&str] = &[
