@@ -10,7 +10,7 @@ mod build;
 
 use std::borrow::Cow;
 
-use crate::model::vector::{DIMENSIONS, Quantised};
+use crate::model::vector::{DIMENSIONS, Probe, Quantised};
 
 pub(super) use build::build;
 
@@ -89,24 +89,27 @@ impl<'a> Dense<'a> {
     /// The documents whose vectors are nearest to `query`, with the cosines, nearest first; of two
     /// as near the earlier one.
     pub(super) fn nearest(&self, query: &Quantised, limit: usize) -> Vec<(u32, f32)> {
-        let mut lists: Vec<(f32, usize)> = self
-            .centroids()
-            .iter()
-            .enumerate()
-            .map(|(list, centroid)| (cosine(query, centroid), list))
-            .collect();
-        let probes = (self.lists / SHARE).clamp(1, PROBES);
-        lists.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let query = query.probe();
         let mut found: Vec<(u32, f32)> = Vec::with_capacity(limit.min(64) + 1);
-        for (_, list) in lists.into_iter().take(probes) {
+        for list in self.probed(&query) {
             for entry in self.list(list) {
                 let (document, vector) = entry.split_first_chunk::<4>().expect("it is longer");
                 let document = u32::from_le_bytes(*document);
                 let vector = vector.first_chunk().expect("it is that long");
-                insert(&mut found, (document, cosine(query, vector)), limit);
+                insert(&mut found, (document, probe(&query, vector)), limit);
             }
         }
         found
+    }
+
+    /// The lists that are searched for `query`, that with the nearest centroid first.
+    fn probed(&self, query: &Probe) -> impl Iterator<Item = usize> + use<> {
+        let probes = (self.lists / SHARE).clamp(1, PROBES);
+        let mut lists: Vec<(u32, f32)> = Vec::with_capacity(probes + 1);
+        for (list, centroid) in (0..).zip(self.centroids()) {
+            insert(&mut lists, (list, probe(query, centroid)), probes);
+        }
+        lists.into_iter().map(|(list, _)| list as usize)
     }
 
     fn list(&self, list: usize) -> &[[u8; ENTRY]] {
@@ -129,7 +132,16 @@ fn cosine(query: &Quantised, vector: &[u8; VECTOR]) -> f32 {
     query.cosine(integers, f32::from_le_bytes(*scale))
 }
 
-/// Puts a document among the `limit` best.
+/// As [`cosine`], for one that is asked often.
+#[inline]
+fn probe(query: &Probe, vector: &[u8; VECTOR]) -> f32 {
+    let (scale, integers) = vector.split_first_chunk::<4>().expect("a vector is longer");
+    let integers = integers.first_chunk().expect("a vector is that long");
+    query.cosine(integers, f32::from_le_bytes(*scale))
+}
+
+/// Puts a document, or a list, among the `limit` best.
+#[inline]
 fn insert(found: &mut Vec<(u32, f32)>, new: (u32, f32), limit: usize) {
     let before = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
     if found.len() >= limit && found.last().is_none_or(|last| before(last, &new).is_le()) {
