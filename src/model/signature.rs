@@ -3,6 +3,7 @@
 
 mod class;
 mod clean;
+mod pairs;
 mod telling;
 
 pub(crate) use class::{ErrorClass, error_class};
@@ -30,9 +31,19 @@ pub(crate) struct Signature {
 
 /// The signature of `error`, which `tool` reported.
 pub(crate) fn signature(tool: &str, error: &str) -> Signature {
+    of_line(&telling_line(tool, &plain(&bounded(error))))
+}
+
+/// The signature of `error` and its class, for which the line that tells it is looked for once.
+pub(crate) fn recognise(tool: &str, error: &str) -> (Signature, ErrorClass) {
     let text = plain(&bounded(error));
     let line = telling_line(tool, &text);
-    Signature { key: clean::key(&line, MAX_KEY), headline: cut(&line, MAX_HEADLINE) }
+    (of_line(&line), class::of_line(tool, &line, &text))
+}
+
+/// The signature of an error with this telling line.
+fn of_line(line: &str) -> Signature {
+    Signature { key: clean::key(line, MAX_KEY), headline: cut(line, MAX_HEADLINE) }
 }
 
 /// Openings of a result that say another call of the same batch failed.

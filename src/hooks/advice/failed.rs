@@ -10,7 +10,7 @@ use crate::model::key::{Key, Space};
 use crate::model::pattern::{Kind, Pattern};
 use crate::model::rank::{self, cost};
 use crate::model::shell::{Normal, normalise};
-use crate::model::signature::{ErrorClass, Signature, error_class, is_of_batch, signature};
+use crate::model::signature::{ErrorClass, Signature, is_of_batch, recognise};
 use crate::model::tokens;
 use crate::storage::{Corpus, Query, StorageError};
 
@@ -32,8 +32,7 @@ pub(super) fn advise(
     if is_of_batch(error) {
         return Ok(Advice::default());
     }
-    let class = error_class(&call.tool, error);
-    let signature = signature(&call.tool, error);
+    let (signature, class) = recognise(&call.tool, error);
     let mut found = Found::default();
     let command = (call.tool == "Bash").then(|| normalise(&call.subject));
     if let Some(command) = &command {

@@ -4,7 +4,7 @@ use super::wording;
 use crate::model::paths;
 use crate::model::pattern::{Evidence, Role};
 use crate::model::shell::{Category, Normal, Part, normalise};
-use crate::model::signature::{ErrorClass, Signature, error_class, signature};
+use crate::model::signature::{ErrorClass, Signature, recognise};
 use crate::model::trajectory::{Author, Body, Call, Outcome, Step, changes_file};
 
 /// A trajectory's steps with commands parsed, errors reduced and episodes cut.
@@ -108,10 +108,7 @@ impl<'a> View<'a> {
 impl<'a> Seen<'a> {
     fn new(step: &'a Step, call: &'a Call, episode: usize) -> Self {
         let command = (call.tool == "Bash").then(|| normalise(&call.subject));
-        let error = call
-            .outcome
-            .failed()
-            .then(|| (signature(&call.tool, &call.error), error_class(&call.tool, &call.error)));
+        let error = call.outcome.failed().then(|| recognise(&call.tool, &call.error));
         Self { step, call, episode, command, error }
     }
 

@@ -1,5 +1,6 @@
 //! Sorts errors into kinds, above all into mistakes and the normal course of work. Hot.
 
+use super::pairs::Pairs;
 use super::{bounded, plain, telling_line};
 
 /// The kind of an error.
@@ -94,25 +95,31 @@ impl ErrorClass {
 /// The class of `error`, which `tool` reported.
 pub(crate) fn error_class(tool: &str, error: &str) -> ErrorClass {
     let text = plain(&bounded(error));
-    let line = telling_line(tool, &text).to_ascii_lowercase();
-    if let Some(class) = first_match(CLIENT, &line) {
+    of_line(tool, &telling_line(tool, &text), &text)
+}
+
+/// The class of an error with this telling line and this whole text.
+pub(super) fn of_line(tool: &str, line: &str, text: &str) -> ErrorClass {
+    let line = line.to_ascii_lowercase();
+    let pairs = Pairs::of(&line);
+    if let Some(class) = first_match(CLIENT, &pairs) {
         return class;
     }
     if tool != "Bash" {
-        return first_match(LINE, &line).unwrap_or(ErrorClass::Other);
+        return first_match(LINE, &pairs).unwrap_or(ErrorClass::Other);
     }
-    if line.contains("[setup failed]") || line.contains("[build failed]") {
+    if pairs.contains_any(&["[setup failed]", "[build failed]"]) {
         return ErrorClass::CompileError;
     }
     if is_failing_test(&line) {
         return ErrorClass::TestFailure;
     }
-    first_match(LINE, &line)
-        .or_else(|| first_match(ANYWHERE, &text.to_ascii_lowercase()))
+    first_match(LINE, &pairs)
+        .or_else(|| first_match(ANYWHERE, &Pairs::of(&text.to_ascii_lowercase())))
         .unwrap_or_else(|| by_shape(&line))
 }
 
-fn first_match(table: &[(&str, ErrorClass)], text: &str) -> Option<ErrorClass> {
+fn first_match(table: &[(&str, ErrorClass)], text: &Pairs<'_>) -> Option<ErrorClass> {
     table.iter().find(|(mark, _)| text.contains(mark)).map(|&(_, class)| class)
 }
 
