@@ -17,7 +17,7 @@ use crate::model::pattern::{Kind, Pattern};
 use crate::model::rank::Weights;
 use crate::model::vector::Quantised;
 
-/// The most patterns that [`Recall::active`] hands out.
+/// The most patterns that [`Recall::each_active`] hands out.
 pub(crate) const ACTIVE_MOST: usize = 48;
 
 /// The most files that [`Recall::files_named`] hands out.
@@ -150,9 +150,24 @@ pub(crate) trait Recall {
     /// of most sessions first, then the latest.
     fn by_key(&self, project: i64, key: Key, kinds: &[Kind]) -> Result<Vec<Pattern>, StorageError>;
 
-    /// The active patterns of one kind in the project, or global ones, most evidence first;
-    /// [`ACTIVE_MOST`] of them at most. The kinds are those that a brief names.
-    fn active(&self, project: i64, kind: Kind) -> Result<Vec<Pattern>, StorageError>;
+    /// Gives `each` the active patterns of one kind in the project, or global ones, most evidence
+    /// first; [`ACTIVE_MOST`] of them at most. The kinds are those that a brief names.
+    ///
+    /// One at a time: of most of them little is needed, and what is not kept makes room for the
+    /// next one.
+    fn each_active(
+        &self,
+        project: i64,
+        kind: Kind,
+        each: &mut dyn FnMut(Pattern),
+    ) -> Result<(), StorageError>;
+
+    /// All that [`Self::each_active`] gives.
+    fn active(&self, project: i64, kind: Kind) -> Result<Vec<Pattern>, StorageError> {
+        let mut found = Vec::new();
+        self.each_active(project, kind, &mut |pattern| found.push(pattern))?;
+        Ok(found)
+    }
 
     /// Runs and failures of the command with this key in the project.
     fn command_rate(&self, project: i64, key: Key) -> Result<(u32, u32), StorageError>;

@@ -108,7 +108,12 @@ impl Recall for Reader {
         Ok(found.into_iter().filter(|p| kinds.contains(&p.kind)).collect())
     }
 
-    fn active(&self, project: i64, kind: Kind) -> Result<Vec<Pattern>, StorageError> {
+    fn each_active(
+        &self,
+        project: i64,
+        kind: Kind,
+        each: &mut dyn FnMut(Pattern),
+    ) -> Result<(), StorageError> {
         // Each half is read in the order of the index, and no further than needed.
         let best = |scope: &str| {
             format!(
@@ -125,7 +130,10 @@ impl Recall for Reader {
         );
         let mut query = self.conn.prepare_cached(&sql).attempt("list the patterns")?;
         let rows = query.query_map(params![project, kind as i64], pattern_from);
-        rows.and_then(Iterator::collect).attempt("list the patterns")
+        for pattern in rows.attempt("list the patterns")? {
+            each(pattern.attempt("list the patterns")?);
+        }
+        Ok(())
     }
 
     fn command_rate(&self, project: i64, key: Key) -> Result<(u32, u32), StorageError> {

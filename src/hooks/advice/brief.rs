@@ -24,21 +24,49 @@ pub(super) fn advise(question: &Question<'_>) -> Result<Advice, StorageError> {
     Ok(Advice { header: "Seen in earlier sessions of this project:", items })
 }
 
+/// A pattern that may be named: its score, and its row. It is read again when its turn comes.
+type Ranked = (f64, i64);
+
+/// Best first; of two with the same score the one that was learned first.
+fn sort(ranked: &mut [Ranked]) {
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+}
+
+/// The first `most` of `ranked` that are news, each with its score.
+fn news(
+    question: &Question<'_>,
+    ranked: &[Ranked],
+    most: usize,
+) -> Result<Vec<(f64, Pattern)>, StorageError> {
+    let mut found = Vec::with_capacity(most);
+    for (score, row) in ranked {
+        if found.len() == most {
+            break;
+        }
+        let pattern = question.recall.pattern_in(question.scope.project, *row)?;
+        let pattern = pattern.filter(|pattern| question.is_news(pattern));
+        found.extend(pattern.map(|pattern| (*score, pattern)));
+    }
+    Ok(found)
+}
+
 /// One line for each purpose: the best command's id stands for the line.
 fn recipes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), StorageError> {
-    let known = question.recall.active(question.scope.project, Kind::Recipe)?;
-    for (purpose, most) in PURPOSES {
-        let mut of_purpose: Vec<(f64, &Pattern)> = known
-            .iter()
-            .filter(|p| p.category == *purpose)
-            // Twice in one session may be one attempt; what lasts comes back.
-            .filter(|p| p.tally.sessions >= 2 || p.tally.successes >= 3)
-            .map(|p| (rank::recipe(p, question.reference), p))
-            .filter(|(score, p)| *score >= cost::recipe(p.text.len()))
-            .collect();
-        of_purpose.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.row.cmp(&b.1.row)));
-        let there = |(_, p): &(f64, &Pattern)| question.is_news(p);
-        let of_purpose: Vec<_> = of_purpose.into_iter().filter(there).take(*most).collect();
+    let mut ranked = [const { Vec::new() }; PURPOSES.len()];
+    question.recall.each_active(question.scope.project, Kind::Recipe, &mut |p| {
+        let purpose = PURPOSES.iter().position(|(purpose, _)| p.category == *purpose);
+        // Twice in one session may be one attempt; what lasts comes back.
+        let lasts = p.tally.sessions >= 2 || p.tally.successes >= 3;
+        if let Some(purpose) = purpose.filter(|_| lasts) {
+            let score = rank::recipe(&p, question.reference);
+            if score >= cost::recipe(p.text.len()) {
+                ranked[purpose].push((score, p.row));
+            }
+        }
+    })?;
+    for ((purpose, most), mut ranked) in PURPOSES.iter().zip(ranked) {
+        sort(&mut ranked);
+        let of_purpose = news(question, &ranked, *most)?;
         let Some((confidence, best)) = of_purpose.first() else { continue };
         let commands: Vec<String> = of_purpose
             .iter()
@@ -59,32 +87,33 @@ fn runs(pattern: &Pattern) -> u32 {
 }
 
 fn mistakes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), StorageError> {
-    let fixes = question.recall.active(question.scope.project, Kind::Fix)?;
-    let pitfalls = question.recall.active(question.scope.project, Kind::Pitfall)?;
-    let mut scored: Vec<(f64, &Pattern)> = fixes
-        .iter()
-        .chain(&pitfalls)
-        .map(|p| (rank::costliness(p, question.reference), p))
+    let project = question.scope.project;
+    let score = |p: &Pattern| {
+        let score = rank::costliness(p, question.reference);
         // Before what reads their words.
-        .filter(|(score, p)| *score >= cost::mistake(p.text.len()))
-        .filter(|(_, p)| !names_files(p) && !is_settled(p, &fixes))
-        .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.row.cmp(&b.1.row)));
-    let there = scored.into_iter().filter(|(_, pattern)| question.is_news(pattern));
-    for (_, pattern) in there.take(MISTAKES) {
+        (score >= cost::mistake(p.text.len()) && !names_files(p)).then_some(score)
+    };
+    let mut pitfalls: Vec<(Ranked, String)> = Vec::new();
+    question.recall.each_active(project, Kind::Pitfall, &mut |p| {
+        pitfalls.extend(score(&p).map(|score| ((score, p.row), p.text)));
+    })?;
+    let mut ranked: Vec<Ranked> = Vec::new();
+    question.recall.each_active(project, Kind::Fix, &mut |p| {
+        // A failure without a fix may have one since: a fix begins with the failure's words.
+        pitfalls.retain(|(_, pitfall)| !p.text.starts_with(pitfall.as_str()));
+        ranked.extend(score(&p).map(|score| (score, p.row)));
+    })?;
+    ranked.extend(pitfalls.into_iter().map(|(pitfall, _)| pitfall));
+    sort(&mut ranked);
+    for (_, pattern) in news(question, &ranked, MISTAKES)? {
         items.push(Item {
             id: pattern.id,
-            text: wording::with_evidence(pattern, question.now),
-            confidence: rank::fix_in_brief(rank::fix(pattern, 1.0, question.reference)),
+            text: wording::with_evidence(&pattern, question.now),
+            confidence: rank::fix_in_brief(rank::fix(&pattern, 1.0, question.reference)),
             also: Vec::new(),
         });
     }
     Ok(())
-}
-
-/// Whether a failure without a fix has one among `fixes`: a fix begins with the failure's words.
-fn is_settled(pattern: &Pattern, fixes: &[Pattern]) -> bool {
-    pattern.kind == Kind::Pitfall && fixes.iter().any(|fix| fix.text.starts_with(&pattern.text))
 }
 
 /// Whether the pattern is about particular files: that is for the moment when they come up.

@@ -5,7 +5,7 @@ use super::Question;
 use super::wording;
 use crate::hooks::context::Item;
 use crate::model::key::Key;
-use crate::model::pattern::{Kind, Pattern};
+use crate::model::pattern::{Kind, Pattern, Payload, Tally};
 use crate::model::rank::{self, cost};
 use crate::model::subject;
 use crate::storage::{Corpus, Query, StorageError};
@@ -19,17 +19,43 @@ const ON_SUBJECT: usize = 2;
 /// Decisions that full text proposes: enough for a later one on the same subject to be there.
 const PROPOSED: usize = 24;
 
+/// What is asked of every decision to know which are in force.
+struct Known {
+    row: i64,
+    sessions: u32,
+    last: i64,
+    standing: bool,
+    subject: Vec<String>,
+}
+
 /// The standing rules, those said in most sessions and latest first.
 pub(super) fn standing(question: &Question<'_>) -> Result<Vec<Item>, StorageError> {
-    let known = question.recall.active(question.scope.project, Kind::Decision)?;
-    let mut rules: Vec<&Pattern> = known.iter().filter(|p| p.payload.standing).collect();
-    rules.sort_by_key(|p| std::cmp::Reverse((p.tally.sessions, p.tally.last, p.row)));
-    // Each is compared with all, so only those that may be named are looked at.
-    let rules = rules.into_iter().filter(|rule| !is_replaced(rule, &known));
-    let rules = rules.filter(|rule| question.is_news(rule)).take(STANDING);
-    Ok(rules
-        .map(|rule| item(question, rule, rank::decision(rule, 1.0, question.reference)))
-        .collect())
+    let project = question.scope.project;
+    let mut known: Vec<Known> = Vec::new();
+    question.recall.each_active(project, Kind::Decision, &mut |p| {
+        let (Tally { sessions, last, .. }, Payload { standing, subject, .. }) =
+            (p.tally, p.payload);
+        known.push(Known { row: p.row, sessions, last, standing, subject });
+    })?;
+    let mut rules: Vec<&Known> = known.iter().filter(|rule| rule.standing).collect();
+    rules.sort_by_key(|rule| std::cmp::Reverse((rule.sessions, rule.last, rule.row)));
+    let mut items = Vec::new();
+    for rule in rules {
+        if items.len() == STANDING {
+            break;
+        }
+        // Each is compared with all, so only those that may be named are looked at.
+        let others = known.iter().map(|other| (other.last, other.subject.as_slice()));
+        if is_replaced((rule.last, &rule.subject), others) {
+            continue;
+        }
+        let rule = question.recall.pattern_in(project, rule.row)?;
+        let rule = rule.filter(|rule| question.is_news(rule));
+        items.extend(
+            rule.map(|rule| item(question, &rule, rank::decision(&rule, 1.0, question.reference))),
+        );
+    }
+    Ok(items)
 }
 
 /// What was said on the subject of a prompt.
@@ -77,7 +103,7 @@ pub(super) fn on_subject(
     for (pattern, overlap) in known.iter().zip(overlaps) {
         let confidence = rank::decision(pattern, overlap, question.reference);
         if confidence >= cost::decision(pattern.text.len())
-            && !is_replaced(pattern, &known)
+            && !is_replaced(said(pattern), known.iter().map(said))
             && question.is_news(pattern)
         {
             items.push(item(question, pattern, confidence));
@@ -88,12 +114,19 @@ pub(super) fn on_subject(
     Ok(items)
 }
 
+/// When a decision was last said, and on what subject.
+type Said<'a> = (i64, &'a [String]);
+
+fn said(decision: &Pattern) -> Said<'_> {
+    (decision.tally.last, &decision.payload.subject)
+}
+
 /// Whether one of `decisions` is later and on the same subject.
-fn is_replaced(earlier: &Pattern, decisions: &[Pattern]) -> bool {
-    decisions.iter().any(|later| {
-        later.tally.last > earlier.tally.last
-            && subject::overrides(&later.payload.subject, &earlier.payload.subject)
-    })
+fn is_replaced<'a>(
+    (since, about): Said<'_>,
+    mut decisions: impl Iterator<Item = Said<'a>>,
+) -> bool {
+    decisions.any(|(last, subject)| last > since && subject::overrides(subject, about))
 }
 
 fn item(question: &Question<'_>, pattern: &Pattern, confidence: f64) -> Item {

@@ -172,8 +172,13 @@ impl Recall for Snapshots {
         Ok(found)
     }
 
-    fn active(&self, project: i64, kind: Kind) -> Result<Vec<Pattern>, StorageError> {
-        self.of(project, |snapshot| snapshot.active(kind))
+    fn each_active(
+        &self,
+        project: i64,
+        kind: Kind,
+        each: &mut dyn FnMut(Pattern),
+    ) -> Result<(), StorageError> {
+        self.of(project, |snapshot| snapshot.each_active(kind, each))
     }
 
     fn command_rate(&self, project: i64, key: Key) -> Result<(u32, u32), StorageError> {

@@ -96,7 +96,11 @@ impl ProjectSnapshot {
         self.patterns(rows.iter().map(|row| u32::from_le_bytes(*row)))
     }
 
-    pub(super) fn active(&self, kind: Kind) -> Result<Vec<Pattern>, Damage> {
+    pub(super) fn each_active(
+        &self,
+        kind: Kind,
+        each: &mut dyn FnMut(Pattern),
+    ) -> Result<(), Damage> {
         let place = ACTIVE_KINDS.iter().position(|known| *known == kind).ok_or(Damage)?;
         let (lengths, lists) =
             self.section(Section::Active).split_first_chunk::<16>().ok_or(Damage)?;
@@ -107,11 +111,10 @@ impl ProjectSnapshot {
         let list = lists.get(start..).ok_or(Damage)?;
         let mut reading =
             Reading::at(list.get(..u32_at(lengths, place * 4)? as usize).ok_or(Damage)?, 0)?;
-        let mut patterns = Vec::new();
         while !reading.is_done() {
-            patterns.push(reading.pattern(self.project)?);
+            each(reading.pattern(self.project)?);
         }
-        Ok(patterns)
+        Ok(())
     }
 
     fn patterns(&self, rows: impl Iterator<Item = u32>) -> Result<Vec<Pattern>, Damage> {
@@ -127,7 +130,11 @@ impl ProjectSnapshot {
     pub(super) fn decision_terms(&self, row: u32) -> Result<Vec<(Key, u32)>, Damage> {
         let terms = self.section(Section::DecisionTermCounts);
         let terms = range_by_row::<12>(self.section(Section::DecisionRanges), row, terms)?;
-        terms.iter().map(|term| Ok((Key::from_bits(u64_at(term, 0)?), u32_at(term, 8)?))).collect()
+        let mut found = Vec::with_capacity(terms.len());
+        for term in terms {
+            found.push((Key::from_bits(u64_at(term, 0)?), u32_at(term, 8)?));
+        }
+        Ok(found)
     }
 
     pub(super) fn episode_files(&self, row: u32) -> Result<Vec<KnownFile>, Damage> {
