@@ -4,11 +4,12 @@
 //! here, where the system answers anything but "there is no such thing", or after too many
 //! questions, everything counts as being there.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use rustix::fs::OFlags;
 
@@ -62,6 +63,10 @@ pub(super) struct Checkout<'a> {
     folders: OnceCell<Folders>,
     programs: OnceCell<Option<Vec<PathBuf>>>,
     instructions: OnceCell<Instructions>,
+    /// What was asked already, with the answers: several patterns hang on the same things.
+    answered: RefCell<Vec<(Anchor, bool)>>,
+    /// The files that were read already.
+    texts: RefCell<Vec<(PathBuf, Rc<Text>)>>,
     left: Cell<u32>,
 }
 
@@ -90,6 +95,8 @@ impl<'a> Checkout<'a> {
             folders: OnceCell::new(),
             programs: OnceCell::new(),
             instructions: OnceCell::new(),
+            answered: RefCell::default(),
+            texts: RefCell::default(),
             left: Cell::new(QUESTIONS),
         }
     }
@@ -98,7 +105,7 @@ impl<'a> Checkout<'a> {
     /// a name: a command may be meant for a folder that was not noted with it.
     pub(super) fn holds(&self, pattern: &Pattern, known: &dyn Fn(&str) -> Vec<String>) -> bool {
         self.folders().tops.is_empty()
-            || anchor::of_pattern(pattern).iter().all(|anchor| self.has(anchor, known))
+            || anchor::of_pattern(pattern).into_iter().all(|anchor| self.answer(anchor, known))
     }
 
     /// Whether the file at `path`, relative to the project, exists.
@@ -115,6 +122,16 @@ impl<'a> Checkout<'a> {
             Instructions::read(places.iter().map(PathBuf::as_path), disk.agent)
         };
         self.instructions.get_or_init(read).stating(pattern).is_some()
+    }
+
+    /// Whether the anchor holds, as it did when it was asked for first.
+    fn answer(&self, anchor: Anchor, known: &dyn Fn(&str) -> Vec<String>) -> bool {
+        let before = self.answered.borrow().iter().find(|(asked, _)| *asked == anchor).map(|a| a.1);
+        before.unwrap_or_else(|| {
+            let holds = self.has(&anchor, known);
+            self.answered.borrow_mut().push((anchor, holds));
+            holds
+        })
     }
 
     fn has(&self, anchor: &Anchor, known: &dyn Fn(&str) -> Vec<String>) -> bool {
@@ -144,10 +161,10 @@ impl<'a> Checkout<'a> {
     fn has_script(&self, folder: &str, name: &str, known: &dyn Fn(&str) -> Vec<String>) -> bool {
         let Folders { tops, places } = self.folders();
         let mut found = false;
-        let mut has = |path: &Path| match self.read(path) {
+        let mut has = |path: &Path| match &*self.read(path) {
             Text::Is(text) => {
                 found = true;
-                anchor::has_script(&text, name).unwrap_or(true)
+                anchor::has_script(text, name).unwrap_or(true)
             }
             Text::Absent => false,
             Text::Unknown => true,
@@ -166,8 +183,8 @@ impl<'a> Checkout<'a> {
         let mut found = false;
         for place in &self.folders().places {
             for makefile in ["GNUmakefile", "makefile", "Makefile"] {
-                match self.read(&place.join(folder).join(makefile)) {
-                    Text::Is(text) if anchor::has_target(&text, name) == Some(false) => {
+                match &*self.read(&place.join(folder).join(makefile)) {
+                    Text::Is(text) if anchor::has_target(text, name) == Some(false) => {
                         found = true;
                     }
                     Text::Absent => {}
@@ -203,10 +220,16 @@ impl<'a> Checkout<'a> {
         left == 0 || exists(path)
     }
 
-    fn read(&self, path: &Path) -> Text {
-        let left = self.left.get();
-        self.left.set(left.saturating_sub(1));
-        if left == 0 { Text::Unknown } else { read_text(path) }
+    fn read(&self, path: &Path) -> Rc<Text> {
+        let same = |known: &&(PathBuf, Rc<Text>)| known.0.as_os_str() == path.as_os_str();
+        let known = self.texts.borrow().iter().find(same).map(|(_, text)| Rc::clone(text));
+        known.unwrap_or_else(|| {
+            let left = self.left.get();
+            self.left.set(left.saturating_sub(1));
+            let text = Rc::new(if left == 0 { Text::Unknown } else { read_text(path) });
+            self.texts.borrow_mut().push((path.to_owned(), Rc::clone(&text)));
+            text
+        })
     }
 
     /// The folders, looked for once.
@@ -265,6 +288,7 @@ fn is_absent(error: &std::io::Error) -> bool {
 }
 
 /// What a file says.
+#[derive(Debug)]
 pub(super) enum Text {
     /// This.
     Is(String),

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use super::checkout::{Text, read_text};
 use crate::model::pattern::Pattern;
-use crate::model::stated::states;
+use crate::model::stated::Guide;
 
 /// The files of a folder that agents read by themselves.
 const FILES: [&str; 4] = ["CLAUDE.md", ".claude/CLAUDE.md", "CLAUDE.local.md", "AGENTS.md"];
 
 /// Names and texts of such files.
 #[derive(Debug, Default)]
-pub(crate) struct Instructions(Vec<(&'static str, String)>);
+pub(crate) struct Instructions(Vec<(&'static str, Guide)>);
 
 impl Instructions {
     /// Reads those of these folders, and the user's own in the client's folder `agent`. What is
@@ -20,7 +20,7 @@ impl Instructions {
         let mut texts = Vec::new();
         let mut read = |name, path: &Path| {
             if let Text::Is(text) = read_text(path) {
-                texts.push((name, text));
+                texts.push((name, Guide::new(text)));
             }
         };
         for folder in folders {
@@ -34,6 +34,6 @@ impl Instructions {
 
     /// The file that states what the pattern says.
     pub(crate) fn stating(&self, pattern: &Pattern) -> Option<&'static str> {
-        self.0.iter().find(|(_, text)| states(text, pattern)).map(|(name, _)| *name)
+        self.0.iter().find(|(_, guide)| guide.states(pattern)).map(|(name, _)| *name)
     }
 }

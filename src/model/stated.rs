@@ -4,6 +4,8 @@
 //! A rule is the same when it has the same words in the same order, and the same words that turn
 //! or bound it ("not", "instead", "unless") in the same places.
 
+use std::cell::OnceCell;
+
 use super::pattern::{Kind, Pattern};
 use super::tokens;
 
@@ -91,15 +93,54 @@ const BOUNDS: &[&str] = &[
 /// Words of a heading or lead-in that turn all that stands below it.
 const TURNING: &[&str] = &["bad", "wrong", "anti", "antipatterns", "deprecated", "old", "mistakes"];
 
-/// Whether `text` states what the pattern says: a recipe's command as it stands, a decision in
-/// nearly the same words, and anything that MANA itself wrote there.
-pub(crate) fn states(text: &str, pattern: &Pattern) -> bool {
-    let here = match pattern.kind {
-        Kind::Recipe => pattern.payload.commands.first().is_some_and(|c| has_command(text, c)),
-        Kind::Decision => has_rule(text, &pattern.text),
-        _ => false,
-    };
-    here || is_exported(text, &pattern.id.short())
+/// A text for agents that patterns are compared with. What is made of it is made once.
+#[derive(Debug)]
+pub(crate) struct Guide {
+    text: String,
+    /// Whether MANA wrote a section of it.
+    is_written_to: bool,
+    lower: OnceCell<String>,
+    sentences: OnceCell<Vec<String>>,
+}
+
+impl Guide {
+    /// The guide with this text.
+    pub(crate) fn new(text: String) -> Self {
+        let is_written_to = text.contains(BEGIN);
+        Self { text, is_written_to, lower: OnceCell::new(), sentences: OnceCell::new() }
+    }
+
+    /// Whether it states what the pattern says: a recipe's command as it stands, a decision in
+    /// nearly the same words, and anything that MANA itself wrote there.
+    pub(crate) fn states(&self, pattern: &Pattern) -> bool {
+        let commands = &pattern.payload.commands;
+        let here = match pattern.kind {
+            Kind::Recipe => commands.first().is_some_and(|c| has_command(&self.text, c)),
+            Kind::Decision => self.has_rule(&pattern.text),
+            _ => false,
+        };
+        here || self.is_written_to && is_exported(&self.text, &pattern.id.short())
+    }
+
+    /// Whether it has every sentence of the decision.
+    fn has_rule(&self, decision: &str) -> bool {
+        let Some(said) = said(decision) else { return false };
+        let wanted: Vec<Sentence> =
+            sentences(&said).map(Sentence::of).filter(|s| !s.terms.is_empty()).collect();
+        if wanted.is_empty() {
+            return false;
+        }
+        let lower = self.lower.get_or_init(|| self.text.to_lowercase());
+        // Most texts lack a word of it, and then need not be read.
+        if !wanted.iter().all(|wanted| wanted.may_be_in(lower)) {
+            return false;
+        }
+        let given = self.sentences.get_or_init(|| rules(&self.text));
+        wanted.iter().all(|wanted| {
+            let mut near = given.iter().filter(|given| wanted.may_be_in(given));
+            near.any(|given| same(wanted, &Sentence::of(given)))
+        })
+    }
 }
 
 /// Whether the pattern with this short id stands in a section that MANA wrote.
@@ -115,7 +156,9 @@ fn is_exported(text: &str, id: &str) -> bool {
 /// its own after it.
 fn has_command(text: &str, command: &str) -> bool {
     let joins = |c: char| c.is_alphanumeric() || "-_./:@".contains(c);
+    // Looking for the first one is much faster than for all, and nearly always there is none.
     !command.is_empty()
+        && text.contains(command)
         && text.match_indices(command).any(|(at, _)| {
             let after = &text[at + command.len()..];
             // A full stop or a colon may end the sentence.
@@ -129,28 +172,6 @@ fn has_command(text: &str, command: &str) -> bool {
             let is_option = option.is_some_and(|rest| rest.starts_with(|c: char| joins(c)));
             ends && !is_option && !text[..at].ends_with(joins)
         })
-}
-
-/// Whether the text has every sentence of the decision.
-fn has_rule(text: &str, decision: &str) -> bool {
-    let Some(said) = said(decision) else { return false };
-    let wanted: Vec<Sentence> =
-        sentences(&said).map(Sentence::of).filter(|s| !s.terms.is_empty()).collect();
-    if wanted.is_empty() {
-        return false;
-    }
-    let lower = text.to_lowercase();
-    // A term may have another ending than its word: "queries" is "query".
-    let spoken = |term: &(String, usize)| lower.contains(term.0.trim_end_matches(['e', 'y']));
-    // Most texts lack a word of it, and then need not be read.
-    if wanted
-        .iter()
-        .any(|s| s.terms.iter().filter(|term| !spoken(term)).count() > s.terms.len() / 5)
-    {
-        return false;
-    }
-    let given = rules(text);
-    wanted.iter().all(|wanted| given.iter().any(|given| same(wanted, given)))
 }
 
 /// What the user said, with what it was about before it; `None` when it was cut or was no word.
@@ -195,6 +216,16 @@ impl Sentence {
         sentence.terms.retain(|(term, _)| !matches!(term.as_str(), "always" | "alway" | "please"));
         sentence
     }
+
+    /// Whether a text in lower case has as many of the telling words as what says the same must
+    /// have, as far as their beginnings tell.
+    fn may_be_in(&self, lower: &str) -> bool {
+        // A term may have another ending than its word: "queries" is "query".
+        let is_spoken =
+            |term: &&(String, usize)| lower.contains(term.0.trim_end_matches(['e', 'y']));
+        let silent = self.terms.iter().filter(|term| !is_spoken(term)).count();
+        silent <= self.terms.len() / 5
+    }
 }
 
 /// What a turning word stands for.
@@ -221,15 +252,15 @@ fn same(wanted: &Sentence, given: &Sentence) -> bool {
     wanted.turns == given.turns && if strict { exact } else { near }
 }
 
-/// The sentences of a text of paragraphs and lists, without those that stand below a heading or a
-/// lead-in that turns them.
-fn rules(text: &str) -> Vec<Sentence> {
+/// The sentences of a text of paragraphs and lists, in lower case, without those that stand below a
+/// heading or a lead-in that turns them.
+fn rules(text: &str) -> Vec<String> {
     let mut rules = Vec::new();
     let (mut block, mut heading, mut lead) = (String::new(), false, false);
     let mut end = |block: &mut String, turned: bool| -> bool {
         let turns = block.trim_end().ends_with(':') && turns_all(block);
         if !turned && !block.contains("~~") {
-            rules.extend(sentences(block).map(Sentence::of));
+            rules.extend(sentences(block).map(str::to_lowercase));
         }
         block.clear();
         turns
@@ -307,6 +338,10 @@ mod tests {
         ] {
             assert_eq!(has_command(text, command), expected, "{command} in {text}");
         }
+    }
+
+    fn has_rule(text: &str, decision: &str) -> bool {
+        Guide::new(text.to_owned()).has_rule(decision)
     }
 
     fn stated(text: &str, said: &str) -> bool {
