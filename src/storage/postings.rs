@@ -190,13 +190,21 @@ impl<'a> Entries<'a> {
     ///
     /// This is the loop in which a search spends its time.
     #[inline]
-    pub(super) fn take_before(&mut self, end: u32, mut take: impl FnMut(u32, u8)) -> bool {
+    pub(super) fn take_before(&mut self, end: u32, take: &mut impl Take) -> bool {
         // Kept in registers.
         let Self { mut rest, mut from } = *self;
-        while let Some((document, counts, after)) = entry(rest, from)
-            && document < end
-        {
-            take(document, counts);
+        loop {
+            while let Some((documents, counts, after)) = four(rest, from)
+                && documents[3] < end
+            {
+                take.take(documents, counts);
+                (rest, from) = (after, documents[3] + 1);
+            }
+            let Some((document, counts, after)) = entry(rest, from) else { break };
+            if document >= end {
+                break;
+            }
+            take.take([document], [counts]);
             (rest, from) = (after, document + 1);
         }
         let taken = rest.len() < self.rest.len();
@@ -204,16 +212,50 @@ impl<'a> Entries<'a> {
         taken
     }
 
-    /// Takes the entries as long as more are wanted.
+    /// Goes on to the first entry of `document` or of a later one; its counts if it is that one.
     #[inline]
-    pub(super) fn take_while(self, mut take: impl FnMut(u32, u8) -> bool) {
-        let Self { mut rest, mut from } = self;
-        while let Some((document, counts, after)) = entry(rest, from)
-            && take(document, counts)
+    pub(super) fn at(&mut self, document: u32) -> Option<u8> {
+        while let Some((documents, _, after)) = four(self.rest, self.from)
+            && documents[3] < document
         {
-            (rest, from) = (after, document.saturating_add(1));
+            *self = Self { rest: after, from: documents[3] + 1 };
         }
+        while let Some((next, counts, after)) = entry(self.rest, self.from)
+            && next <= document
+        {
+            *self = Self { rest: after, from: next.saturating_add(1) };
+            if next == document {
+                return Some(counts);
+            }
+        }
+        None
     }
+}
+
+/// Takes entries, several at a time where that is faster.
+pub(super) trait Take {
+    /// Takes the next entries: their documents, ascending, and the counts of each.
+    fn take<const N: usize>(&mut self, documents: [u32; N], counts: [u8; N]);
+}
+
+/// The first four entries of `rest`, where distances count from `from`, and what comes after them;
+/// `None` when there are fewer or one of the distances is long.
+#[inline]
+fn four(rest: &[u8], from: u32) -> Option<([u32; 4], [u8; 4], &[u8])> {
+    const DISTANCES: u64 = 0x00ff_00ff_00ff_00ff;
+    const LONG: u64 = 0x0080_0080_0080_0080;
+    let (bytes, after) = rest.split_first_chunk()?;
+    let bytes = u64::from_le_bytes(*bytes);
+    if bytes & LONG != 0 {
+        return None;
+    }
+    // Each of the four pairs of bytes becomes the sum of the distances up to it.
+    let sums = (bytes & DISTANCES).wrapping_mul(0x0001_0001_0001_0001);
+    let last = from.checked_add((sums >> 48) as u32 + 3)?;
+    let at = |n: u32| from + (sums >> (16 * n) & 0xffff) as u32 + n;
+    let counts =
+        [(bytes >> 8) as u8, (bytes >> 24) as u8, (bytes >> 40) as u8, (bytes >> 56) as u8];
+    Some(([at(0), at(1), at(2), last], counts, after))
 }
 
 /// The first entry of `rest`, where distances count from `from`: its document and counts, and what
@@ -281,19 +323,35 @@ mod tests {
 
     /// All entries of a stored list.
     fn all(bytes: &[u8]) -> Vec<(u32, u8)> {
-        let mut all = Vec::new();
-        Entries::new(bytes).take_before(u32::MAX, |document, counts| all.push((document, counts)));
-        all
+        struct All(Vec<(u32, u8)>);
+        impl Take for All {
+            fn take<const N: usize>(&mut self, documents: [u32; N], counts: [u8; N]) {
+                self.0.extend(documents.into_iter().zip(counts));
+            }
+        }
+        let mut all = All(Vec::new());
+        Entries::new(bytes).take_before(u32::MAX, &mut all);
+        all.0
+    }
+
+    /// How many entries were taken.
+    struct Counted(usize);
+
+    impl Take for Counted {
+        fn take<const N: usize>(&mut self, _: [u32; N], _: [u8; N]) {
+            self.0 += N;
+        }
     }
 
     proptest! {
         #[test]
         fn lists_hold_what_was_counted(
             documents in prop::collection::btree_map(
-                0_u32..100_000,
+                prop_oneof![0_u32..80, 0_u32..100_000],
                 prop::collection::vec(0_usize..FIELDS, 1..40),
-                0..30,
-            )
+                0..60,
+            ),
+            ends in prop::collection::vec(0_u32..200, 0..6),
         ) {
             let mut list = List::default();
             let mut expected = Vec::new();
@@ -308,12 +366,21 @@ mod tests {
             }
             prop_assert_eq!(list.entries as usize, expected.len());
             prop_assert_eq!(&all(&list.bytes), &expected);
-            let mut first = Vec::new();
-            Entries::new(&list.bytes).take_while(|document, counts| {
-                first.push((document, counts));
-                first.len() < 5
-            });
-            prop_assert_eq!(&first[..], &expected[..expected.len().min(5)]);
+            let mut entries = Entries::new(&list.bytes);
+            for document in (0..90).chain(expected.iter().map(|(document, _)| *document).skip(40)) {
+                let counts = expected.iter().find(|(known, _)| *known == document);
+                prop_assert_eq!(
+                    entries.at(document), counts.map(|(_, counts)| *counts), "{}", document
+                );
+            }
+            let mut ends = ends;
+            ends.sort_unstable();
+            let (mut entries, mut parts) = (Entries::new(&list.bytes), Counted(0));
+            for end in ends {
+                entries.take_before(end, &mut parts);
+                let before = expected.iter().filter(|(document, _)| *document < end).count();
+                prop_assert_eq!(parts.0, before);
+            }
         }
 
         #[test]
