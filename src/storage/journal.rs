@@ -123,7 +123,8 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
 fn tail(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut file = open_own(path, OpenOptions::new().read(true))?;
     let length = file.metadata()?.len();
-    let mut bytes = Vec::new();
+    // One more than there are: the end is found without growing.
+    let mut bytes = Vec::with_capacity(length.min(READ_LIMIT) as usize + 1);
     if length > READ_LIMIT {
         file.seek(SeekFrom::Start(length - READ_LIMIT))?;
     }

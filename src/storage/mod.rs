@@ -64,7 +64,7 @@ pub(crate) use projects::{StoredRoot, transcript_folder};
 pub(crate) use recall::{KnownFile, Meaning, Query, Recall, Term, fused};
 pub(crate) use search::{Found, Sought};
 pub(crate) use skills::{Edge, Run};
-pub(crate) use snapshot::{answered_from_snapshots, from_snapshots, recall};
+pub(crate) use snapshot::{answered_from_snapshots, from_snapshots, map, recall};
 pub(crate) use steps::{CallResult, Span, StepPlace, StoredTrajectory};
 pub(crate) use transcripts::{Account, StoredCursor, Totals};
 pub(crate) use vectors::Means;

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapOptions};
 
 use crate::storage::file::is_trusted;
 
@@ -14,15 +14,16 @@ const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
 
 /// The bytes of the regular file at `path`.
 #[expect(unsafe_code, reason = "no safe way to map a file exists")]
-pub(in crate::storage) fn map(path: &Path) -> io::Result<Mmap> {
+pub(crate) fn map(path: &Path) -> io::Result<Mmap> {
     let file = OpenOptions::new().read(true).custom_flags(NONBLOCK).open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() || !is_trusted(&metadata) {
+    let about = file.metadata()?;
+    if !about.is_file() || !is_trusted(&about) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    // SAFETY: the bytes must not change while they are mapped. A snapshot or an index is never
-    // written to once it has its name, it is only replaced by another file, and the folder is the user's
-    // alone (0700). Whoever breaks into that could change the program as well; what is read is
+    let length = usize::try_from(about.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    // SAFETY: the bytes must not change while they are mapped. A snapshot, an index or a table is
+    // never written to once it has its name, it is only replaced by another file, and the folder is
+    // the user's alone (0700). Whoever breaks into that could change the program as well; what is read is
     // checked anyway, and no Rust value is laid over the bytes but bytes.
-    unsafe { Mmap::map(&file) }
+    unsafe { MmapOptions::new().len(length).map(&file) }
 }

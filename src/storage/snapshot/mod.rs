@@ -38,8 +38,7 @@ use crate::model::pattern::{Kind, Pattern};
 use crate::model::rank::Weights;
 use catalogue::Catalogue;
 use layout::Damage;
-#[cfg(feature = "index")]
-pub(super) use map::map;
+pub(crate) use map::map;
 use project::ProjectSnapshot;
 
 /// Folder of the snapshots in the home.

@@ -33,11 +33,14 @@ pub(super) fn write_project(
 ) -> Result<u64, StorageError> {
     let mut generation = 0;
     file::replace_own_with(path, |file| {
-        let mut sheet = Sheet::begin(path, file)?;
+        let mut sheet = Sheet::begin(path, file);
         // A place in the heap is never 0.
         sheet.put(Section::Heap, &[0])?;
         let files = put_files(reader, project, &mut sheet)?;
         let patterns = put_patterns(reader, project, &files, &mut sheet)?;
+        // What a prompt reads here and there lies together.
+        put_facts(reader, project, &mut sheet)?;
+        put_documents(reader, project, &mut sheet)?;
         patterns.put(&mut sheet)?;
         put_active(reader, project, &mut sheet)?;
         put_keys(reader, project, &patterns, &mut sheet)?;
@@ -45,8 +48,7 @@ pub(super) fn write_project(
         files.put(&mut sheet)?;
         put_episodes(reader, project, &files, &mut sheet)?;
         put_terms(reader, project, &mut sheet)?;
-        put_documents(reader, project, &mut sheet)?;
-        put_facts(reader, project, &mut sheet)?;
+        put_vectors(reader, project, &mut sheet)?;
         generation = sheet.end()?;
         Ok::<_, StorageError>(())
     })?;
@@ -119,13 +121,13 @@ impl Patterns {
             sheet.put(Section::Patterns, &record)?;
         }
         put_row_ranges(&self.decisions, Section::DecisionRanges, sheet)?;
-        for (term, patterns) in self.decisions.iter().flat_map(|(_, terms)| terms) {
-            sheet.put(Section::DecisionTermCounts, &term.to_i64().to_le_bytes())?;
-            sheet.put(Section::DecisionTermCounts, &patterns.to_le_bytes())?;
-        }
         put_row_ranges(&self.episodes, Section::WorkRanges, sheet)?;
         for place in self.episodes.iter().flat_map(|(_, places)| places) {
             sheet.put(Section::WorkedOn, &place.to_le_bytes())?;
+        }
+        for (term, patterns) in self.decisions.iter().flat_map(|(_, terms)| terms) {
+            sheet.put(Section::DecisionTermCounts, &term.to_i64().to_le_bytes())?;
+            sheet.put(Section::DecisionTermCounts, &patterns.to_le_bytes())?;
         }
         Ok(())
     }
@@ -351,12 +353,19 @@ fn put_ranges(
     Ok(())
 }
 
-/// The directories and the vectors of the documents.
+/// The directories of the documents.
 fn put_documents(reader: &Reader, project: i64, sheet: &mut Sheet<'_>) -> Result<(), StorageError> {
     for corpus in Corpus::ALL {
         if let Some(directory) = reader.directory(project, corpus)? {
             sheet.put(documents_of(corpus), directory.bytes())?;
         }
+    }
+    Ok(())
+}
+
+/// The vectors of the documents.
+fn put_vectors(reader: &Reader, project: i64, sheet: &mut Sheet<'_>) -> Result<(), StorageError> {
+    for corpus in Corpus::ALL {
         if let Some(section) = vectors_of(corpus)
             && let Some(dense) = reader.dense(project, corpus)?
         {
@@ -385,7 +394,7 @@ pub(super) fn write_catalogue(
     path: &Path,
 ) -> Result<(), StorageError> {
     file::replace_own_with(path, |file| {
-        let mut sheet = Sheet::begin(path, file)?;
+        let mut sheet = Sheet::begin(path, file);
         sheet.put(Section::Heap, &[0])?;
         let mut named = |name: &str, project: i64, text: &str| {
             let mut bytes = Vec::new();
