@@ -1,6 +1,8 @@
 //! At the start of a context window: the commands that work here, the costliest known mistakes,
 //! the user's standing decisions.
 
+use std::cmp::Ordering;
+
 use super::{Advice, Question};
 use super::{decisions, wording};
 use crate::hooks::context::Item;
@@ -24,35 +26,62 @@ pub(super) fn advise(question: &Question<'_>) -> Result<Advice, StorageError> {
     Ok(Advice { header: "Seen in earlier sessions of this project:", items })
 }
 
-/// A pattern that may be named: its score, and its row. It is read again when its turn comes.
-type Ranked = (f64, i64);
+/// Patterns that are kept of those that may be named: nearly always enough.
+const KEPT: usize = 6;
 
-/// Best first; of two with the same score the one that was learned first.
-fn sort(ranked: &mut [Ranked]) {
-    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+/// Patterns that may be named, best first; of two with the same score the one that was learned
+/// first.
+#[derive(Default)]
+struct Shortlist {
+    best: Vec<(f64, Pattern)>,
+    /// Scores and rows of the others, in no order. They are read again should their turn come.
+    rest: Vec<(f64, i64)>,
 }
 
-/// The first `most` of `ranked` that are news, each with its score.
-fn news(
-    question: &Question<'_>,
-    ranked: &[Ranked],
-    most: usize,
-) -> Result<Vec<(f64, Pattern)>, StorageError> {
-    let mut found = Vec::with_capacity(most);
-    for (score, row) in ranked {
-        if found.len() == most {
-            break;
+impl Shortlist {
+    fn add(&mut self, score: f64, pattern: Pattern) {
+        let place = self.best.partition_point(|(other, known)| {
+            order((*other, known.row), (score, pattern.row)).is_lt()
+        });
+        if place == KEPT {
+            return self.rest.push((score, pattern.row));
         }
-        let pattern = question.recall.pattern_in(question.scope.project, *row)?;
-        let pattern = pattern.filter(|pattern| question.is_news(pattern));
-        found.extend(pattern.map(|pattern| (*score, pattern)));
+        if self.best.len() == KEPT {
+            self.rest.extend(self.best.pop().map(|(score, pattern)| (score, pattern.row)));
+        }
+        self.best.insert(place, (score, pattern));
     }
-    Ok(found)
+
+    /// The first `most` that are news, each with its score.
+    fn news(
+        mut self,
+        question: &Question<'_>,
+        most: usize,
+    ) -> Result<Vec<(f64, Pattern)>, StorageError> {
+        let is_news = |(_, pattern): &(f64, Pattern)| question.is_news(pattern);
+        let mut found: Vec<_> = self.best.into_iter().filter(is_news).take(most).collect();
+        if found.len() < most {
+            self.rest.sort_by(|a, b| order(*a, *b));
+        }
+        for (score, row) in self.rest {
+            if found.len() == most {
+                break;
+            }
+            let pattern = question.recall.pattern_in(question.scope.project, row)?;
+            found.extend(pattern.map(|pattern| (score, pattern)).filter(is_news));
+        }
+        Ok(found)
+    }
+}
+
+/// The order of two patterns by their scores and rows.
+fn order(a: (f64, i64), b: (f64, i64)) -> Ordering {
+    b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
 }
 
 /// One line for each purpose: the best command's id stands for the line.
 fn recipes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), StorageError> {
-    let mut ranked = [const { Vec::new() }; PURPOSES.len()];
+    let mut ranked: [Shortlist; PURPOSES.len()] = Default::default();
     question.recall.each_active(question.scope.project, Kind::Recipe, &mut |p| {
         let purpose = PURPOSES.iter().position(|(purpose, _)| p.category == *purpose);
         // Twice in one session may be one attempt; what lasts comes back.
@@ -60,13 +89,12 @@ fn recipes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storage
         if let Some(purpose) = purpose.filter(|_| lasts) {
             let score = rank::recipe(&p, question.reference);
             if score >= cost::recipe(p.text.len()) {
-                ranked[purpose].push((score, p.row));
+                ranked[purpose].add(score, p);
             }
         }
     })?;
-    for ((purpose, most), mut ranked) in PURPOSES.iter().zip(ranked) {
-        sort(&mut ranked);
-        let of_purpose = news(question, &ranked, *most)?;
+    for ((purpose, most), ranked) in PURPOSES.iter().zip(ranked) {
+        let of_purpose = ranked.news(question, *most)?;
         let Some((confidence, best)) = of_purpose.first() else { continue };
         let commands: Vec<String> = of_purpose
             .iter()
@@ -93,19 +121,22 @@ fn mistakes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storag
         // Before what reads their words.
         (score >= cost::mistake(p.text.len()) && !names_files(p)).then_some(score)
     };
-    let mut pitfalls: Vec<(Ranked, String)> = Vec::new();
+    let mut pitfalls: Vec<(f64, Pattern)> = Vec::new();
     question.recall.each_active(project, Kind::Pitfall, &mut |p| {
-        pitfalls.extend(score(&p).map(|score| ((score, p.row), p.text)));
+        pitfalls.extend(score(&p).map(|score| (score, p)));
     })?;
-    let mut ranked: Vec<Ranked> = Vec::new();
+    let mut ranked = Shortlist::default();
     question.recall.each_active(project, Kind::Fix, &mut |p| {
         // A failure without a fix may have one since: a fix begins with the failure's words.
-        pitfalls.retain(|(_, pitfall)| !p.text.starts_with(pitfall.as_str()));
-        ranked.extend(score(&p).map(|score| (score, p.row)));
+        pitfalls.retain(|(_, pitfall)| !p.text.starts_with(&pitfall.text));
+        if let Some(score) = score(&p) {
+            ranked.add(score, p);
+        }
     })?;
-    ranked.extend(pitfalls.into_iter().map(|(pitfall, _)| pitfall));
-    sort(&mut ranked);
-    for (_, pattern) in news(question, &ranked, MISTAKES)? {
+    for (score, pitfall) in pitfalls {
+        ranked.add(score, pitfall);
+    }
+    for (_, pattern) in ranked.news(question, MISTAKES)? {
         items.push(Item {
             id: pattern.id,
             text: wording::with_evidence(&pattern, question.now),

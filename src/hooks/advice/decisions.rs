@@ -5,7 +5,7 @@ use super::Question;
 use super::wording;
 use crate::hooks::context::Item;
 use crate::model::key::Key;
-use crate::model::pattern::{Kind, Pattern, Payload, Tally};
+use crate::model::pattern::{Kind, Pattern};
 use crate::model::rank::{self, cost};
 use crate::model::subject;
 use crate::storage::{Corpus, Query, StorageError};
@@ -19,43 +19,28 @@ const ON_SUBJECT: usize = 2;
 /// Decisions that full text proposes: enough for a later one on the same subject to be there.
 const PROPOSED: usize = 24;
 
-/// What is asked of every decision to know which are in force.
-struct Known {
-    row: i64,
-    sessions: u32,
-    last: i64,
-    standing: bool,
-    subject: Vec<String>,
-}
-
 /// The standing rules, those said in most sessions and latest first.
 pub(super) fn standing(question: &Question<'_>) -> Result<Vec<Item>, StorageError> {
-    let project = question.scope.project;
-    let mut known: Vec<Known> = Vec::new();
-    question.recall.each_active(project, Kind::Decision, &mut |p| {
-        let (Tally { sessions, last, .. }, Payload { standing, subject, .. }) =
-            (p.tally, p.payload);
-        known.push(Known { row: p.row, sessions, last, standing, subject });
+    let mut rules: Vec<Pattern> = Vec::new();
+    let mut others: Vec<(i64, Vec<String>)> = Vec::new();
+    question.recall.each_active(question.scope.project, Kind::Decision, &mut |p| {
+        if p.payload.standing {
+            rules.push(p);
+        } else {
+            others.push((p.tally.last, p.payload.subject));
+        }
     })?;
-    let mut rules: Vec<&Known> = known.iter().filter(|rule| rule.standing).collect();
-    rules.sort_by_key(|rule| std::cmp::Reverse((rule.sessions, rule.last, rule.row)));
-    let mut items = Vec::new();
-    for rule in rules {
-        if items.len() == STANDING {
-            break;
-        }
-        // Each is compared with all, so only those that may be named are looked at.
-        let others = known.iter().map(|other| (other.last, other.subject.as_slice()));
-        if is_replaced((rule.last, &rule.subject), others) {
-            continue;
-        }
-        let rule = question.recall.pattern_in(project, rule.row)?;
-        let rule = rule.filter(|rule| question.is_news(rule));
-        items.extend(
-            rule.map(|rule| item(question, &rule, rank::decision(&rule, 1.0, question.reference))),
-        );
-    }
-    Ok(items)
+    rules.sort_by_key(|p| std::cmp::Reverse((p.tally.sessions, p.tally.last, p.row)));
+    let all = || {
+        let others = others.iter().map(|(last, subject)| (*last, subject.as_slice()));
+        others.chain(rules.iter().map(said))
+    };
+    // Each is compared with all, so only those that may be named are looked at.
+    let in_force = rules.iter().filter(|rule| !is_replaced(said(rule), all()));
+    let told = in_force.filter(|rule| question.is_news(rule)).take(STANDING);
+    Ok(told
+        .map(|rule| item(question, rule, rank::decision(rule, 1.0, question.reference)))
+        .collect())
 }
 
 /// What was said on the subject of a prompt.
