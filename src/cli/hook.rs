@@ -28,6 +28,7 @@ use crate::hooks::inject::{Surroundings, inject};
 use crate::hooks::scope;
 use crate::hooks::session_end::{Due, session_end};
 use crate::hooks::wire::Wire;
+use crate::model::text;
 use crate::model::vector::Encode;
 use crate::storage::file::{self, Rights};
 use crate::storage::log;
@@ -167,8 +168,7 @@ fn work(verb: Verb, trace: &Trace) -> Result<Option<String>, String> {
         return Ok(None);
     }
     trace.found(settings.logs.clone());
-    let bytes = read_input()?;
-    let text = String::from_utf8_lossy(&bytes);
+    let text = text::lossy(read_input()?);
     if text.trim().is_empty() {
         return Ok(None);
     }

@@ -19,6 +19,7 @@ use super::scope::Scope;
 use crate::model::anchor::{self, Anchor};
 use crate::model::paths;
 use crate::model::pattern::Pattern;
+use crate::model::text;
 
 /// Questions to the file system for one event.
 const QUESTIONS: u32 = 256;
@@ -315,7 +316,7 @@ fn read_regular(file: &File) -> Option<String> {
     }
     let mut bytes = Vec::with_capacity(about.len() as usize + 1);
     file.take(LONGEST).read_to_end(&mut bytes).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    Some(text::lossy(bytes))
 }
 
 #[cfg(test)]
