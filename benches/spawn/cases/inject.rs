@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::load::Load;
 use super::{Bench, client, event, learn_all, mana_home};
 use crate::Outcome;
-use crate::history::{self, Lesson, PROJECT, lesson};
+use crate::history::{self, Lesson, lesson};
 use crate::measure::interleaved;
 use crate::report::{self, Budget, Report, milliseconds, ratio};
 
@@ -42,74 +42,105 @@ const LATE: &str = "UserPromptSubmit long session";
 /// The session whose journal is long.
 const LONG_SESSION: &str = "00000000-10e9-4000-8000-000000000000";
 
-/// Makes an event from a lesson that is known, the session it happens in, and a number.
-type Make = fn(&Lesson, &str, usize) -> Value;
+/// The event that comes first in a session, and the session that has had no other: what comes
+/// later has its journal already.
+const START: &str = "SessionStart";
+const BEGUN_SESSION: &str = "00000000-be90-4000-8000-000000000000";
 
-/// The events. Each gets a new session each time, since nothing is said twice in one.
-const EVENTS: &[(&str, Make)] = &[
-    ("SessionStart", |_, s, _| event(s, "SessionStart", json!({"source": "startup"}))),
-    ("UserPromptSubmit known", |lesson, s, _| prompt(s, &lesson.prompt)),
-    ("UserPromptSubmit known, 3 kB", |lesson, s, n| {
-        prompt(s, &format!("{}\n\n{}", lesson.prompt, history::unrelated(n, 3_000)))
-    }),
-    (LATE, |lesson, s, _| prompt(s, &lesson.prompt)),
-    ("UserPromptSubmit unknown", |_, s, n| {
-        prompt(s, &format!("sing xylophone{n} opera backwards, zebra{n} style"))
-    }),
-    ("PreToolUse Bash known", |lesson, s, _| tool(s, "PreToolUse", bash(&lesson.failing))),
-    ("PreToolUse Bash unknown", |_, s, n| {
-        tool(s, "PreToolUse", bash(&format!("uname --kernel-name > name{n}.txt")))
-    }),
-    ("PreToolUse Read known", |lesson, s, _| tool(s, "PreToolUse", read(&lesson.files[0]))),
-    ("PreToolUse Read unknown", |_, s, n| {
-        tool(s, "PreToolUse", read(&format!("nowhere/at{n}.txt")))
-    }),
-    ("PreToolUse Edit known, 4 kB", |lesson, s, n| {
-        let text = history::unrelated(n, 2_000);
-        let mut fields = read(&lesson.files[0]);
-        fields["tool_name"] = json!("Edit");
-        fields["tool_input"]["old_string"] = json!(text);
-        fields["tool_input"]["new_string"] = json!(text);
-        tool(s, "PreToolUse", fields)
-    }),
-    ("PostToolUseFailure known", |lesson, s, _| failure(s, &lesson.failing, &lesson.error)),
-    ("PostToolUseFailure near", |lesson, s, n| {
-        failure(s, &format!("{} --attempt {n} | head -50", lesson.failing), &lesson.error)
-    }),
-    ("PostToolUseFailure unknown, 8 kB", |_, s, n| {
-        let log = history::unrelated(n, 8_000);
-        failure(s, &format!("./run-xylophone{n}.sh"), &format!("Exit code 3\n{log}"))
-    }),
-];
-
-fn prompt(session: &str, text: &str) -> Value {
-    event(session, "UserPromptSubmit", json!({"prompt": text}))
+/// What an event is made from.
+struct Scene<'a> {
+    /// The project's folder.
+    project: &'a str,
+    /// A lesson that is known.
+    lesson: &'a Lesson,
+    /// The session it happens in.
+    session: &'a str,
+    /// Its number.
+    number: usize,
 }
 
-fn tool(session: &str, name: &str, mut fields: Value) -> Value {
-    fields["tool_use_id"] = json!("toolu_01BenchBenchBenchBench");
-    event(session, name, fields)
+impl Scene<'_> {
+    fn event(&self, name: &str, fields: Value) -> Value {
+        event(self.project, self.session, name, fields)
+    }
+
+    fn prompt(&self, text: &str) -> Value {
+        self.event("UserPromptSubmit", json!({"prompt": text}))
+    }
+
+    fn tool(&self, name: &str, mut fields: Value) -> Value {
+        fields["tool_use_id"] = json!("toolu_01BenchBenchBenchBench");
+        self.event(name, fields)
+    }
+
+    fn read(&self, file: &str) -> Value {
+        let path = format!("{}/{file}", self.project);
+        json!({"tool_name": "Read", "tool_input": {"file_path": path}})
+    }
+
+    fn failure(&self, command: &str, error: &str) -> Value {
+        let mut fields = bash(command);
+        fields["error"] = json!(error);
+        self.tool("PostToolUseFailure", fields)
+    }
+}
+
+fn start(scene: &Scene<'_>) -> Value {
+    scene.event("SessionStart", json!({"source": "startup"}))
 }
 
 fn bash(command: &str) -> Value {
     json!({"tool_name": "Bash", "tool_input": {"command": command, "description": "Run it"}})
 }
 
-fn read(file: &str) -> Value {
-    json!({"tool_name": "Read", "tool_input": {"file_path": format!("{PROJECT}/{file}")}})
-}
+/// Makes an event.
+type Make = fn(&Scene<'_>) -> Value;
 
-fn failure(session: &str, command: &str, error: &str) -> Value {
-    let mut fields = bash(command);
-    fields["error"] = json!(error);
-    tool(session, "PostToolUseFailure", fields)
-}
+/// The events. Each gets a new session each time, since nothing is said twice in one.
+const EVENTS: &[(&str, Make)] = &[
+    (START, start),
+    ("UserPromptSubmit known", |s| s.prompt(&s.lesson.prompt)),
+    ("UserPromptSubmit known, 3 kB", |s| {
+        s.prompt(&format!("{}\n\n{}", s.lesson.prompt, history::unrelated(s.number, 3_000)))
+    }),
+    (LATE, |s| s.prompt(&s.lesson.prompt)),
+    ("UserPromptSubmit unknown", |s| {
+        let n = s.number;
+        s.prompt(&format!("sing xylophone{n} opera backwards, zebra{n} style"))
+    }),
+    ("PreToolUse Bash known", |s| s.tool("PreToolUse", bash(&s.lesson.failing))),
+    ("PreToolUse Bash unknown", |s| {
+        s.tool("PreToolUse", bash(&format!("uname --kernel-name > name{}.txt", s.number)))
+    }),
+    ("PreToolUse Read known", |s| s.tool("PreToolUse", s.read(&s.lesson.files[0]))),
+    ("PreToolUse Read unknown", |s| {
+        s.tool("PreToolUse", s.read(&format!("nowhere/at{}.txt", s.number)))
+    }),
+    ("PreToolUse Edit known, 4 kB", |s| {
+        let text = history::unrelated(s.number, 2_000);
+        let mut fields = s.read(&s.lesson.files[0]);
+        fields["tool_name"] = json!("Edit");
+        fields["tool_input"]["old_string"] = json!(text);
+        fields["tool_input"]["new_string"] = json!(text);
+        s.tool("PreToolUse", fields)
+    }),
+    ("PostToolUseFailure known", |s| s.failure(&s.lesson.failing, &s.lesson.error)),
+    ("PostToolUseFailure near", |s| {
+        let command = format!("{} --attempt {} | head -50", s.lesson.failing, s.number);
+        s.failure(&command, &s.lesson.error)
+    }),
+    ("PostToolUseFailure unknown, 8 kB", |s| {
+        let log = history::unrelated(s.number, 8_000);
+        s.failure(&format!("./run-xylophone{}.sh", s.number), &format!("Exit code 3\n{log}"))
+    }),
+];
 
 pub(super) fn measure(bench: &Bench, report: &mut Report) -> Outcome<()> {
     let (home, _) = bench.home("inject")?;
     let lessons = learn_until_known(bench, &home)?;
     let (active, all, size) = store(&home)?;
-    make_long_session(bench, &home, lessons)?;
+    history::write_checkout(&bench.project(), &bench.programs(), lessons)?;
+    make_sessions(bench, &home, lessons)?;
     report.note(json!({
         "case": "inject", "active_patterns": active, "patterns": all, "store_mb": size,
     }));
@@ -138,13 +169,18 @@ fn measure_event(
     let [minimal, cat] = bench.references(home);
     let programs = [minimal, cat, bench.mana(home, &["inject"])];
     let input = bench.folder.join(format!("event-{number}.json"));
+    let project = bench.project();
+    let project = project.to_string_lossy();
     let summaries = interleaved(&programs, bench.options.runs, |round| {
         let lesson = lesson(round * 31 % lessons);
         let session = format!("{number:04x}{attempt:04x}-be9c-4000-8000-{:04x}{round:08x}", run());
-        if name == LATE {
-            fs::copy(journal(home, LONG_SESSION), journal(home, &session))?;
+        let before = if name == LATE { LONG_SESSION } else { BEGUN_SESSION };
+        if name != START {
+            fs::copy(journal(home, before), journal(home, &session))?;
         }
-        fs::write(&input, make(&lesson, &session, round).to_string())?;
+        let (lesson, session) = (&lesson, session.as_str());
+        let scene = Scene { project: &project, lesson, session, number: round };
+        fs::write(&input, make(&scene).to_string())?;
         Ok(input.clone())
     })?;
     let [minimal, cat, mana] = &summaries[..] else { unreachable!("three programs were run") };
@@ -182,8 +218,13 @@ fn learn_until_known(bench: &Bench, home: &Path) -> Outcome<usize> {
     let mut active = if lessons == 0 { 0 } else { store(home)?.0 };
     let step = STEP.max(bench.options.patterns / PATTERNS);
     while active < wanted {
+        let path = bench.project();
         for project in 0..bench.options.projects {
-            history::write_lessons(&client(home), project, lessons, step)?;
+            let path = match project {
+                0 => path.to_string_lossy().into_owned(),
+                _ => format!("{}-{project}", path.display()),
+            };
+            history::write_lessons(&client(home), &path, project, lessons, step)?;
         }
         lessons += step;
         learn_all(bench, home)?;
@@ -211,12 +252,21 @@ fn store(home: &Path) -> Outcome<(usize, usize, u64)> {
     Ok((usize::try_from(active)?, usize::try_from(all)?, fs::metadata(&file)?.len() / 1_000_000))
 }
 
-/// Gives the long session its journal, by way of the events that make one.
-fn make_long_session(bench: &Bench, home: &Path, lessons: usize) -> Outcome<()> {
+/// Gives the session that has begun and the long one their journals, by way of the events that make
+/// them.
+fn make_sessions(bench: &Bench, home: &Path, lessons: usize) -> Outcome<()> {
     let input = bench.folder.join("long-session.json");
+    let project = bench.project();
+    let project = project.to_string_lossy();
+    let (first, number) = (&lesson(0), 0);
+    let begun = Scene { project: &project, lesson: first, session: BEGUN_SESSION, number };
+    fs::write(&input, start(&begun).to_string())?;
+    bench.mana(home, &["inject"]).run(&input)?;
     for number in 0..TOUCHED {
-        let read = read(&lesson(number * 17 % lessons).files[0]);
-        fs::write(&input, tool(LONG_SESSION, "PreToolUse", read).to_string())?;
+        let lesson = &lesson(number * 17 % lessons);
+        let scene = Scene { project: &project, lesson, session: LONG_SESSION, number };
+        let event = scene.tool("PreToolUse", scene.read(&lesson.files[0]));
+        fs::write(&input, event.to_string())?;
         bench.mana(home, &["inject"]).run(&input)?;
     }
     Ok(())

@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::Outcome;
-use crate::history::PROJECT;
 use crate::measure::Program;
 use crate::options::Options;
 use crate::report::{Budget, Report};
@@ -44,7 +43,7 @@ impl Bench {
         Program {
             path: self.mana.clone(),
             arguments: arguments.iter().map(OsString::from).collect(),
-            environment: environment(home),
+            environment: self.environment(home),
         }
     }
 
@@ -53,8 +52,31 @@ impl Bench {
         [self.minimal.as_path(), Path::new("/bin/cat")].map(|path| Program {
             path: path.to_owned(),
             arguments: Vec::new(),
-            environment: environment(home),
+            environment: self.environment(home),
         })
+    }
+
+    fn environment(&self, home: &Path) -> Vec<(OsString, OsString)> {
+        let mut path = self.programs().into_os_string();
+        path.push(":/usr/local/bin:/usr/bin:/bin");
+        vec![
+            ("HOME".into(), home.into()),
+            ("PATH".into(), path),
+            ("MANA_HOME".into(), mana_home(home).into()),
+            ("CLAUDE_CONFIG_DIR".into(), client(home).into()),
+            // Nothing is held back for comparison: every run does the whole work.
+            ("MANA_HOLDOUT".into(), "0".into()),
+        ]
+    }
+
+    /// The folder that the sessions worked in.
+    fn project(&self) -> PathBuf {
+        self.folder.join("project")
+    }
+
+    /// The folder of the programs that the sessions ran.
+    fn programs(&self) -> PathBuf {
+        self.folder.join("bin")
     }
 
     /// The home called `name`, and whether it is new.
@@ -85,16 +107,6 @@ impl Bench {
     }
 }
 
-fn environment(home: &Path) -> Vec<(OsString, OsString)> {
-    vec![
-        ("HOME".into(), home.into()),
-        ("MANA_HOME".into(), mana_home(home).into()),
-        ("CLAUDE_CONFIG_DIR".into(), client(home).into()),
-        // Nothing is held back for comparison: every run does the whole work.
-        ("MANA_HOLDOUT".into(), "0".into()),
-    ]
-}
-
 /// The client's folder of `home`.
 fn client(home: &Path) -> PathBuf {
     home.join("claude")
@@ -115,12 +127,12 @@ fn learn_all(bench: &Bench, home: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// An event as the client sends it.
-fn event(session: &str, name: &str, fields: Value) -> Value {
+/// An event in the folder `project`, as the client sends it.
+fn event(project: &str, session: &str, name: &str, fields: Value) -> Value {
     let mut event = json!({
         "session_id": session,
         "transcript_path": format!("/srv/bench/{session}.jsonl"),
-        "cwd": PROJECT,
+        "cwd": project,
         "hook_event_name": name,
         "permission_mode": "default",
     });

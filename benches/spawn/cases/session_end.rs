@@ -36,7 +36,8 @@ pub(super) fn measure(bench: &Bench, report: &mut Report) -> Outcome<()> {
     let size = bench.options.transcript_mb * 1_000_000;
     let transcript = history::write_long_session(&client(&home), size)?;
     let session = transcript.file_stem().unwrap_or_default().to_string_lossy();
-    let mut stop = event(&session, "Stop", json!({"stop_hook_active": false}));
+    let fields = json!({"stop_hook_active": false});
+    let mut stop = event(history::ELSEWHERE, &session, "Stop", fields);
     stop["transcript_path"] = json!(transcript);
     let input = bench.folder.join("stop.json");
     fs::write(&input, stop.to_string())?;

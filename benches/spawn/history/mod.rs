@@ -2,6 +2,7 @@
 //!
 //! Everything follows from fixed seeds, so two runs measure the same history.
 
+mod checkout;
 mod lesson;
 mod transcript;
 mod words;
@@ -9,12 +10,13 @@ mod words;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(crate) use checkout::write_checkout;
 pub(crate) use lesson::{Lesson, lesson};
 use transcript::Transcript;
 use words::Dice;
 
-/// The folder that the sessions claim to have worked in; it does not exist.
-pub(crate) const PROJECT: &str = "/srv/bench/project";
+/// The folder that long sessions claim to have worked in; it does not exist.
+pub(crate) const ELSEWHERE: &str = "/srv/bench/project";
 
 /// Lessons in one session: about as many failures as a long real session has.
 const LESSONS_PER_SESSION: usize = 16;
@@ -33,18 +35,18 @@ const LONG: usize = 0x00ff_0000;
 /// Sessions of one project at most: their numbers must not collide with those of another.
 const SESSIONS: usize = 1_000_000;
 
-/// Writes the sessions of project number `project` that hold `count` lessons from number `first`
-/// on. [`PROJECT`] is number 0.
+/// Writes the sessions in the folder `path` of project number `project` that hold `count` lessons
+/// from number `first` on.
 pub(crate) fn write_lessons(
     client: &Path,
+    path: &str,
     project: usize,
     first: usize,
     count: usize,
 ) -> io::Result<()> {
-    let path = if project == 0 { PROJECT.to_owned() } else { format!("{PROJECT}-{project}") };
     for start in (first..first + count).step_by(LESSONS_PER_SESSION) {
         let session = project * SESSIONS + start / LESSONS_PER_SESSION;
-        let mut transcript = Transcript::create(client, &path, session)?;
+        let mut transcript = Transcript::create(client, path, session)?;
         for number in start..(start + LESSONS_PER_SESSION).min(first + count) {
             teach(&mut transcript, number, 300)?;
             // Some things come back, as they do: those have more than one session behind them.
@@ -80,7 +82,7 @@ fn write_session(
     first: usize,
     bytes: usize,
 ) -> io::Result<(PathBuf, usize)> {
-    let mut transcript = Transcript::create(client, PROJECT, session)?;
+    let mut transcript = Transcript::create(client, ELSEWHERE, session)?;
     let mut number = first;
     while transcript.bytes < bytes {
         teach(&mut transcript, number % 6_000, OUTPUT)?;
