@@ -144,7 +144,7 @@ fn stating(
     reader: &Reader,
     pattern: &Pattern,
     settings: &Settings,
-) -> Result<Option<&'static str>, CliError> {
+) -> Result<Option<String>, CliError> {
     if pattern.state != State::Active || !matches!(pattern.kind, Sort::Recipe | Sort::Decision) {
         return Ok(None);
     }
@@ -158,7 +158,8 @@ fn stating(
     }
     let top = above.iter().position(|folder| *folder == root).unwrap_or(0);
     let folders = folder.ancestors().take(top + 1);
-    Ok(Instructions::read(folders, &settings.agent).stating(pattern))
+    let read = Instructions::read(folders, &settings.agent);
+    Ok(read.stating(pattern).map(String::from))
 }
 
 /// Whether the pattern would be shown now, and why.

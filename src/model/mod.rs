@@ -4,6 +4,7 @@ pub(crate) mod anchor;
 pub(crate) mod effect;
 pub(crate) mod exclude;
 pub(crate) mod ids;
+pub(crate) mod imports;
 pub(crate) mod key;
 pub(crate) mod likeness;
 pub(crate) mod masked;
