@@ -178,32 +178,29 @@ fn run_detached() -> Result<(), CliError> {
         // A log that cannot be written leaves nothing else to try.
         let _lost = log::append(&settings.logs, log::HOOKS, &line);
     };
+    let ran = run_rounds(&settings, Source::Hook, &note);
+    ran.inspect_err(|error| note(&hook::chain(&*error.source)))
+}
+
+/// The run that the daemon starts. What goes wrong is in the program's log.
+fn run_supervised(settings: &Settings) -> Result<(), CliError> {
+    run_rounds(settings, Source::Daemon, &|problem| tracing::warn!("passed over: {problem}"))
+}
+
+/// Runs that nobody waits for: learns while turns end, and fits weights when that is due.
+fn run_rounds(settings: &Settings, source: Source, note: &dyn Fn(&str)) -> Result<(), CliError> {
     for _ in 0..ROUNDS {
-        match learn_alone(&settings, Source::Hook) {
-            Ok(None) => return Ok(()),
-            Ok(Some(report)) => report.unreadable.iter().for_each(|problem| note(problem)),
-            Err(error) => {
-                note(&hook::chain(&error));
-                return Err(error.into());
-            }
-        }
+        let Some(report) = learn_alone(settings, source)? else { return Ok(()) };
+        report.unreadable.iter().for_each(|problem| note(problem));
         // A hook whose own run found this one busy has left its note before: looking for it
         // after the lock is free again misses none.
         if Pending::read(&settings.home).ended > 0 {
             continue;
         }
-        let tuned = tune::when_due(&settings);
-        if !tuned.inspect_err(|error| note(&hook::chain(&*error.source)))? {
+        // Turns may have ended during the fit.
+        if !tune::when_due(settings)? {
             break;
         }
-    }
-    Ok(())
-}
-
-/// The run that the daemon starts. What goes wrong is in the program's log.
-fn run_supervised(settings: &Settings) -> Result<(), CliError> {
-    if let Some(report) = learn_alone(settings, Source::Daemon)? {
-        report.unreadable.iter().for_each(|problem| tracing::warn!("passed over: {problem}"));
     }
     Ok(())
 }

@@ -109,7 +109,7 @@ const NOTES: &[(&str, &[&str])] = &[
         "status",
         &[
             "Prints the home, whether the hooks stand in the user's settings, the encoder in use and \
-             how many active patterns it has encoded, what was read, the patterns by kind, the projects, and how many ended turns wait to be learned.",
+             how many active patterns it has encoded, whether files are ranked by the shipped weights or by fitted ones and since when, what was read, the patterns by kind, the projects, and how many ended turns wait to be learned.",
         ],
     ),
     (
@@ -146,7 +146,7 @@ const NOTES: &[(&str, &[&str])] = &[
              changes. When the fit is not better, the weights that the program brings are used.",
             "Of the transcripts the latest 256 MB count (`rank.refit_megabytes`). They are replayed \
              in a temporary folder; the home gets the weights and the report alone.",
-            "The learning runs that hooks start do it once a week, unless `rank.refit` is off.",
+            "The learning runs that hooks or the daemon start do it once a week, unless `rank.refit` is off.",
             "[learning.md](learning.md#fitted-to-your-own-history) has the method.",
         ],
     ),
@@ -400,8 +400,8 @@ const KEYS: &[(&str, &str, &str)] = &[
     (
         "rank.refit",
         "boolean",
-        "whether learning runs that hooks start also fit the weights for files to your history, \
-         once a week",
+        "whether learning runs that hooks or the daemon start also fit the weights for files to \
+         your history, once a week",
     ),
     (
         "rank.refit_megabytes",

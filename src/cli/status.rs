@@ -32,6 +32,16 @@ struct Status {
     encoder: Option<String>,
     encoded: Option<Encoded>,
     static_table: String,
+    weights: Option<Weights>,
+}
+
+/// Which weights the files that a prompt may lead to are ranked by.
+#[derive(Debug, Serialize)]
+struct Weights {
+    /// Whether they were fitted to this history; else they are those that the program brings.
+    fitted: bool,
+    /// Since when, in milliseconds since the Unix epoch; `None` when it has never been otherwise.
+    since: Option<i64>,
 }
 
 /// How many active patterns have a vector of the encoder in use.
@@ -75,6 +85,7 @@ pub(crate) fn run(output: &mut Output) -> Result<(), CliError> {
         encoder: model::active(&settings.home)?,
         encoded: None,
         static_table: model::static_table(&settings.home),
+        weights: None,
     };
     match Reader::open(&settings.home) {
         Err(error) if error.is_missing() => {}
@@ -82,6 +93,10 @@ pub(crate) fn run(output: &mut Output) -> Result<(), CliError> {
         Ok(reader) => {
             status.database = true;
             status.totals = Some(reader.totals()?);
+            status.weights = Some(Weights {
+                fitted: reader.stored_place_weights()?.is_some(),
+                since: reader.place_weights_since()?,
+            });
             if let Some(encoder) = &status.encoder {
                 let (vectors, patterns) = reader.vector_counts(encoder)?;
                 status.encoded = Some(Encoded { vectors, patterns });
@@ -154,6 +169,9 @@ fn tell(status: &Status, output: &mut Output) {
         None => "Encoder: not part of this build; what is meant is told by the static table".into(),
     });
     output.line(format!("Static table: {}", status.static_table));
+    if let Some(weights) = &status.weights {
+        output.line(shown_weights(weights));
+    }
     let Some(totals) = &status.totals else {
         output.line("Nothing has been learned yet.");
         return;
@@ -185,5 +203,16 @@ fn tell(status: &Status, output: &mut Output) {
     }
     if status.pending > 0 {
         output.line(format!("{} ended turns wait to be learned.", status.pending));
+    }
+}
+
+fn shown_weights(weights: &Weights) -> String {
+    let since = weights.since.map(|at| format!(" since {} UTC", time::shown(at)));
+    let since = since.unwrap_or_default();
+    match weights.fitted {
+        true => format!(
+            "Weights for files: fitted to this history{since} (`mana tune --reset` goes back)"
+        ),
+        false => format!("Weights for files: those that the program brings{since}"),
     }
 }

@@ -147,20 +147,21 @@ fn fitted(
 /// Stores what a fit says: better weights are used, and where the shipped ones do as well, those
 /// are. Too little to tell changes nothing.
 fn keep(store: &mut Store, found: &Refit) -> Result<(), StorageError> {
+    let now = time::now().timestamp_millis();
     match found.verdict {
         Verdict::TooFew => {}
-        Verdict::NoBetter => store.set_place_weights(None)?,
-        Verdict::Better => store.set_place_weights(Some(&found.weights))?,
+        Verdict::NoBetter => store.set_place_weights(None, now)?,
+        Verdict::Better => store.set_place_weights(Some(&found.weights), now)?,
     }
     let report = serde_json::to_string(&Told::new(found, false));
     let report = report.expect("reports have string keys");
-    store.log_run(NOTE, time::now().timestamp_millis(), &report)?;
+    store.log_run(NOTE, now, &report)?;
     store.publish()
 }
 
 fn reset(settings: &Settings, output: &mut Output) -> Result<(), CliError> {
     let mut store = Store::open(&settings.home, true)?;
-    store.set_place_weights(None)?;
+    store.set_place_weights(None, time::now().timestamp_millis())?;
     store.publish()?;
     output.line("The weights that the program brings are in use.");
     output.object(&serde_json::json!({ "reset": true }));

@@ -188,8 +188,8 @@ impl Default for Log {
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default)]
 pub(crate) struct Rank {
-    /// Whether learning runs that hooks start also fit the weights to the user's own history, once
-    /// a week.
+    /// Whether learning runs that hooks or the daemon start also fit the weights to the user's
+    /// own history, once a week.
     pub(crate) refit: bool,
     /// Megabytes of transcripts that a fit goes through at most, the latest ones.
     pub(crate) refit_megabytes: u32,

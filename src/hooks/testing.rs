@@ -78,7 +78,7 @@ impl Desk {
 
     /// Uses other weights of the model for files; `None` for the shipped ones.
     pub(super) fn weigh(&mut self, weights: Option<&Weights>) {
-        self.store.set_place_weights(weights).unwrap();
+        self.store.set_place_weights(weights, NOW).unwrap();
         self.publish();
     }
 

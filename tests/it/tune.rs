@@ -62,6 +62,8 @@ fn weights_that_fit_the_history_change_what_hooks_say() {
     let _learned = sandbox.mana(["learn"]).run().success();
     let shipped = told(&sandbox, "shipped");
     assert!(shipped.contains("src/voucher/"), "{shipped}");
+    let weights = || sandbox.mana(["status", "--json"]).run().success().json()["weights"].clone();
+    assert_eq!(weights(), json!({ "fitted": false, "since": null }));
 
     let foretold = sandbox.mana(["tune", "--dry-run", "--json"]).run().success().json();
     assert_eq!(foretold["verdict"], "better", "{foretold:#}");
@@ -76,12 +78,19 @@ fn weights_that_fit_the_history_change_what_hooks_say() {
     assert!(loss("after") < loss("before"), "{fitted:#}");
     assert_eq!(told(&sandbox, "fitted"), "", "they never were the answer");
 
+    let since = weights()["since"].as_i64().unwrap();
+    assert_eq!(weights(), json!({ "fitted": true, "since": since }));
+    let status = sandbox.mana(["status"]).run().success().text();
+    assert!(status.contains("Weights for files: fitted to this history since "), "{status}");
+
     let text = sandbox.mana(["tune"]).run().success().text();
     assert!(text.contains("a document that nobody asked for"), "{text}");
     assert!(text.contains("The fitted weights are used from now on"), "{text}");
 
     let _reset = sandbox.mana(["tune", "--reset"]).run().success();
     assert_eq!(told(&sandbox, "reset"), shipped);
+    assert_eq!(weights()["fitted"], false);
+    assert!(weights()["since"].as_i64() >= Some(since), "{}", weights());
 }
 
 #[test]
@@ -118,4 +127,17 @@ fn runs_that_hooks_start_do_it_once_a_week_and_can_be_told_not_to() {
     let _reset = sandbox.mana(["tune", "--reset"]).run().success();
     let _learned = sandbox.mana(["learn", "--detached"]).run().success();
     assert_eq!(told(&sandbox, "within a week"), shipped);
+}
+
+#[test]
+fn runs_of_the_daemon_do_it_as_well() {
+    let sandbox = Sandbox::new();
+    history(&sandbox, 60);
+    let fitted =
+        || sandbox.mana(["status", "--json"]).run().success().json()["weights"]["fitted"].clone();
+    let _learned = sandbox.mana(["learn", "--supervised"]).run().success();
+    assert_eq!(fitted(), true);
+    let _reset = sandbox.mana(["tune", "--reset"]).run().success();
+    let _learned = sandbox.mana(["learn", "--supervised"]).run().success();
+    assert_eq!(fitted(), false, "within a week");
 }

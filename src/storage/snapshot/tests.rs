@@ -101,7 +101,7 @@ fn home() -> (tempfile::TempDir, Store, [i64; 2]) {
         }
         project
     });
-    store.set_place_weights(Some(&Weights::with_constant(-3.0))).unwrap();
+    store.set_place_weights(Some(&Weights::with_constant(-3.0)), 0).unwrap();
     publish(&mut store);
     (home, store, projects)
 }
