@@ -209,10 +209,9 @@ fn tell(status: &Status, output: &mut Output) {
 fn shown_weights(weights: &Weights) -> String {
     let since = weights.since.map(|at| format!(" since {} UTC", time::shown(at)));
     let since = since.unwrap_or_default();
-    match weights.fitted {
-        true => format!(
-            "Weights for files: fitted to this history{since} (`mana tune --reset` goes back)"
-        ),
-        false => format!("Weights for files: those that the program brings{since}"),
+    if weights.fitted {
+        format!("Weights for files: fitted to this history{since} (`mana tune --reset` goes back)")
+    } else {
+        format!("Weights for files: those that the program brings{since}")
     }
 }

@@ -240,7 +240,8 @@ mod tests {
         let read = read(&home(&files));
         let bytes: usize = read.iter().map(|(_, text)| text.len()).sum();
         assert_eq!((read.len(), bytes), (8, 480_000));
-        let mentions = (0..3_000).map(|n| format!("@no{n} ")).collect::<String>();
+        let mentions: Vec<String> = (0..3_000).map(|n| format!("@no{n} ")).collect();
+        let mentions = mentions.concat();
         let long =
             home(&[("app/CLAUDE.md", &mentions), (".claude/CLAUDE.md", &"y".repeat(70_000))]);
         assert_eq!(names(&long), ["CLAUDE.md"]);
