@@ -22,13 +22,23 @@ use crate::model::pattern::Pattern;
 use crate::model::text;
 
 /// Questions to the file system for one event.
-const QUESTIONS: u32 = 256;
+const QUESTIONS: u32 = 512;
 
 /// Folders above the current one that are looked at.
 const DEPTH: usize = 16;
 
+/// Folders below the project's that are looked at for its parts.
+const PARTS: usize = 48;
+
+/// Folders in which no part of a project lies.
+const NO_PARTS: [&str; 8] =
+    ["node_modules", "target", "dist", "build", "vendor", "venv", "coverage", "__pycache__"];
+
 /// Bytes that are read of a file; what a longer one says is not known.
 const LONGEST: u64 = 64 << 10;
+
+/// The names of makefiles, the first one that is there counts.
+const MAKEFILES: [&str; 3] = ["GNUmakefile", "makefile", "Makefile"];
 
 /// Folders of a project in which its programs are installed.
 const OWN_PROGRAMS: [&str; 4] = ["node_modules/.bin", ".venv/bin", "venv/bin", "env/bin"];
@@ -68,6 +78,7 @@ pub(super) struct Checkout<'a> {
     answered: RefCell<Vec<(Anchor, bool)>>,
     /// The files that were read already.
     texts: RefCell<Vec<(PathBuf, Rc<Text>)>>,
+    parts: OnceCell<Vec<PathBuf>>,
     left: Cell<u32>,
 }
 
@@ -98,6 +109,7 @@ impl<'a> Checkout<'a> {
             instructions: OnceCell::new(),
             answered: RefCell::default(),
             texts: RefCell::default(),
+            parts: OnceCell::new(),
             left: Cell::new(QUESTIONS),
         }
     }
@@ -147,6 +159,7 @@ impl<'a> Checkout<'a> {
                         file.strip_suffix(path.as_str()).is_some_and(|above| above.ends_with('/'))
                             && self.any(tops, file)
                     })
+                    || self.any(self.parts(), path)
             }
             Anchor::Script { folder, name, or_program } => {
                 (*or_program && self.any(places, &format!("node_modules/.bin/{name}")))
@@ -177,13 +190,16 @@ impl<'a> Checkout<'a> {
         // With its folder named, it is that one.
         let others = if folder.is_empty() { known("package.json") } else { Vec::new() };
         let others = others.iter().flat_map(|file| tops.iter().map(move |top| top.join(file)));
-        others.into_iter().any(|path| has(&path)) || !found
+        let parts = if folder.is_empty() { self.parts() } else { &[] };
+        others.into_iter().any(|path| has(&path))
+            || parts.iter().any(|part| has(&part.join("package.json")))
+            || !found
     }
 
     fn has_target(&self, folder: &str, name: &str) -> bool {
         let mut found = false;
         for place in &self.folders().places {
-            for makefile in ["GNUmakefile", "makefile", "Makefile"] {
+            for makefile in MAKEFILES {
                 match &*self.read(&place.join(folder).join(makefile)) {
                     Text::Is(text) if anchor::has_target(text, name) == Some(false) => {
                         found = true;
@@ -197,7 +213,50 @@ impl<'a> Checkout<'a> {
                 return true;
             }
         }
-        !found
+        !found || (folder.is_empty() && self.a_part_has_target(name))
+    }
+
+    /// Whether a part of the project surely has a rule for the target.
+    fn a_part_has_target(&self, name: &str) -> bool {
+        let files = self.parts().iter().flat_map(|part| MAKEFILES.map(|file| part.join(file)));
+        files.into_iter().any(|path| match self.read(&path) {
+            Text::Is(text) => anchor::has_target(&text, name) == Some(true),
+            Text::Absent | Text::Unknown => false,
+        })
+    }
+
+    /// The folders in which the parts of the project may lie, one and two below its own: a command
+    /// may be meant for one that was not noted with it. Looked for once, and only where something
+    /// seems to be gone.
+    fn parts(&self) -> &[PathBuf] {
+        self.parts.get_or_init(|| {
+            let mut parts = Vec::new();
+            let mut above = self.folders().tops.clone();
+            for _ in 0..2 {
+                above = above.iter().flat_map(|folder| self.folders_in(folder)).collect();
+                parts.extend(above.iter().take(PARTS.saturating_sub(parts.len())).cloned());
+            }
+            parts
+        })
+    }
+
+    /// The folders in `folder` in the order of their names, but for hidden ones and what is built or
+    /// installed.
+    fn folders_in(&self, folder: &Path) -> Vec<PathBuf> {
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(1));
+        let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+        let is_part = |name: &str| !name.starts_with('.') && !NO_PARTS.contains(&name);
+        let mut found: Vec<PathBuf> = entries
+            .take(QUESTIONS as usize)
+            .flatten()
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+            .filter(|entry| entry.file_name().to_str().is_some_and(is_part))
+            .map(|entry| entry.path())
+            .collect();
+        found.sort_unstable();
+        found.truncate(PARTS);
+        found
     }
 
     fn has_program(&self, name: &str) -> bool {
@@ -441,6 +500,38 @@ mod tests {
     }
 
     #[test]
+    fn what_works_in_a_part_of_the_project_only_is_not_gone() {
+        let here = repository(&[
+            ("package.json", r#"{"scripts": {"lint": "x"}}"#),
+            ("Makefile", "all:\n"),
+            ("web/package.json", r#"{"scripts": {"build": "x"}}"#),
+            ("packages/api/package.json", r#"{"scripts": {"e2e": "x"}}"#),
+            ("packages/api/Makefile", "proto:\n"),
+            ("packages/api/scripts/seed.sh", ""),
+            ("packages/api/v1/package.json", r#"{"scripts": {"deep": "x"}}"#),
+            ("node_modules/x/package.json", r#"{"scripts": {"other": "x"}}"#),
+            (".cache/x/package.json", r#"{"scripts": {"other": "x"}}"#),
+        ]);
+        for (command, expected) in [
+            ("npm run build", true),
+            ("npm run e2e", true),
+            ("make proto", true),
+            ("./scripts/seed.sh", true),
+            ("cd api && npm run e2e", true),
+            ("npm run deep", false),
+            ("npm run other", false),
+            ("make gone", false),
+            ("./scripts/gone.sh", false),
+        ] {
+            assert_eq!(
+                holds(Some(somewhere()), here.path(), true, command, &[]),
+                expected,
+                "{command}"
+            );
+        }
+    }
+
+    #[test]
     fn without_a_checkout_nothing_is_gone() {
         let missing = Path::new("/nonexistent/app");
         assert!(holds(Some(nowhere()), missing, true, "./scripts/gone.sh", &[]));
@@ -484,7 +575,7 @@ mod tests {
     #[test]
     fn questions_are_counted() {
         let here = repository(&[]);
-        let long = (0..400).map(|n| format!("s/{n}.sh")).collect::<Vec<_>>();
+        let long = (0..800).map(|n| format!("s/{n}.sh")).collect::<Vec<_>>();
         let scope =
             Scope { project: 1, root: here.path().to_string_lossy().into_owned(), is_here: true };
         let cwd = scope.root.clone();
