@@ -9,6 +9,7 @@ use crate::model::key::{Key, Space};
 use crate::model::pattern::{Draft, Kind, Payload, Role};
 use crate::model::shell::{Category, Normal};
 use crate::model::signature::{ErrorClass, Signature};
+use crate::model::text;
 
 #[cfg(test)]
 mod tests;
@@ -171,13 +172,17 @@ impl<'a> Search<'a> {
         match after_steps(self.failure, later, &self.between, self.view) {
             Some(draft) => Mending::known(draft),
             None if !repeats_exactly(self.failure.command, command) => Mending::Unknown,
+            None if !self.between.is_empty() => Mending::Needless,
             // Not with other rights, and not with another filter behind it.
-            None if self.between.is_empty()
-                && self.failure.seen.call.subject == later.call.subject =>
-            {
+            None if self.failure.seen.call.subject == later.call.subject => {
                 Mending::known(rerun(self.failure, later))
             }
-            None => Mending::Needless,
+            None => match prepared(self.failure, later, command, self.view)
+                .or_else(|| without_wrapper(self.failure, later))
+            {
+                Some(draft) => Mending::known(draft),
+                None => Mending::Needless,
+            },
         }
     }
 
@@ -209,7 +214,8 @@ fn is_second_try(failure: &Failure<'_>, later: &Normal) -> bool {
         return false;
     }
     let shares_head = failure.command.heads().any(|head| later.heads().any(|other| other == head));
-    if shares_head {
+    if shares_head || (failure.class == ErrorClass::PermissionDenied && hands_over(failure, later))
+    {
         return true;
     }
     let words = |normal: &Normal| -> BTreeSet<String> {
@@ -224,6 +230,19 @@ fn is_second_try(failure: &Failure<'_>, later: &Normal) -> bool {
         ErrorClass::Usage => shared * 3 >= all * 2,
         _ => false,
     }
+}
+
+/// Whether `later` hands the script that failed to an interpreter: `bash x.sh` after `./x.sh`.
+fn hands_over(failure: &Failure<'_>, later: &Normal) -> bool {
+    let plain = |path: &str| path.trim_start_matches("./").to_owned();
+    let scripts: Vec<String> = failure
+        .command
+        .parts
+        .iter()
+        .filter(|part| part.program.contains('/'))
+        .map(|part| plain(&part.program))
+        .collect();
+    later.parts.iter().any(|part| part.words.get(1).is_some_and(|w| scripts.contains(&plain(w))))
 }
 
 /// Whether `later` runs only some of the commands of the failed script again: that one of them
@@ -370,6 +389,77 @@ fn after_steps(
     let mut draft = draft(failure, Kind::Fix, identity.join("\n"), text, named, Some(later));
     draft.payload.files = files;
     draft.payload.routine |= only_edits;
+    Some(draft)
+}
+
+/// Parts of the names of variables that make a check silent.
+const SILENCING: &[&str] =
+    &["SKIP", "VERIFY", "HUSKY", "DISABLE", "IGNORE", "FORCE", "INSECURE", "REJECT", "BYPASS"];
+
+/// The fix in which the same command worked in a shell that was prepared otherwise: with other
+/// variables, or after a file was sourced. `None` when that only silenced it.
+fn prepared(
+    failure: &Failure<'_>,
+    later: &Seen<'_>,
+    command: &Normal,
+    view: &View<'_>,
+) -> Option<Draft> {
+    let failed = failure.command;
+    let setup: Vec<&str> = command
+        .setup
+        .iter()
+        .filter(|step| !failed.setup.contains(step))
+        .map(String::as_str)
+        .collect();
+    let known: Vec<_> = failed.parts.iter().flat_map(|part| &part.env).collect();
+    let set = command.parts.iter().flat_map(|part| &part.env);
+    let names: Vec<&str> =
+        set.filter(|pair| !known.contains(pair)).map(|(name, _)| name.as_str()).collect();
+    let silences =
+        |text: &str| SILENCING.iter().any(|mark| text.contains(mark)) && !view.user_named(text);
+    if (setup.is_empty() && names.is_empty())
+        || names.iter().chain(&setup).any(|text| silences(text))
+    {
+        return None;
+    }
+    let shown = wording::command(command);
+    let steps: Vec<&str> = setup.iter().copied().chain([shown.as_str()]).collect();
+    let remedy = text::one_line(&steps.join(" && "), REMEDY).replace('`', "'");
+    let said = format!("{}; `{remedy}` worked", failed_text(failure));
+    let identity = format!("{}\n{}", setup.join("\n"), command.key());
+    Some(draft(failure, Kind::Fix, identity, said, vec![remedy], Some(later)))
+}
+
+/// Longest command with what prepares the shell for it.
+const REMEDY: usize = 200;
+
+/// Programs that only run another one.
+const WRAPPERS: &[&str] =
+    &["timeout", "gtimeout", "nohup", "setsid", "stdbuf", "unbuffer", "chronic"];
+
+/// The fix in which the same command worked without a wrapper that is not installed.
+fn without_wrapper(failure: &Failure<'_>, later: &Seen<'_>) -> Option<Draft> {
+    if failure.class != ErrorClass::CommandNotFound {
+        return None;
+    }
+    let has = |text: &str, word: &str| {
+        text.split(|c: char| c.is_whitespace() || ":;&|()'\"".contains(c)).any(|w| w == word)
+    };
+    let missing = WRAPPERS.iter().find(|wrapper| {
+        has(&failure.signature.headline, wrapper)
+            && has(&failure.seen.call.subject, wrapper)
+            && !has(&later.call.subject, wrapper)
+    })?;
+    let failed = text::one_line(&failure.seen.call.subject, REMEDY).replace('`', "'");
+    let worked = wording::command(failure.command);
+    let headline = wording::headline(failure.signature);
+    let said = format!("`{failed}` failed ({headline}); `{worked}` worked");
+    let identity = format!("without {missing}");
+    let mut draft = draft(failure, Kind::Fix, identity, said, vec![worked], Some(later));
+    draft.payload.commands = vec![failed];
+    // Of the command itself nothing is known.
+    let own = [Key::new(Space::Error, &failure.signature.key), failure.key()];
+    draft.keys.retain(|key| own.contains(key));
     Some(draft)
 }
 

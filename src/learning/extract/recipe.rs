@@ -1,7 +1,9 @@
 //! Commands that keep working here, by purpose.
 
+use super::view::Seen;
 use super::{View, view, wording};
 use crate::model::key::{Key, Space};
+use crate::model::paths;
 use crate::model::pattern::{Draft, Kind, Payload, Role};
 use crate::model::shell::{Category, Part, normalise};
 use crate::model::trajectory::Outcome;
@@ -20,9 +22,9 @@ pub(super) fn extract(view: &View<'_>, drafts: &mut Vec<Draft>) {
             // The part alone is the recipe: `cd x && npm test` teaches `npm test` in `x`.
             let alone = normalise(&part.exact());
             let shown = wording::command(&alone);
-            let shown = match part.dir.as_deref().map(|dir| view.relative(dir, &seen.step.cwd)) {
-                Some(dir) if !dir.is_empty() && dir != "." => format!("cd {dir} && {shown}"),
-                _ => shown,
+            let shown = match folder(view, seen, part).as_str() {
+                "" | "." => shown,
+                dir => format!("cd {dir} && {shown}"),
             };
             drafts.push(Draft {
                 kind: Kind::Recipe,
@@ -38,6 +40,19 @@ pub(super) fn extract(view: &View<'_>, drafts: &mut Vec<Draft>) {
                 payload: Payload { commands: vec![shown], ..Payload::default() },
                 evidence: vec![seen.evidence(role)],
             });
+        }
+    }
+}
+
+/// The folder in which a command runs, relative to the project: the one that it names, else the
+/// current one where that is a part of the project.
+fn folder(view: &View<'_>, seen: &Seen<'_>, part: &Part) -> String {
+    let cwd = &seen.step.cwd;
+    match part.dir.as_deref() {
+        Some(dir) => view.relative(dir, cwd),
+        None if cwd.is_empty() => String::new(),
+        None => {
+            Some(view.relative(".", cwd)).filter(|dir| paths::is_inside(dir)).unwrap_or_default()
         }
     }
 }
@@ -87,6 +102,13 @@ mod tests {
             ("its folder", "$ cd web && npm test", &["`cd web && npm test`"]),
             ("its folder by option", "$ npm --prefix web test", &["`cd web && npm test`"]),
             ("its folder is the project", "$ cd /home/dev/app && npm test", &["`npm test`"]),
+            ("the current folder", "in ~/app/web\n$ npm test", &["`cd web && npm test`"]),
+            (
+                "below the current folder",
+                "in ~/app/web\n$ cd api && npm test",
+                &["`cd web/api && npm test`"],
+            ),
+            ("a folder elsewhere", "in ~/other\n$ npm test", &["`npm test`"]),
             ("its environment", "$ CI=1 npm test", &["`CI=1 npm test`"]),
             ("looking around", "$ ls\n$ git status\n$ cat a", &[]),
             ("another tool", "Read ~/app/test", &[]),

@@ -177,6 +177,7 @@ const LINE: &[(&str, ErrorClass)] = &[
     ("unknown flag", ErrorClass::Usage),
     ("unknown shorthand flag", ErrorClass::Usage),
     ("unknown option", ErrorClass::Usage),
+    ("\" was replaced by ", ErrorClass::Usage),
     ("unknown json field", ErrorClass::Usage),
     ("unknown argument", ErrorClass::Usage),
     ("unexpected argument", ErrorClass::Usage),

@@ -63,6 +63,8 @@ pub(crate) fn cut(text: &str, limit: usize) -> String {
 /// cut between words. A key made from a key is the same key.
 pub(super) fn key(line: &str, limit: usize) -> String {
     let lower = line.to_ascii_lowercase();
+    // `! [rejected] x -> x (non-fast-forward)` is the same of every branch.
+    let refused = lower.contains("rejected]");
     let mut out = String::with_capacity(lower.len().min(limit));
     let mut last = String::new();
     // Drawn frames are cosmetics, within a line as at its ends.
@@ -70,7 +72,12 @@ pub(super) fn key(line: &str, limit: usize) -> String {
         if token.is_empty() {
             continue;
         }
-        let piece = placeholder(token);
+        let piece = if refused && last == "->" { "<ref>".to_owned() } else { placeholder(token) };
+        let before = out.len() - last.len();
+        if refused && piece == "->" && before + "<ref>".len() <= limit {
+            out.truncate(before);
+            out.push_str("<ref>");
+        }
         // `<path> <path>` says no more than `<path>`.
         if piece.starts_with('<') && piece.ends_with('>') && piece == last {
             continue;

@@ -6,6 +6,57 @@ use crate::model::pattern::{Draft, Kind, Role};
 const FIXES: &[Kind] = &[Kind::Fix, Kind::Pitfall];
 
 #[test]
+fn the_same_worked_in_a_shell_that_was_prepared() {
+    check(
+        FIXES,
+        &[
+            (
+                "a variable",
+                "$ npm run dev !! Error: listen EADDRINUSE: address already in use :::3000
+                 $ PORT=3001 npm run dev",
+                &["fix: `npm run dev` failed (Error: listen EADDRINUSE: address already in use :::3000); `PORT=3001 npm run dev` worked"],
+            ),
+            (
+                "a file that was sourced",
+                "$ npm run migrate !! Error: DATABASE_URL is not set
+                 $ source .env && npm run migrate",
+                &["fix: `npm run migrate` failed (Error: DATABASE_URL is not set); `source .env && npm run migrate` worked"],
+            ),
+            (
+                "without a wrapper that is not there",
+                "$ timeout 30 npm test !! (eval):1: command not found: timeout
+                 $ npm test",
+                &["fix: `timeout 30 npm test` failed ((eval):1: command not found: timeout); `npm test` worked"],
+            ),
+            (
+                "handed to its interpreter",
+                "$ ./scripts/a.sh --all !! (eval):1: permission denied: ./scripts/a.sh
+                 $ bash scripts/a.sh --all",
+                &["fix: `scripts/a.sh --all` failed ((eval):1: permission denied: ./scripts/a.sh); `bash scripts/a.sh --all` worked"],
+            ),
+            (
+                "a variable that only silences",
+                "$ git commit -m x !! husky - pre-commit hook exited with code 1
+                 $ HUSKY=0 git commit -m x",
+                &[],
+            ),
+            (
+                "another filter only",
+                "$ npm run migrate !! Error: DATABASE_URL is not set
+                 $ npm run migrate 2>&1 | tail",
+                &[],
+            ),
+            (
+                "other rights only",
+                "$ docker ps !! permission denied while trying to connect to the Docker daemon socket
+                 $ sudo docker ps",
+                &[],
+            ),
+        ],
+    );
+}
+
+#[test]
 fn another_call_worked() {
     check(
         FIXES,
