@@ -348,6 +348,6 @@ fn named(file: &KnownFile) -> String {
          window; not when the session has opened it already, nor when it is held back to compare \
          with",
         cost::file(file.path.len()),
-        cost::file_again(file.path.len())
+        cost::file_again(file.path.len(), 1)
     )
 }

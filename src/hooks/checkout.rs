@@ -219,8 +219,8 @@ impl<'a> Checkout<'a> {
     /// Whether a part of the project surely has a rule for the target.
     fn a_part_has_target(&self, name: &str) -> bool {
         let files = self.parts().iter().flat_map(|part| MAKEFILES.map(|file| part.join(file)));
-        files.into_iter().any(|path| match self.read(&path) {
-            Text::Is(text) => anchor::has_target(&text, name) == Some(true),
+        files.into_iter().any(|path| match &*self.read(&path) {
+            Text::Is(text) => anchor::has_target(text, name) == Some(true),
             Text::Absent | Text::Unknown => false,
         })
     }

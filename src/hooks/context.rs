@@ -17,6 +17,8 @@ pub(crate) struct Item {
     pub(crate) confidence: f64,
     /// What else its text names, to be remembered as shown with it.
     pub(crate) also: Vec<PatternId>,
+    /// Whether it may be said although it was said before in this context window.
+    pub(crate) again: bool,
 }
 
 /// What an event may cost, in tokens of four characters.
@@ -73,6 +75,7 @@ mod tests {
             text: text.into(),
             confidence: 0.5,
             also: Vec::new(),
+            again: false,
         }
     }
 

@@ -172,7 +172,7 @@ fn say(
     let mut items = Vec::new();
     let mut held = Vec::new();
     for item in advice.items {
-        if !may_be_said(&item.id.to_string(), &event.name, &shown) {
+        if !item.again && !may_be_said(&item.id.to_string(), &event.name, &shown) {
             continue;
         }
         if is_held_back(&event.session, &item.id.to_string(), holdout) {

@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 
 use super::{Advice, Question};
-use super::{decisions, wording};
+use super::{decisions, wording, working};
 use crate::hooks::context::Item;
 use crate::model::paths;
 use crate::model::pattern::{Kind, Pattern};
@@ -81,13 +81,15 @@ fn order(a: (f64, i64), b: (f64, i64)) -> Ordering {
 
 /// One line for each purpose: the best command's id stands for the line.
 fn recipes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), StorageError> {
+    let here = working::here(question);
     let mut ranked: [Shortlist; PURPOSES.len()] = Default::default();
     question.recall.each_active(question.scope.project, Kind::Recipe, &mut |p| {
         let purpose = PURPOSES.iter().position(|(purpose, _)| p.category == *purpose);
         // Twice in one session may be one attempt; what lasts comes back.
         let lasts = p.tally.sessions >= 2 || p.tally.successes >= 3;
         if let Some(purpose) = purpose.filter(|_| lasts) {
-            let score = rank::recipe(&p, question.reference);
+            let folder = working::folder_in(&p).unwrap_or(".");
+            let score = rank::in_part(rank::recipe(&p, question.reference), folder, &here);
             if score >= cost::recipe(p.text.len()) {
                 ranked[purpose].add(score, p);
             }
@@ -98,13 +100,17 @@ fn recipes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storage
         let Some((confidence, best)) = of_purpose.first() else { continue };
         let commands: Vec<String> = of_purpose
             .iter()
-            .map(|(_, p)| format!("{} ({} of {})", p.text, p.tally.successes, runs(p)))
+            .map(|(_, p)| {
+                let command = working::typed(question, p, &here);
+                format!("`{command}` ({} of {})", p.tally.successes, runs(p))
+            })
             .collect();
         items.push(Item {
             id: best.id,
             text: format!("{purpose}: {}", commands.join(", ")),
             confidence: *confidence,
             also: Vec::new(),
+            again: false,
         });
     }
     Ok(())
@@ -142,6 +148,7 @@ fn mistakes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storag
             text: wording::with_evidence(&pattern, question.now),
             confidence: rank::fix_in_brief(rank::fix(&pattern, 1.0, question.reference)),
             also: Vec::new(),
+            again: false,
         });
     }
     Ok(())

@@ -116,5 +116,11 @@ fn is_replaced<'a>(
 
 fn item(question: &Question<'_>, pattern: &Pattern, confidence: f64) -> Item {
     let ago = wording::ago(pattern.tally.last, question.now);
-    Item { id: pattern.id, text: format!("{} ({ago})", pattern.text), confidence, also: Vec::new() }
+    Item {
+        id: pattern.id,
+        text: format!("{} ({ago})", pattern.text),
+        confidence,
+        also: Vec::new(),
+        again: false,
+    }
 }

@@ -89,6 +89,7 @@ impl Found {
                     text: wording::with_evidence(&p, question.now),
                     confidence: rank::fix_at_failure(&p, score),
                     also: Vec::new(),
+                    again: false,
                 };
                 (p, item)
             })

@@ -85,6 +85,7 @@ impl<'a> Found<'a> {
         by_company(question, &touched, &mut candidates)?;
         by_counterpart(question, &touched, asked.tests, &mut candidates)?;
         candidates.retain(|candidate| !touched.contains(&candidate.path.as_str()));
+        compare(&mut candidates);
         Ok(Self { candidates, asked, touched })
     }
 }
@@ -101,10 +102,16 @@ pub(super) fn suggest(
     }
     let weights = question.recall.place_weights()?;
     let shown: Vec<&str> = question.journal.shown().map(|(id, _)| id).collect();
-    let is_new = |c: &Proposed| shown.is_empty() || !shown.contains(&c.uid.to_string().as_str());
+    let times_shown = |c: &Proposed| {
+        if shown.is_empty() {
+            return 0;
+        }
+        let uid = c.uid.to_string();
+        shown.iter().filter(|id| **id == uid).count()
+    };
     let needed = |c: &Proposed| {
-        let needed = if is_new(c) { cost::file } else { cost::file_again };
-        needed(c.path.len())
+        let length = c.path.len();
+        cost::file(length).max(cost::file_again(length, times_shown(c)))
     };
     let mut likeliest = Likeliest::new(found, query.terms, &weights);
     let mut ranked: Vec<(f64, Proposed)> = Vec::with_capacity(MOST);
@@ -115,16 +122,16 @@ pub(super) fn suggest(
             ranked.push(next);
         }
     }
-    // A line must say something new; its id is that of the best file that it names first.
-    let Some((confidence, first)) = ranked.iter().find(|(_, c)| is_new(c)) else {
-        return Ok(Vec::new());
-    };
+    // The line's id is that of the best file that it names first.
+    let fresh = ranked.iter().find(|(_, c)| times_shown(c) == 0);
+    let Some((confidence, first)) = fresh.or(ranked.first()) else { return Ok(Vec::new()) };
     let named: Vec<&str> = ranked.iter().map(|(_, c)| c.path.as_str()).collect();
     Ok(vec![Item {
         id: first.uid,
         text: format!("like prompts led to work on {}", named.join(", ")),
         confidence: *confidence,
         also: ranked.iter().map(|(_, c)| c.uid).filter(|uid| *uid != first.uid).collect(),
+        again: fresh.is_none(),
     }])
 }
 
@@ -151,7 +158,7 @@ impl<'a> Likeliest<'a> {
         open.retain_mut(|c| {
             let length = c.path.len();
             c.most = weights.chance_at_most(&rank::features(&c.place, &asked), &asked);
-            c.most >= cost::file(length).min(cost::file_again(length))
+            c.most >= cost::file(length)
         });
         open.sort_unstable_by(|a, b| a.most.total_cmp(&b.most));
         let session = Session::of(&touched);
@@ -334,6 +341,20 @@ fn by_counterpart(
     Ok(())
 }
 
+/// Notes of each candidate what the others say about it.
+fn compare(candidates: &mut [Candidate]) {
+    let mut names: Vec<&str> = candidates.iter().map(|c| paths::name(&c.path)).collect();
+    names.sort_unstable();
+    let repeated: Vec<String> =
+        names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].to_owned()).collect();
+    let spelled = candidates.iter().any(|c| c.place.spelled);
+    for Candidate { path, place, .. } in candidates {
+        let name = paths::name(path);
+        place.namesake = repeated.binary_search_by(|known| known.as_str().cmp(name)).is_ok();
+        place.outdone = spelled && !place.spelled;
+    }
+}
+
 /// What the files that a session works on have in common with others.
 struct Session<'a> {
     subjects: Vec<&'a str>,
@@ -404,6 +425,7 @@ pub(super) fn meant(
         text: format!("earlier sessions worked on {}", named.join(" and ")),
         confidence: rank::MEANT,
         also: Vec::new(),
+        again: false,
     }])
 }
 

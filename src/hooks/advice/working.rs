@@ -41,6 +41,7 @@ pub(super) fn elsewhere(
         ),
         confidence,
         also: Vec::new(),
+        again: false,
     }))
 }
 
@@ -51,7 +52,7 @@ fn folder_of(question: &Question<'_>, part: &Part) -> String {
 }
 
 /// The folder in which a recipe runs, relative to the project.
-fn folder_in(recipe: &Pattern) -> Option<&str> {
+pub(super) fn folder_in(recipe: &Pattern) -> Option<&str> {
     recipe.payload.commands.first().map(|command| split(command).0)
 }
 
@@ -59,6 +60,23 @@ fn folder_in(recipe: &Pattern) -> Option<&str> {
 fn split(recipe: &str) -> (&str, &str) {
     let in_folder = recipe.strip_prefix("cd ").and_then(|rest| rest.split_once(" && "));
     in_folder.unwrap_or((".", recipe))
+}
+
+/// The folder of the event, relative to the project; the project's own where that is not known.
+pub(super) fn here(question: &Question<'_>) -> String {
+    let cwd = paths::tilde(&question.event.cwd);
+    let here = paths::relative(&cwd, &question.scope.root, &cwd);
+    if question.scope.is_here && paths::is_inside(&here) { here } else { ".".into() }
+}
+
+/// The recipe as it is typed in the folder `here` of the event.
+pub(super) fn typed(question: &Question<'_>, recipe: &Pattern, here: &str) -> String {
+    let known = recipe.payload.commands.first().map_or("", String::as_str);
+    match split(known) {
+        (folder, command) if folder == here => command.to_string(),
+        _ if here == "." => known.to_string(),
+        _ => from_anywhere(question, recipe),
+    }
 }
 
 /// The recipe as it is typed in the folder of the event, or in the one that its command went to.

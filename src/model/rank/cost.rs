@@ -58,8 +58,8 @@ const ASTRAY: f64 = 0.055;
 /// those sessions in which a command of that purpose failed by a mistake (80 of 548).
 const GUESSED: f64 = 0.47 * 0.146;
 
-/// What naming a file is still worth when the agent was told of it before and did not open it.
-const AGAIN: f64 = 0.5;
+/// What is left of a file's worth each time that the agent was told of it and did not open it.
+const AGAIN: f64 = 0.7;
 
 /// Characters of a line beside its text: the marker and the line's end.
 const FRAME: usize = 17;
@@ -67,9 +67,9 @@ const FRAME: usize = 17;
 /// Characters that a file's name costs beside itself: its share of the line that names it.
 const NAMED: usize = 20;
 
-/// Calls that a wrong line costs: of fifty, one leads to a call in vain. Sessions that were
+/// Calls that a wrong line costs: of a hundred, three lead to a call in vain. Sessions that were
 /// recorded without such lines cannot tell; `docs/learning.md` has what other values do.
-const ATTENTION: f64 = 0.02;
+const ATTENTION: f64 = 0.03;
 
 /// What a token costs that enters the context and stays there for so many turns.
 const fn carried(turns: f64) -> f64 {
@@ -110,9 +110,10 @@ pub(crate) const fn file(characters: usize) -> f64 {
     break_even(line(characters + NAMED - FRAME, AFTER_PROMPT), SPARED)
 }
 
-/// The same for a file that was named before in this context window.
-pub(crate) const fn file_again(characters: usize) -> f64 {
-    break_even(line(characters + NAMED - FRAME, AFTER_PROMPT), AGAIN * SPARED)
+/// The same for a file that was named so many times before in this context window.
+pub(crate) fn file_again(characters: usize, times: usize) -> f64 {
+    let left = AGAIN.powi(i32::try_from(times).unwrap_or(i32::MAX));
+    break_even(line(characters + NAMED - FRAME, AFTER_PROMPT), left * SPARED)
 }
 
 /// What the searches for a file cost.
@@ -146,7 +147,8 @@ mod tests {
 
     #[test]
     fn a_longer_line_needs_a_higher_chance() {
-        for of in [failed, before, file, file_again, decision, recipe, mistake] {
+        let again = |characters| file_again(characters, 1);
+        for of in [failed, before, file, again, decision, recipe, mistake] {
             for characters in [0, 40, 200, 600] {
                 let (short, long) = (of(characters), of(characters + 40));
                 assert!(short < long && short > 0.0, "{characters}");
@@ -158,7 +160,9 @@ mod tests {
     fn what_saves_less_needs_a_higher_chance() {
         for characters in [30, 100, 200] {
             assert!(failed(characters) < before(characters));
-            assert!(file(characters) < file_again(characters));
+            assert!((file(characters) - file_again(characters, 0)).abs() < 1e-12);
+            assert!(file(characters) < file_again(characters, 1));
+            assert!(file_again(characters, 1) < file_again(characters, 2));
             assert!(file(characters) < failed(characters), "a search is worth more than a retry");
         }
     }

@@ -131,6 +131,33 @@ pub(crate) fn elsewhere(pattern: &Pattern, now: i64) -> f64 {
     (SAME_ELSEWHERE * works * used * measured(pattern.effect)).min(1.0) * fresh(pattern, now)
 }
 
+/// Chance that a command fails as `pattern` says, of which it shares what was wrong.
+pub(crate) fn in_another_form(pattern: &Pattern, now: i64) -> f64 {
+    OTHER_FORM * fix(pattern, 1.0, now)
+}
+
+/// Share of the commands with an option that was refused in which it is refused again.
+const OTHER_FORM: f64 = 0.6;
+
+/// What is left of a command's worth where the agent works in the folder `here` of the project and
+/// the command is run in `folder`: that of another part of the project is seldom meant.
+pub(crate) fn in_part(score: f64, folder: &str, here: &str) -> f64 {
+    let lies_in = |inner: &str, outer: &str| {
+        outer == "." || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+    };
+    match folder {
+        _ if folder == here => score,
+        _ if lies_in(folder, here) || lies_in(here, folder) => score * RELATED_PART,
+        _ => score * OTHER_PART,
+    }
+}
+
+/// Share of a command's worth in a folder above or below the one in which it is run.
+const RELATED_PART: f64 = 0.95;
+
+/// The same in another part of the project.
+const OTHER_PART: f64 = 0.5;
+
 /// How well a command is worth naming: its chance to work, less for rare, old and long ones.
 pub(crate) fn recipe(pattern: &Pattern, now: i64) -> f64 {
     let Tally { successes, failures, sessions, last, .. } = pattern.tally;
@@ -169,9 +196,10 @@ pub(crate) fn costliness(pattern: &Pattern, now: i64) -> f64 {
     recurring * decay(age_days(pattern.tally.last, now), 30.0) * remedies(pattern)
 }
 
-/// Chance that the command fails in the known way, from its base rate and the pattern's share.
-pub(crate) fn before_command(pattern: &Pattern, runs: u32, failures: u32, now: i64) -> f64 {
-    let fails = f64::from(failures) / (f64::from(runs) + 2.0);
+/// Chance that the command fails in a way that this pattern answers, from its `runs` and those of
+/// them that failed so.
+pub(crate) fn before_command(pattern: &Pattern, runs: u32, answered: u32, now: i64) -> f64 {
+    let fails = f64::from(answered) / (f64::from(runs) + 2.0);
     fails * fix(pattern, 1.0, now)
 }
 
@@ -342,6 +370,22 @@ mod tests {
         assert!(before_command(&known, 3, 3, 0) > cost::before(150));
         assert!(before_command(&known, 30, 3, 0) < cost::before(150));
         assert!(before_command(&known, 0, 0, 0) <= 0.0);
+    }
+
+    #[test]
+    fn commands_of_other_parts_are_worth_less() {
+        for (folder, here, expected) in [
+            (".", ".", 1.0),
+            ("web", "web", 1.0),
+            ("web", ".", RELATED_PART),
+            (".", "web", RELATED_PART),
+            ("packages/a", "packages", RELATED_PART),
+            ("packages", "packages/a", RELATED_PART),
+            ("packages/a", "packages/b", OTHER_PART),
+            ("web", "website", OTHER_PART),
+        ] {
+            assert!((in_part(1.0, folder, here) - expected).abs() < 1e-9, "{folder} in {here}");
+        }
     }
 
     #[test]

@@ -40,6 +40,10 @@ pub(crate) struct Place {
     pub(crate) test: bool,
     /// It is text for people.
     pub(crate) document: bool,
+    /// Another file that may be meant has its name, as `index.ts` has in many folders.
+    pub(crate) namesake: bool,
+    /// The name of another file stands in the prompt with its folder, and that of this one does not.
+    pub(crate) outdone: bool,
 }
 
 /// What is known of a prompt.
@@ -56,10 +60,10 @@ pub(crate) struct Asked {
 }
 
 /// How many features the model has, the constant one first.
-pub(crate) const FEATURES: usize = 24;
+pub(crate) const FEATURES: usize = 26;
 
 /// Number of the list of features: weights of another one are worth nothing.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Largest weight that can come of a fit.
 const LARGEST: f64 = 100.0;
@@ -90,6 +94,8 @@ const SHIPPED: [(&str, f64); FEATURES] = [
     ("a document that nobody asked for", -1.144),
     ("words of the prompt, logarithm", -0.635),
     ("the session has worked on files", -1.360),
+    ("another file of its name", -0.6),
+    ("another file is there with its folder", -0.7),
 ];
 
 /// The features of a file as an answer to a prompt.
@@ -123,6 +129,8 @@ pub(crate) fn features(place: &Place, asked: &Asked) -> Features {
         flag(place.document && !asked.documents),
         (asked.terms as f64).ln_1p(),
         flag(asked.midway),
+        flag(place.namesake),
+        flag(place.outdone),
     ]
 }
 
