@@ -197,8 +197,8 @@ fn run_rounds(settings: &Settings, source: Source, note: &dyn Fn(&str)) -> Resul
         if Pending::read(&settings.home).ended > 0 {
             continue;
         }
-        // Turns may have ended during the fit.
-        if !tune::when_due(settings)? {
+        // Turns may have ended during the fit, and their runs have found the lock taken.
+        if !tune::when_due(settings)? || Pending::read(&settings.home).ended == 0 {
             break;
         }
     }
