@@ -27,6 +27,8 @@ mod model;
 pub mod quality;
 mod redact;
 mod storage;
+#[cfg(feature = "sync")]
+mod sync;
 #[doc(hidden)]
 pub mod torture;
 mod workspace;

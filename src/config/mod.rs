@@ -2,6 +2,8 @@
 //! the environment.
 
 mod paths;
+#[cfg(feature = "sync")]
+mod sharing;
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +13,10 @@ use thiserror::Error;
 use crate::model::exclude::{BadPattern, Exclusions};
 
 pub(crate) use paths::{local_home_of, logs_of};
+#[cfg(feature = "git")]
+pub(crate) use sharing::Hidden;
+#[cfg(feature = "sync")]
+pub(crate) use sharing::{SharingEnvironment, sharing};
 
 /// A `config.toml` that cannot be used.
 #[derive(Debug, Error)]

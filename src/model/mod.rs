@@ -1,6 +1,8 @@
 //! Plain types and pure rules: no I/O, no clock, no environment.
 
 pub(crate) mod anchor;
+#[cfg(feature = "sync")]
+pub(crate) mod clock;
 pub(crate) mod effect;
 pub(crate) mod exclude;
 pub(crate) mod ids;
@@ -13,6 +15,8 @@ pub(crate) mod paths;
 pub(crate) mod pattern;
 pub(crate) mod rank;
 pub(crate) mod role;
+#[cfg(feature = "sync")]
+pub(crate) mod sharing;
 pub(crate) mod shell;
 pub(crate) mod signature;
 pub(crate) mod skill;

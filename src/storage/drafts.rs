@@ -154,7 +154,10 @@ impl Store {
             wording = self.best_wording(&all)?;
         }
         let Some(wording) = wording.filter(|_| tally.successes + tally.failures > 0) else {
-            return self.drop_pattern(row).map(Some);
+            return match self.hearsay_of(row)? {
+                Some(hearsay) => self.follow_hearsay(row, &hearsay),
+                None => self.drop_pattern(row).map(Some),
+            };
         };
         if wording != current.wording {
             self.reword_pattern(row, &wording, now)?;
@@ -372,7 +375,7 @@ fn order((newest, wording): &(i64, Wording)) -> (i64, &str, &str, &str) {
 }
 
 /// The keys that a draft's column holds.
-fn keys_from(blob: &[u8]) -> impl Iterator<Item = i64> {
+pub(super) fn keys_from(blob: &[u8]) -> impl Iterator<Item = i64> {
     blob.chunks_exact(8)
         .map(|bytes| i64::from_le_bytes(bytes.try_into().expect("the chunk has 8 bytes")))
 }

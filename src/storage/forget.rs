@@ -487,6 +487,9 @@ impl Store {
         let pattern: Vec<[u8; 16]> = self.list("SELECT id FROM patterns WHERE row = ?1", &row)?;
         self.note_forgotten(&steps.iter().chain(&pattern).copied().collect())?;
         self.unlist_projects(&BTreeSet::from([row]), &BTreeSet::new())?;
+        for id in &pattern {
+            self.forget_hearsay(id)?;
+        }
         let document = self.drop_pattern(row)?;
         self.write_documents(&[document])?;
         for step in &steps {

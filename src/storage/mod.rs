@@ -22,6 +22,7 @@ pub(crate) mod error;
 mod extracts;
 pub(crate) mod file;
 mod forget;
+mod hearsay;
 mod injections;
 mod journal;
 mod listing;
@@ -36,6 +37,8 @@ mod recall;
 mod reviews;
 mod schema;
 mod search;
+#[cfg(feature = "sync")]
+mod sharing;
 mod skills;
 mod snapshot;
 mod sql;
@@ -54,6 +57,8 @@ pub(crate) use effects::{About, Side, Sides, Told, Verdict};
 pub(crate) use error::{Disk, StorageError};
 pub(crate) use extracts::{CommandRun, Extract, Touch};
 pub(crate) use forget::{Forget, Part, Time};
+#[cfg(feature = "sync")]
+pub(crate) use hearsay::Hearsay;
 pub(crate) use journal::{Journal, Record};
 #[cfg(any(test, feature = "encoder"))]
 pub(crate) use lock::EncodingLock;
@@ -63,6 +68,8 @@ pub(crate) use postings::Corpus;
 pub(crate) use projects::{StoredRoot, transcript_folder};
 pub(crate) use recall::{KnownFile, Meaning, Query, Recall, Term, fused};
 pub(crate) use search::{Found, Sought};
+#[cfg(feature = "sync")]
+pub(crate) use sharing::{Heard, Leaving, Local, SegmentRow};
 pub(crate) use skills::{Edge, Run};
 pub(crate) use snapshot::{answered_from_snapshots, from_snapshots, map, recall};
 pub(crate) use steps::{CallResult, Span, StepPlace, StoredTrajectory};

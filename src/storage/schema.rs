@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_effect.sql"),
     include_str!("migrations/0005_consolidation.sql"),
     include_str!("migrations/0006_reviews.sql"),
+    include_str!("migrations/0007_sharing.sql"),
 ];
 
 /// The schema's number that this binary writes.

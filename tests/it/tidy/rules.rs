@@ -14,6 +14,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "daemon",
             "doctor",
             "library",
+            "sync",
             "storage",
             "embeddings",
             "model",
@@ -23,6 +24,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("torture", &["config", "hooks", "learning", "storage", "model"]),
     // What `benches/quality` measures with; no other module uses it.
     ("quality", &["learning", "library", "storage", "embeddings", "model"]),
+    ("sync", &["storage", "redact", "model"]),
     // The rules of what is not learned are pure; that they are sound is known when they are read.
     ("config", &["model"]),
     ("evaluation", &["hooks", "learning", "storage", "redact", "model"]),

@@ -1,0 +1,172 @@
+//! What other devices come to say of patterns.
+//!
+//! A pattern that nothing here speaks for has the words of another device. As soon as it is
+//! learned here as well, its words, counts and state are those of this device.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::documents::Document;
+use super::error::{Attempt, StorageError};
+use super::open::Store;
+use super::patterns::{COLUMNS, kind_term, pattern_from, scope_term, tally_from};
+use crate::model::pattern::{Payload, State, Tally, state_by_evidence};
+use crate::model::{suspicion, tokens};
+
+/// Sessions for which the word of others stands at most: whoever says more is not more right.
+const SESSIONS: u32 = 3;
+
+/// What others come to say of one pattern.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Hearsay {
+    /// Whose words they are: a public key in hex.
+    pub(crate) device: String,
+    /// Whether that device is trusted.
+    pub(crate) trusted: bool,
+    /// Tool that it is about; may be empty.
+    pub(crate) tool: String,
+    /// Command category; may be empty.
+    pub(crate) category: String,
+    /// Words by which it is found.
+    pub(crate) trigger: String,
+    /// What the agent would read.
+    pub(crate) text: String,
+    /// The parts that code needs.
+    pub(crate) payload: Payload,
+    /// Exact keys under which it is found.
+    pub(crate) keys: Vec<i64>,
+    /// How often it was seen.
+    pub(crate) tally: Tally,
+}
+
+impl Store {
+    /// What others come to say of the pattern in this row.
+    pub(super) fn hearsay_of(&mut self, row: i64) -> Result<Option<Hearsay>, StorageError> {
+        self.conn()
+            .prepare_cached(
+                "SELECT h.device, h.trusted, h.tool, h.category, h.trigger, h.text, h.payload,
+                        h.keys, h.successes, h.failures, h.sessions, h.first, h.last
+                 FROM patterns p JOIN hearsay h ON h.pattern = p.id WHERE p.row = ?1",
+            )
+            .and_then(|mut query| {
+                query
+                    .query_row([row], |row| {
+                        let payload: String = row.get(6)?;
+                        let keys: Vec<u8> = row.get(7)?;
+                        Ok(Hearsay {
+                            device: row.get(0)?,
+                            trusted: row.get(1)?,
+                            tool: row.get(2)?,
+                            category: row.get(3)?,
+                            trigger: row.get(4)?,
+                            text: row.get(5)?,
+                            payload: serde_json::from_str(&payload).unwrap_or_default(),
+                            keys: super::drafts::keys_from(&keys).collect(),
+                            tally: tally_from(row, 8)?,
+                        })
+                    })
+                    .optional()
+            })
+            .attempt("read what other devices say")
+    }
+
+    /// Brings a pattern for which nothing here speaks in line with what others say. Returns its
+    /// document if that changes.
+    ///
+    /// Unless the device is trusted, the pattern waits for approval, and does so again when its
+    /// words change.
+    pub(super) fn follow_hearsay(
+        &mut self,
+        row: i64,
+        hearsay: &Hearsay,
+    ) -> Result<Option<Document>, StorageError> {
+        const ATTEMPT: &str = "store what other devices say";
+        let sql = format!("SELECT {COLUMNS} FROM patterns p WHERE p.row = ?1");
+        let before = self
+            .conn()
+            .prepare_cached(&sql)
+            .and_then(|mut query| query.query_row([row], pattern_from))
+            .attempt(ATTEMPT)?;
+        let payload = serde_json::to_string(&hearsay.payload).expect("payloads are JSON");
+        let mut tally = hearsay.tally;
+        tally.sessions = tally.sessions.min(SESSIONS);
+        self.conn()
+            .prepare_cached(
+                "UPDATE patterns SET tool = ?2, category = ?3, trigger = ?4, text = ?5,
+                     payload = ?6, successes = ?7, failures = ?8, sessions = ?9, first = ?10,
+                     last = ?11, origin = ?12
+                 WHERE row = ?1",
+            )
+            .and_then(|mut update| {
+                update.execute(params![
+                    row,
+                    hearsay.tool,
+                    hearsay.category,
+                    hearsay.trigger,
+                    hearsay.text,
+                    payload,
+                    tally.successes,
+                    tally.failures,
+                    tally.sessions,
+                    tally.first,
+                    tally.last,
+                    hearsay.device,
+                ])
+            })
+            .attempt(ATTEMPT)?;
+        self.replace_keys(row, &hearsay.keys)?;
+        let by_evidence = state_by_evidence(before.kind, &hearsay.payload, &tally);
+        let suspicious =
+            !hearsay.trusted || suspicion::of_words(before.kind, &hearsay.text, &hearsay.payload);
+        let state = match before.state {
+            State::Retired => State::Retired,
+            // What others tell waits for approval, however little speaks for it: it can be
+            // approved at once.
+            _ if !hearsay.trusted => self.reviewed(row, State::Active, suspicious)?,
+            _ => self.reviewed(row, by_evidence, suspicious)?,
+        };
+        self.conn()
+            .prepare_cached("UPDATE patterns SET state = ?2 WHERE row = ?1")
+            .and_then(|mut update| update.execute(params![row, state as i64]))
+            .attempt(ATTEMPT)?;
+        if before.trigger == hearsay.trigger && before.text == hearsay.text {
+            return Ok(None);
+        }
+        let scope = format!("{} {}", scope_term(before.project), kind_term(before.kind));
+        let columns = [scope, tokens::joined(&hearsay.trigger), tokens::joined(&hearsay.text)];
+        let replaces = !(before.trigger.is_empty() && before.text.is_empty());
+        Ok(Some(Document { row, replaces, columns: Some(columns) }))
+    }
+
+    fn replace_keys(&mut self, row: i64, keys: &[i64]) -> Result<(), StorageError> {
+        const ATTEMPT: &str = "store a pattern's keys";
+        self.conn()
+            .prepare_cached("DELETE FROM pattern_keys WHERE pattern = ?1")
+            .and_then(|mut delete| delete.execute([row]))
+            .attempt(ATTEMPT)?;
+        for key in keys {
+            self.conn()
+                .prepare_cached("INSERT OR IGNORE INTO pattern_keys (key, pattern) VALUES (?1, ?2)")
+                .and_then(|mut insert| insert.execute([*key, row]))
+                .attempt(ATTEMPT)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets what others say of the pattern with this id.
+    pub(super) fn forget_hearsay(&mut self, id: &[u8; 16]) -> Result<(), StorageError> {
+        const STATEMENTS: [&str; 4] = [
+            "DELETE FROM hearsay WHERE pattern = ?1",
+            "DELETE FROM shared_waiting WHERE pattern = ?1",
+            "DELETE FROM shared_counts WHERE pattern = ?1",
+            // That something was said stays, so that the next exchange takes it back.
+            "UPDATE shared_claims SET value = x'' WHERE pattern = ?1",
+        ];
+        for statement in STATEMENTS {
+            self.conn()
+                .prepare_cached(statement)
+                .and_then(|mut change| change.execute([id]))
+                .attempt("forget what other devices say")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! What a ledger comes to, by the word of those that are trusted.
+
+use super::{Claim, Ledger, Trust};
+use crate::model::clock::Hlc;
+use crate::model::ids::PatternId;
+use crate::sync::record::{Counts, Field};
+use crate::sync::segment::DeviceKey;
+
+/// What devices say of a pattern, put together.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct View {
+    /// Whose words stand, and the words' encoded form; `None` when nobody's do.
+    pub(crate) words: Option<(DeviceKey, Claim)>,
+    /// Whether they are those of a trusted device.
+    pub(crate) trusted: bool,
+    /// Documents of trusted devices, to be merged.
+    pub(crate) documents: Vec<(DeviceKey, Vec<u8>)>,
+    /// Counts of all trusted devices together; of all others where none is trusted.
+    pub(crate) counts: Counts,
+    /// Whether a trusted device wants it to vanish for ever.
+    pub(crate) redacted: bool,
+}
+
+/// Whether a trusted device, or `author` itself, wants the pattern to vanish for ever.
+pub(super) fn is_redacted<L: Ledger>(
+    ledger: &mut L,
+    pattern: PatternId,
+    author: &DeviceKey,
+) -> Result<bool, L::Error> {
+    for (device, removal) in ledger.removals(pattern)? {
+        let counts = device == *author || ledger.device(&device)?.trust == Trust::Trusted;
+        if removal.redacted && counts {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What the ledger comes to for one pattern. The last writer wins, of several at once the one with
+/// the greater key; a trusted device's words stand before those of others. What `but` says is left
+/// out: a device need not hear itself.
+pub(crate) fn view<L: Ledger>(
+    ledger: &mut L,
+    pattern: PatternId,
+    but: Option<&DeviceKey>,
+) -> Result<View, L::Error> {
+    let mut view = View::default();
+    let mut deleted = Hlc::default();
+    let removals = ledger.removals(pattern)?;
+    for (device, removal) in &removals {
+        if ledger.device(device)?.trust == Trust::Trusted {
+            view.redacted |= removal.redacted;
+            deleted = deleted.max(removal.deleted);
+        }
+    }
+    if view.redacted {
+        return Ok(view);
+    }
+    for (device, claim) in ledger.claims(pattern, Field::WORDING)? {
+        let trust = ledger.device(&device)?.trust;
+        let own = removals.iter().find(|(other, _)| *other == device);
+        let gone = own.is_some_and(|(_, own)| own.redacted || own.deleted >= claim.hlc)
+            || claim.hlc <= deleted;
+        if trust == Trust::Refused || gone || but == Some(&device) {
+            continue;
+        }
+        let rank = |trusted, hlc, device| (trusted, hlc, device);
+        let new = rank(trust == Trust::Trusted, claim.hlc, device);
+        let stands = view
+            .words
+            .as_ref()
+            .is_none_or(|(device, claim)| new > rank(view.trusted, claim.hlc, *device));
+        if stands {
+            view.trusted = trust == Trust::Trusted;
+            view.words = Some((device, claim));
+        }
+    }
+    for (device, claim) in ledger.claims(pattern, Field::DOCUMENT)? {
+        let other = but != Some(&device);
+        if other && ledger.device(&device)?.trust == Trust::Trusted && claim.hlc > deleted {
+            view.documents.push((device, claim.value));
+        }
+    }
+    for (log, counts) in ledger.all_counts(pattern)? {
+        let trusted = ledger.device(&log.device)?.trust == Trust::Trusted;
+        if trusted == view.trusted && but != Some(&log.device) {
+            view.counts = view.counts.plus(counts);
+        }
+    }
+    Ok(view)
+}

@@ -1,0 +1,182 @@
+//! Between the store's patterns and the ledger: what this device offers to others, and what of
+//! their words becomes patterns here.
+
+use std::collections::BTreeMap;
+
+use super::crypto;
+use super::engine::Offer;
+use super::hex::hex;
+use super::keys::WorkspaceKeys;
+use super::ledger::{self, View};
+use super::record::{Counts, Wording};
+use super::sanitise::{Finding, Sanitiser, harmless};
+use super::segment::DeviceKey;
+use crate::model::ids::PatternId;
+use crate::model::pattern::Tally;
+use crate::storage::{Heard, Hearsay, Local, StorageError, Store};
+
+/// Under which key of the store the label keys of imported files are kept, 32 bytes each.
+pub(crate) const LABELS: &str = "labels";
+
+/// The key with which a workspace labels projects.
+pub(crate) fn label_key(keys: &WorkspaceKeys) -> [u8; 32] {
+    *keys.purpose("project labels")
+}
+
+/// The label of the project with this key.
+pub(crate) fn project_label(label_key: &[u8; 32], project: &str) -> [u8; 16] {
+    let mut label = [0; 16];
+    label.copy_from_slice(&crypto::mac(label_key, &[project.as_bytes()])[..16]);
+    label
+}
+
+/// A pattern as it leaves, with what was changed in it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Leaves {
+    /// The pattern.
+    pub(crate) pattern: PatternId,
+    /// Its words as they leave.
+    pub(crate) wording: Wording,
+    /// How often it was seen, and what came of it.
+    pub(crate) counts: Counts,
+    /// What was changed.
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl Leaves {
+    /// As the exchange takes it.
+    pub(crate) fn offer(&self, document: Option<Vec<u8>>) -> Offer {
+        let words = Some(self.wording.encode());
+        Offer { pattern: self.pattern, words, counts: self.counts, document }
+    }
+}
+
+/// What leaves of a pattern.
+pub(crate) fn leaves(local: Local, label_key: &[u8; 32], sanitiser: &Sanitiser) -> Leaves {
+    let Local { pattern, project, keys, shown: [shown, adopted, withheld] } = local;
+    let wording = Wording {
+        kind: pattern.kind,
+        project: project.map(|key| project_label(label_key, &key)),
+        tool: pattern.tool,
+        category: pattern.category,
+        trigger: pattern.trigger,
+        text: pattern.text,
+        payload: pattern.payload,
+        keys,
+    };
+    let cleaned = sanitiser.clean(wording);
+    let (tally, effect) = (pattern.tally, pattern.effect);
+    let numbers = [
+        tally.successes,
+        tally.failures,
+        tally.sessions,
+        shown,
+        adopted,
+        effect.helped,
+        effect.hurt,
+        withheld,
+    ];
+    Leaves {
+        pattern: pattern.id,
+        wording: cleaned.wording,
+        counts: Counts { numbers, first: tally.first, last: tally.last },
+        findings: cleaned.findings,
+    }
+}
+
+/// Which projects labels stand for.
+pub(crate) struct Projects(BTreeMap<[u8; 16], i64>);
+
+impl Projects {
+    /// The projects of the store, under the labels of the workspace, if there is one, and of the
+    /// files that were imported.
+    pub(crate) fn of(
+        store: &Store,
+        workspace: Option<&WorkspaceKeys>,
+    ) -> Result<Self, StorageError> {
+        let mut keys: Vec<[u8; 32]> = workspace.map(label_key).into_iter().collect();
+        let imported = store.sharing_value(LABELS)?.unwrap_or_default();
+        keys.extend(imported.as_chunks().0);
+        let mut labels = BTreeMap::new();
+        for (id, key, _) in store.projects()? {
+            labels.extend(keys.iter().map(|label| (project_label(label, &key), id)));
+        }
+        Ok(Self(labels))
+    }
+}
+
+/// Brings patterns in line with what the ledger comes to for them, and those that waited for a
+/// project that is known now. `me` is this device, where its own words need not be heard: not if
+/// its store was set back and it hears them from itself. Returns how many patterns that touched.
+pub(crate) fn project(
+    store: &mut Store,
+    changed: &[PatternId],
+    projects: &Projects,
+    me: Option<&DeviceKey>,
+    now: i64,
+) -> Result<usize, StorageError> {
+    let waiting = store.waiting_patterns()?;
+    let arrived = waiting.iter().filter(|(_, label)| projects.0.contains_key(label));
+    let mut all: Vec<PatternId> = arrived.map(|(pattern, _)| *pattern).collect();
+    all.extend(changed);
+    all.sort_unstable();
+    all.dedup();
+    let mut touched = 0;
+    // In portions: a transaction of many patterns would hold everybody else up.
+    for portion in all.chunks(512) {
+        touched += store.atomically(|store| {
+            let mut touched = 0;
+            for pattern in portion {
+                touched += usize::from(project_one(store, *pattern, projects, me, now)?);
+            }
+            Ok(touched)
+        })?;
+    }
+    Ok(touched)
+}
+
+fn project_one(
+    store: &mut Store,
+    pattern: PatternId,
+    projects: &Projects,
+    me: Option<&DeviceKey>,
+    now: i64,
+) -> Result<bool, StorageError> {
+    let view = ledger::view(store, pattern, me)?;
+    let Some((device, words)) = decoded(&view) else {
+        return store.hear(pattern, Heard::Nothing, now);
+    };
+    let wording = harmless(words).wording;
+    let project = match wording.project {
+        None => None,
+        Some(label) => match projects.0.get(&label) {
+            Some(project) => Some(*project),
+            None => return store.hear(pattern, Heard::Elsewhere(&label), now),
+        },
+    };
+    let [successes, failures, sessions, ..] = view.counts.numbers;
+    let hearsay = Hearsay {
+        device,
+        trusted: view.trusted,
+        tool: wording.tool,
+        category: wording.category,
+        trigger: wording.trigger,
+        text: wording.text,
+        payload: wording.payload,
+        keys: wording.keys,
+        tally: Tally {
+            successes,
+            failures,
+            sessions,
+            first: view.counts.first,
+            last: view.counts.last,
+        },
+    };
+    store.hear(pattern, Heard::Words { kind: wording.kind, project, hearsay: &hearsay }, now)
+}
+
+/// Whose words stand, in hex, and the words; `None` when nobody's do or they are no words.
+fn decoded(view: &View) -> Option<(String, Wording)> {
+    let (device, claim) = view.words.as_ref()?;
+    Some((hex(device), Wording::decode(&claim.value).ok()?))
+}
