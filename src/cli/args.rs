@@ -58,6 +58,10 @@ pub(crate) enum Command {
     /// Learn and consolidate at intervals, without waiting for hooks
     #[command(subcommand, arg_required_else_help = true)]
     Daemon(DaemonCommand),
+    /// Share what was learned with other machines: exchange with the remote
+    #[cfg(feature = "sync")]
+    #[command(args_conflicts_with_subcommands = true)]
+    Sync(SyncArgs),
     /// Forget an item, a project, a session or a time
     Forget(ForgetArgs),
     /// Manage the sentence encoders that find what is meant, whatever the words
@@ -240,6 +244,98 @@ pub(crate) struct DaemonRunArgs {
     /// In a session of its own, as `mana daemon start` starts it
     #[arg(long, hide = true)]
     pub(crate) detached: bool,
+}
+
+/// Arguments of `mana sync`.
+#[cfg(feature = "sync")]
+#[derive(Debug, Args)]
+pub(crate) struct SyncArgs {
+    /// What to do; without it, pull and push.
+    #[command(subcommand)]
+    pub(crate) command: Option<SyncCommand>,
+    /// As the daemon starts it: another process that writes goes first
+    #[arg(long, hide = true)]
+    pub(crate) supervised: bool,
+}
+
+/// What `mana sync` does.
+#[cfg(feature = "sync")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum SyncCommand {
+    /// Begin a workspace on a remote, or join the one that it holds
+    Init(SyncInitArgs),
+    /// Send what is new here
+    Push,
+    /// Take in what others sent
+    Pull,
+    /// Show what is shared with whom, without asking the remote
+    Status,
+    /// Set another passphrase, and with --rotate new keys
+    SetKey(SyncSetKeyArgs),
+    /// Decide whose word counts
+    #[command(subcommand, arg_required_else_help = true)]
+    Peer(SyncPeerCommand),
+}
+
+/// Arguments of `mana sync init`.
+#[cfg(feature = "sync")]
+#[derive(Debug, Args)]
+pub(crate) struct SyncInitArgs {
+    /// What carries it: git, or `git_selfhosted` for a server of your own
+    #[arg(long, default_value = "git")]
+    pub(crate) backend: String,
+    /// The address: https://, ssh://, USER@HOST:PATH or a full path; without it that of sync.toml
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// The branch that tells people what the repository is
+    #[arg(long)]
+    pub(crate) branch: Option<String>,
+    /// Read the passphrase from this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// The file sync/keybox of a device that is in, where the remote does not hold the keys
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_box: Option<PathBuf>,
+    /// Leave the keys with the remote even under a short passphrase, which could be guessed there
+    #[arg(long)]
+    pub(crate) publish_key: bool,
+}
+
+/// Arguments of `mana sync set-key`.
+#[cfg(feature = "sync")]
+#[derive(Debug, Args)]
+pub(crate) struct SyncSetKeyArgs {
+    /// Read the passphrase from this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Seal with new keys from now on
+    #[arg(long)]
+    pub(crate) rotate: bool,
+    /// Leave the keys with the remote even under a short passphrase, which could be guessed there
+    #[arg(long)]
+    pub(crate) publish_key: bool,
+}
+
+/// What `mana sync peer` does.
+#[cfg(feature = "sync")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum SyncPeerCommand {
+    /// List the devices that were heard of
+    List,
+    /// Let what a device says count as if it was learned here
+    Trust(SyncPeerArgs),
+    /// Let nothing count that a device says
+    Refuse(SyncPeerArgs),
+    /// Let what a device says wait for approval again
+    Reset(SyncPeerArgs),
+}
+
+/// A device.
+#[cfg(feature = "sync")]
+#[derive(Debug, Args)]
+pub(crate) struct SyncPeerArgs {
+    /// Its fingerprint or name, as `mana sync peer list` shows it
+    pub(crate) device: String,
 }
 
 /// What `mana skills` does.

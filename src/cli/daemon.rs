@@ -65,6 +65,7 @@ fn stay(args: &DaemonRunArgs, settings: &Settings, output: &mut Output) -> Resul
     let each = Intervals {
         learn: seconds(settings.daemon.learn_interval),
         consolidate: seconds(settings.daemon.consolidate_interval),
+        sync: sync_interval(settings),
     };
     Ok(daemon::run(&settings.home, each, &Around { settings })?)
 }
@@ -95,6 +96,10 @@ impl Work for Around<'_> {
         self.settings.daemon.considerate.then(strain::of_machine).flatten()
     }
 
+    fn sync_interval(&self) -> Option<i64> {
+        sync_interval(self.settings)
+    }
+
     fn start(&self, job: Job) -> std::io::Result<Child> {
         let mut command = Command::new(config::own_binary()?);
         command.args([job.name(), "--supervised"]);
@@ -104,6 +109,21 @@ impl Work for Around<'_> {
     fn tell(&self, what: &str) {
         tracing::info!("daemon: {what}");
     }
+}
+
+/// Milliseconds between exchanges, as `sync.toml` says now. One that cannot be read is told by
+/// `mana sync` and `mana doctor`.
+#[cfg(feature = "sync")]
+fn sync_interval(settings: &Settings) -> Option<i64> {
+    use crate::sync::settings;
+
+    let sharing = settings::read(&settings.home.join(settings::FILE)).ok()??;
+    sharing.enabled.then(|| i64::from(sharing.interval_minutes) * 60_000)
+}
+
+#[cfg(not(feature = "sync"))]
+fn sync_interval(_settings: &Settings) -> Option<i64> {
+    None
 }
 
 /// `mana daemon start`: a daemon that outlives this process.
@@ -200,6 +220,9 @@ fn show(told: &Told, output: &mut Output) {
     let Some(state) = &told.state else { return };
     show_job("Learning", &state.learn, told.running, output);
     show_job("Consolidation", &state.consolidate, told.running, output);
+    if state.sync != JobState::default() {
+        show_job("Sharing", &state.sync, told.running, output);
+    }
     if let Some(strain) = state.strain.as_ref().filter(|_| told.running) {
         output.line(format!("It works less often now, because of the {strain}."));
     }

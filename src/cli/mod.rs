@@ -28,6 +28,8 @@ mod show;
 mod skills;
 mod stats;
 mod status;
+#[cfg(feature = "sync")]
+mod sync;
 mod time;
 mod tune;
 mod uninstall;
@@ -99,6 +101,8 @@ fn dispatch(command: Command, output: &mut Output) -> Result<(), CliError> {
         Command::Review(args) => review::run(args.command.as_ref(), output),
         Command::Doctor(args) => doctor::run(&args, output),
         Command::Daemon(command) => daemon::run(&command, output),
+        #[cfg(feature = "sync")]
+        Command::Sync(args) => sync::run(&args, output),
         Command::Forget(args) => forget::run(&args, output),
         Command::Model(command) => model::run(&command, output),
         Command::Demo => demo::run(output),

@@ -28,6 +28,10 @@ pub(crate) trait Work {
     /// Why the machine should be spared, if it should.
     fn strain(&self) -> Option<&'static str>;
 
+    /// Milliseconds from one exchange with other devices to the next; `None` where nothing is
+    /// shared.
+    fn sync_interval(&self) -> Option<i64>;
+
     /// Starts a job as a process of its own.
     fn start(&self, job: Job) -> std::io::Result<Child>;
 
@@ -79,6 +83,7 @@ impl Daemon<'_> {
         let now = self.work.now();
         let strain = self.work.strain();
         self.state.strain = strain.map(String::from);
+        self.each.sync = self.work.sync_interval();
         match self.each.next(&self.state, strain.is_some(), now) {
             Ok(job) => {
                 self.attend(job, now);
@@ -97,11 +102,13 @@ impl Daemon<'_> {
         self.state.of_mut(job).last = Some(now);
         let news = match job {
             Job::Learn => Some(self.work.news()),
-            Job::Consolidate => None,
+            Job::Consolidate | Job::Sync => None,
         };
         let idle = match job {
             Job::Learn => news == self.news,
             Job::Consolidate => !self.fed,
+            // Others may have said something.
+            Job::Sync => false,
         };
         // A failure is tried again, whether there is anything new or not.
         if idle && self.state.of(job).failures == 0 {
@@ -124,6 +131,7 @@ impl Daemon<'_> {
                         self.fed = true;
                     }
                     Job::Consolidate => self.fed = false,
+                    Job::Sync => {}
                 }
             }
             Some(problem) => {
@@ -156,7 +164,7 @@ impl Daemon<'_> {
         let now = self.work.now();
         for job in Job::ALL {
             let next = self.each.due(job, self.state.of(job), strained, now);
-            self.state.of_mut(job).next = Some(next);
+            self.state.of_mut(job).next = next;
         }
         if let Err(error) = self.state.write(self.home) {
             self.work.tell(&format!("its state cannot be written: {error}"));

@@ -15,17 +15,20 @@ pub(crate) enum Job {
     Learn,
     /// Tidying up what was learned.
     Consolidate,
+    /// Exchanging what was learned with other devices.
+    Sync,
 }
 
 impl Job {
-    /// In the order in which they are started when both are due.
-    pub(crate) const ALL: [Self; 2] = [Self::Learn, Self::Consolidate];
+    /// In the order in which they are started when several are due.
+    pub(crate) const ALL: [Self; 3] = [Self::Learn, Self::Consolidate, Self::Sync];
 
     /// Its name in logs.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Learn => "learn",
             Self::Consolidate => "consolidate",
+            Self::Sync => "sync",
         }
     }
 }
@@ -37,31 +40,35 @@ pub(crate) struct Intervals {
     pub(crate) learn: i64,
     /// Of consolidation.
     pub(crate) consolidate: i64,
+    /// Of exchanging; `None` where nothing is shared.
+    pub(crate) sync: Option<i64>,
 }
 
 impl Intervals {
-    fn of(self, job: Job) -> i64 {
+    fn of(self, job: Job) -> Option<i64> {
         match job {
-            Job::Learn => self.learn,
-            Job::Consolidate => self.consolidate,
+            Job::Learn => Some(self.learn),
+            Job::Consolidate => Some(self.consolidate),
+            Job::Sync => self.sync,
         }
     }
 
     /// When `job` is due next, in milliseconds since the Unix epoch; at once when it never ran, or
-    /// when its last run lies in the future: the clock was set back.
-    pub(crate) fn due(self, job: Job, past: &JobState, strained: bool, now: i64) -> i64 {
-        let Some(last) = past.last.filter(|last| *last <= now) else { return now };
+    /// when its last run lies in the future: the clock was set back. `None` for what is not done.
+    pub(crate) fn due(self, job: Job, past: &JobState, strained: bool, now: i64) -> Option<i64> {
+        let interval = self.of(job)?;
+        let Some(last) = past.last.filter(|last| *last <= now) else { return Some(now) };
         let factor = if strained { STRAINED } else { 1 };
         let failures = 1 << past.failures.min(DOUBLINGS);
-        last.saturating_add(self.of(job).saturating_mul(factor).saturating_mul(failures))
+        Some(last.saturating_add(interval.saturating_mul(factor).saturating_mul(failures)))
     }
 
     /// The job that is due, if one is, and else when the next one will be.
     pub(crate) fn next(self, state: &State, strained: bool, now: i64) -> Result<Job, i64> {
         let due = |job| self.due(job, state.of(job), strained, now);
-        match Job::ALL.into_iter().find(|job| due(*job) <= now) {
+        match Job::ALL.into_iter().find(|job| due(*job).is_some_and(|due| due <= now)) {
             Some(job) => Ok(job),
-            None => Err(Job::ALL.into_iter().map(due).min().unwrap_or(now)),
+            None => Err(Job::ALL.into_iter().filter_map(due).min().unwrap_or(now)),
         }
     }
 }
@@ -70,7 +77,7 @@ impl Intervals {
 mod tests {
     use super::*;
 
-    const EACH: Intervals = Intervals { learn: 300, consolidate: 3_600 };
+    const EACH: Intervals = Intervals { learn: 300, consolidate: 3_600, sync: None };
 
     fn state(learned: i64, consolidated: i64) -> State {
         let mut state = State::begin(1, 0);
@@ -91,6 +98,15 @@ mod tests {
     }
 
     #[test]
+    fn exchanging_comes_last_and_only_where_something_is_shared() {
+        let sharing = Intervals { sync: Some(600), ..EACH };
+        let state = state(10, 10);
+        assert_eq!(EACH.next(&state, false, 10), Err(310));
+        assert_eq!(sharing.next(&state, false, 10), Ok(Job::Sync));
+        assert_eq!(EACH.due(Job::Sync, &state.sync, false, 10), None);
+    }
+
+    #[test]
     fn a_strained_machine_is_asked_less_often() {
         assert_eq!(EACH.next(&state(0, 0), false, 300), Ok(Job::Learn));
         assert_eq!(EACH.next(&state(0, 0), true, 300), Err(1_200));
@@ -102,7 +118,7 @@ mod tests {
         let mut state = state(0, 0);
         for (failures, due) in [(0, 300), (1, 600), (3, 2_400), (4, 4_800), (99, 4_800)] {
             state.learn.failures = failures;
-            assert_eq!(EACH.due(Job::Learn, &state.learn, false, 1), due);
+            assert_eq!(EACH.due(Job::Learn, &state.learn, false, 1), Some(due));
         }
     }
 

@@ -25,6 +25,8 @@ pub(crate) struct State {
     pub(crate) learn: JobState,
     /// Consolidation.
     pub(crate) consolidate: JobState,
+    /// Exchanging with other devices.
+    pub(crate) sync: JobState,
     /// Why the intervals are longer than they were set to: the battery, or the load.
     pub(crate) strain: Option<String>,
 }
@@ -75,6 +77,7 @@ impl State {
         match job {
             Job::Learn => &self.learn,
             Job::Consolidate => &self.consolidate,
+            Job::Sync => &self.sync,
         }
     }
 
@@ -83,6 +86,7 @@ impl State {
         match job {
             Job::Learn => &mut self.learn,
             Job::Consolidate => &mut self.consolidate,
+            Job::Sync => &mut self.sync,
         }
     }
 }
