@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::args::ReviewCommand;
 use super::error::{CliError, Kind};
 use super::output::{Output, count};
-use super::{scope, show, time};
+use super::{encoder, scope, show, time};
 use crate::config::{self, Settings};
 use crate::model::pattern::{Pattern, State};
 use crate::model::suspicion;
@@ -67,6 +67,7 @@ fn item(pattern: Pattern, rejected: bool) -> Item {
 fn judge(ids: &[String], approved: bool, output: &mut Output) -> Result<(), CliError> {
     let settings = Settings::load(config::current_dir().as_deref())?;
     let mut store = Store::open(&settings.home, true)?;
+    store.encode_with(Some(Box::new(encoder::of_home(&settings.home))));
     // All of them are found before one is changed.
     let mut patterns = Vec::new();
     for id in ids {
@@ -82,6 +83,7 @@ fn judge(ids: &[String], approved: bool, output: &mut Output) -> Result<(), CliE
     for pattern in &patterns {
         store.review(pattern, approved, now)?;
     }
+    store.refresh_postings()?;
     store.publish()?;
     let done = if approved { "approved" } else { "rejected" };
     let ids: Vec<String> = patterns.iter().map(|pattern| pattern.id.short()).collect();
