@@ -14,7 +14,11 @@ use crate::hooks::session_end::Pending;
 use crate::hooks::wire::Wire;
 use crate::learning::transcript::{self, Buffer, Options};
 use crate::model::exclude;
+#[cfg(feature = "sync")]
+use crate::model::page::Page;
 use crate::storage::{Journal, Reader, Recall, from_snapshots};
+#[cfg(feature = "sync")]
+use crate::sync::text::{self, Author, WorkerCommand};
 
 /// What the readers keep between two inputs.
 #[derive(Debug, Default)]
@@ -131,6 +135,57 @@ fn ask((name, tool, input): (&str, &str, &str), home: &Path) {
         "error": "Exit code 3\nerror: no suite selected for part3",
     });
     let _answered = from_snapshots(home, |recall| hook(&event.to_string(), home, recall));
+}
+
+/// Documents of shared text, read by a process that may die of them.
+#[cfg(feature = "sync")]
+#[derive(Debug)]
+pub struct Documents(WorkerCommand);
+
+#[cfg(feature = "sync")]
+impl Documents {
+    /// `program` is the `mana` that reads them.
+    pub fn new(program: &Path) -> Self {
+        Self(WorkerCommand::new(program, ["text-worker"]))
+    }
+
+    /// An honest document in which `edits` people wrote, of whom number `seed` was the first.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn honest(seed: u8, edits: u8) -> Vec<u8> {
+        let author =
+            |n: u8| Author { actor: [seed.wrapping_add(n); 16], now: NOW + 1_000 * i64::from(n) };
+        let page = |n: u8| Page {
+            title: format!("title {n}"),
+            body: format!("what agents read, in the words of number {n} of {seed}"),
+            tags: (0..n % 4).map(|tag| format!("tag {tag}")).collect(),
+            notes: "a note\n".repeat(usize::from(n)),
+        };
+        let first = text::create(&author(0), "the learned words", &page(0));
+        let first = first.expect("a page makes a document");
+        (1..edits).fold(first, |document, n| {
+            text::edit(&document, None, &author(n), &page(n)).expect("an honest document is edited")
+        })
+    }
+
+    /// Has both merged; what came of it as its size, or the reason why there is nothing.
+    ///
+    /// # Errors
+    /// The reason, with its cause.
+    pub fn merge(&self, ours: Option<&[u8]>, theirs: &[u8]) -> Result<usize, String> {
+        let merged = text::merge_guarded(&self.0, ours, theirs);
+        merged.map(|(document, _)| document.len()).map_err(|error| error.to_string())
+    }
+
+    /// Has a document made anew.
+    ///
+    /// # Errors
+    /// As [`Documents::merge`].
+    pub fn renew(&self, document: &[u8]) -> Result<usize, String> {
+        let renewed = text::renew_guarded(&self.0, document, None);
+        renewed.map(|(document, _)| document.len()).map_err(|error| error.to_string())
+    }
 }
 
 /// A session's journal, and what ended since the last learning run.

@@ -46,6 +46,13 @@ pub(crate) enum Command {
     /// Show one item with its evidence
     #[command(alias = "why")]
     Show(ShowArgs),
+    /// Change by hand what agents read of an item
+    #[cfg(feature = "sync")]
+    Edit(EditArgs),
+    /// Read documents that others wrote, for a `mana` that asks
+    #[cfg(feature = "sync")]
+    #[command(name = super::edit::WORKER, hide = true)]
+    TextWorker,
     /// Merge what says the same, and set aside what is not used or does harm
     Consolidate(ConsolidateArgs),
     /// List, show and export what is known about working with a program
@@ -198,6 +205,29 @@ pub(crate) struct SearchArgs {
 pub(crate) struct ShowArgs {
     /// The item's id or its first digits, as injected text and `mana search` print it
     pub(crate) id: String,
+}
+
+/// Arguments of `mana edit`.
+#[cfg(feature = "sync")]
+#[derive(Debug, Args)]
+pub(crate) struct EditArgs {
+    /// The item's id or its first digits
+    pub(crate) id: String,
+    /// The words that agents read from now on; without this and the following, an editor is opened
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) body: Option<String>,
+    /// A name for people
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) title: Option<String>,
+    /// A word to group items by; may be repeated, and replaces the tags that there were
+    #[arg(long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    /// A note for people
+    #[arg(long = "note", value_name = "TEXT")]
+    pub(crate) notes: Option<String>,
+    /// Go back to the learned words; title, tags and notes stay
+    #[arg(long, conflicts_with_all = ["body", "title", "tags", "notes"])]
+    pub(crate) revert: bool,
 }
 
 /// Arguments of `mana consolidate`.

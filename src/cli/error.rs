@@ -14,6 +14,8 @@ use crate::library::FetchError;
 #[cfg(feature = "encoder")]
 use crate::library::LibraryError;
 use crate::storage::{Disk, StorageError};
+#[cfg(feature = "sync")]
+use crate::sync::text::TextError;
 
 /// What kind of failure decides the exit code; `docs/cli.md` lists them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -206,6 +208,17 @@ fn fetch_hint(error: &FetchError) -> Option<&'static str> {
 fn is_full(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+#[cfg(feature = "sync")]
+impl From<TextError> for CliError {
+    fn from(error: TextError) -> Self {
+        let hint = match &error {
+            TextError::Start(_) => "Was the program removed or replaced? Then run it again.",
+            _ => "Nothing was changed.",
+        };
+        Self { kind: Kind::Failed, source: error.into(), hints: vec![hint.into()] }
+    }
 }
 
 #[cfg(feature = "encoder")]

@@ -6,6 +6,8 @@ mod cycle;
 mod daemon;
 mod demo;
 mod doctor;
+#[cfg(feature = "sync")]
+mod edit;
 mod encode;
 mod encoder;
 mod error;
@@ -96,6 +98,10 @@ fn dispatch(command: Command, output: &mut Output) -> Result<(), CliError> {
         Command::Tune(args) => tune::run(&args, output),
         Command::Search(args) => search::run(&args, output),
         Command::Show(args) => show::run(&args, output),
+        #[cfg(feature = "sync")]
+        Command::Edit(args) => edit::run(&args, output),
+        #[cfg(feature = "sync")]
+        Command::TextWorker => edit::serve(),
         Command::Consolidate(args) => consolidate::run(&args, output),
         Command::Skills(command) => skills::run(&command, output),
         Command::Review(args) => review::run(args.command.as_ref(), output),

@@ -128,6 +128,12 @@ fn escaped(json: String) -> String {
     out
 }
 
+/// Where a process answers another one that started it.
+#[cfg(feature = "sync")]
+pub(crate) fn answers() -> impl Write {
+    io::stdout().lock()
+}
+
 fn causes(error: &CliError) -> impl Iterator<Item = String> {
     let mut next = error.source.source();
     std::iter::from_fn(move || {

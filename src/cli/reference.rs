@@ -1,6 +1,9 @@
 //! The reference `docs/cli.md`: rendered from the command tree, the exit codes and the settings'
 //! defaults, and compared with the file. `scripts/gen-docs` writes the file anew.
 
+// The page is that of a build with all verbs.
+#![cfg(feature = "sync")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -193,6 +196,20 @@ const NOTES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "edit",
+        &[
+            "What agents read of an item is from then on what you wrote, whatever is learned later; \
+             `--revert` goes back ([sync/text.md](sync/text.md)).",
+            "Without an argument that says what to change, `$VISUAL` or `$EDITOR` is opened on a file \
+             with title, tags, text and notes; what is refused is told on top of it, and the editor \
+             opened again.",
+            "The text may have 500 characters; one that is too long, imitates the agent's markup or \
+             reads like an instruction that no user would give is refused with the reason.",
+            "Title, tags and notes are for people: `mana show` prints them.",
+            "Earlier prompts and files cannot be edited, nor an item that another one stands for.",
+        ],
+    ),
+    (
         "consolidate",
         &[
             "Merges patterns of a project that say the same, sets aside what was not used for long, \
@@ -316,6 +333,8 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("MANA_CONSOLIDATE_INTERVAL", "overrides `daemon.consolidate_interval`"),
     ("MANA_LOG_DIR", "the folder of the logs; `logs` in the home when unset"),
     ("MANA_LOG", "overrides `log.level`"),
+    ("VISUAL", "the editor that `mana edit` opens; it may come with arguments"),
+    ("EDITOR", "the same where `VISUAL` is not set"),
     ("MANA_HOLDOUT", "overrides `inject.holdout`; 0 turns it off"),
     (
         "CLAUDE_CONFIG_DIR",
@@ -420,7 +439,8 @@ fn page() -> PathBuf {
 
 /// The verbs of the tree in its order, without the help that the parser adds.
 fn verbs(tree: &Command) -> Vec<&Command> {
-    tree.get_subcommands().filter(|verb| verb.get_name() != "help").collect()
+    let shown = |verb: &&Command| verb.get_name() != "help" && !verb.is_hide_set();
+    tree.get_subcommands().filter(shown).collect()
 }
 
 fn built_tree() -> Command {

@@ -56,7 +56,7 @@ fn item(pattern: Pattern, rejected: bool) -> Item {
     Item {
         id: pattern.id.short(),
         kind: pattern.kind.name(),
-        reason: reason.unwrap_or("it was rejected"),
+        reason: reason.unwrap_or(if rejected { "it was rejected" } else { show::FOREIGN }),
         text: pattern.text,
         rejected,
         sessions: pattern.tally.sessions,

@@ -10,10 +10,11 @@ use crate::config::{self, Settings};
 use crate::hooks::instructions::Instructions;
 use crate::model::effect::Estimate;
 use crate::model::ids::PatternId;
+use crate::model::page::Page;
 use crate::model::pattern::{Kind as Sort, Pattern, Reason, State};
 use crate::model::rank::cost;
 use crate::model::{paths, suspicion, text};
-use crate::storage::{Edge, EvidenceRow, KnownFile, Reader, Recall};
+use crate::storage::{Edge, Edit, EvidenceRow, KnownFile, Reader, Recall};
 
 /// An item, as `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -40,9 +41,24 @@ struct Shown {
     #[serde(rename = "last_shown")]
     last_told: Option<String>,
     now: String,
+    /// What people wrote about it.
+    by_hand: Option<ByHand>,
     /// What tends to come before it or after it.
     neighbours: Vec<Neighbour>,
     evidence: Vec<EvidenceRow>,
+}
+
+/// What people wrote about a pattern.
+#[derive(Debug, Serialize)]
+struct ByHand {
+    title: String,
+    /// The words in the place of the learned ones; empty where these are told.
+    text: String,
+    /// The words that were learned.
+    learned: String,
+    tags: Vec<String>,
+    notes: String,
+    edited: String,
 }
 
 /// A pattern that tends to come before or after another one.
@@ -114,10 +130,8 @@ fn load(reader: &Reader, pattern: Pattern, settings: &Settings) -> Result<Shown,
         reason: set_aside.map(|(reason, _)| reason.name()),
         merged_into: set_aside.and_then(|(_, id)| id).map(|id| id.to_string()),
         last_told: last_told.map(time::shown),
-        now: match stating(reader, &pattern, settings)? {
-            Some(file) => format!("not shown here: it stands in {file}, which the agent reads"),
-            None => now(&pattern, set_aside),
-        },
+        now: standing(reader, &pattern, settings)?,
+        by_hand: by_hand(reader, &pattern)?,
         evidence: reader.evidence(pattern.row)?,
         id: pattern.id.to_string(),
         kind: pattern.kind.name(),
@@ -137,6 +151,34 @@ fn load(reader: &Reader, pattern: Pattern, settings: &Settings) -> Result<Shown,
         difference: sides.shown.well.difference(sides.held_back.well),
     })
 }
+
+fn by_hand(reader: &Reader, pattern: &Pattern) -> Result<Option<ByHand>, CliError> {
+    let Some(Edit { page, edited, .. }) = reader.edit_of(pattern.id)? else { return Ok(None) };
+    let learned = reader.learned_words(pattern.row)?.unwrap_or_default();
+    let Page { title, body: text, tags, notes } = page;
+    Ok(Some(ByHand { title, text, learned, tags, notes, edited: time::shown(edited) }))
+}
+
+/// Whether the pattern would be shown in the current folder, and why.
+pub(super) fn standing(
+    reader: &Reader,
+    pattern: &Pattern,
+    settings: &Settings,
+) -> Result<String, CliError> {
+    if let Some(file) = stating(reader, pattern, settings)? {
+        return Ok(format!("not shown here: it stands in {file}, which the agent reads"));
+    }
+    let foreign = pattern.state == State::Quarantined
+        && reader.edit_of(pattern.id)?.is_some_and(|edit| !edit.page.body.is_empty())
+        && !reader.is_rejected(pattern.id)?;
+    if foreign {
+        return Ok(format!("not shown: {FOREIGN}; `mana review` lets you approve or reject it"));
+    }
+    Ok(now(pattern, reader.set_aside(pattern.row)?))
+}
+
+/// Why words wait that nobody suspects of anything.
+pub(super) const FOREIGN: &str = "its words were changed elsewhere";
 
 /// The file of the current folder, or of those above it in the pattern's project, that says it to
 /// the agent anyway.
@@ -253,6 +295,9 @@ fn tell(shown: &Shown, output: &mut Output) {
         shown.first,
         shown.last
     ));
+    if let Some(by_hand) = &shown.by_hand {
+        tell_by_hand(by_hand, output);
+    }
     tell_told(shown.told, shown.withheld, shown.last_told.as_ref(), output);
     output.line(format!("now       {}", shown.now));
     for Neighbour { comes, id, text, support, lift } in shown.neighbours.iter().take(NEIGHBOURS) {
@@ -287,6 +332,21 @@ fn tell(shown: &Shown, output: &mut Output) {
     }
     if shown.evidence.len() > EVIDENCE {
         output.line(format!("  and {} more", shown.evidence.len() - EVIDENCE));
+    }
+}
+
+fn tell_by_hand(by_hand: &ByHand, output: &mut Output) {
+    let ByHand { title, text, learned, tags, notes, edited } = by_hand;
+    if text.is_empty() {
+        output.line(format!("by hand   noted {edited}; its words are the learned ones"));
+    } else {
+        output.line(format!("by hand   edited {edited}; learned: {learned}"));
+    }
+    let notes = notes.replace('\n', "\n          ");
+    for (name, value) in [("title", title), ("tags", &tags.join(", ")), ("notes", &notes)] {
+        if !value.is_empty() {
+            output.line(format!("{name:<9} {value}"));
+        }
     }
 }
 

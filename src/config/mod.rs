@@ -376,6 +376,13 @@ pub(crate) fn model_source() -> Option<String> {
     variable("MANA_MODEL_SOURCE").filter(|source| !source.is_empty())
 }
 
+/// The command by which the user edits a file; it may come with arguments.
+#[cfg(feature = "sync")]
+pub(crate) fn editor() -> Option<String> {
+    let mut names = [variable("VISUAL"), variable("EDITOR")].into_iter().flatten();
+    names.find(|name| !name.trim().is_empty())
+}
+
 /// The file of this very program.
 #[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
 pub(crate) fn own_binary() -> std::io::Result<PathBuf> {

@@ -2,8 +2,8 @@
 //!
 //! A pair is the same when it is of one kind, names the same things in the same order, and shares
 //! more than nine of ten words ([`crate::model::likeness`]). A group is what such pairs connect,
-//! and the member with the smallest id stands for it: both depend on the patterns alone, so
-//! merging is commutative and associative.
+//! and the member with the smallest id stands for it, one that a person edited before others: all
+//! of it depends on the patterns alone, so merging is commutative and associative.
 //!
 //! Pairs are looked for among those that name the same. Where these are many, only pairs are
 //! compared that share one of their rarest words: with nine of ten words in common there is no
@@ -36,7 +36,7 @@ pub(super) fn groups(sketches: &[&Sketch]) -> Vec<Vec<usize>> {
     }
     let mut groups: Vec<Vec<usize>> = found.into_values().collect();
     for group in &mut groups {
-        group.sort_unstable_by_key(|n| sketches[*n].id);
+        group.sort_unstable_by_key(|n| (!sketches[*n].edited, sketches[*n].id));
     }
     groups.sort_unstable_by_key(|group| sketches[group[0]].id);
     groups

@@ -186,14 +186,20 @@ pub(crate) fn products(reader: &Reader) -> Result<Products, StorageError> {
 /// Which patterns one of all projects stands for, by row.
 fn shared(reader: &Reader, projects: usize) -> Result<HashMap<i64, Shared>, StorageError> {
     let mut candidates = Vec::new();
+    let mut edited = BTreeSet::new();
     if projects >= sharing::PROJECTS {
-        reader.each_with_keys(sharing::KINDS, &mut |pattern, keys| {
+        reader.each_with_keys(sharing::KINDS, &mut |pattern, keys, by_hand| {
             if let (Some(id), Some(project)) = (sharing::identity(pattern, keys), pattern.project) {
                 candidates.push((id, pattern.kind, project, pattern.row));
+                if by_hand {
+                    edited.insert(id);
+                }
             }
         })?;
     }
     let mut shared = sharing::shared(&candidates);
+    // What a person says of it in one project would be contradicted there by what stands for all.
+    shared.retain(|_, shared| !edited.contains(&shared.id));
     let ids: BTreeSet<PatternId> = shared.values().map(|shared| shared.id).collect();
     for id in ids {
         if reader.is_forgotten_pattern(id)? {
@@ -243,8 +249,10 @@ impl Planner<'_> {
             own.iter().filter_map(|sketch| sketch.set_aside?.into).collect();
         let mut standing: Vec<(usize, Tally, Usage)> = Vec::with_capacity(own.len());
         let mut merged = vec![false; own.len()];
-        for group in duplicates::groups(&own) {
+        for mut group in duplicates::groups(&own) {
             let first = own[group[0]];
+            // What a person wrote is not hidden behind other words.
+            group.retain(|n| own[*n].row == first.row || !own[*n].edited);
             let rows: Vec<i64> = group.iter().map(|n| own[*n].row).collect();
             let usage =
                 group.iter().fold(Usage::default(), |sum, n| sum.and(self.usage(own[*n].id)));
@@ -301,7 +309,7 @@ impl Planner<'_> {
 
     /// The change to a pattern that stands for itself and others, if it needs one.
     fn judge(&self, sketch: &Sketch, tally: Tally, usage: Usage) -> Option<Item> {
-        let lasting = sketch.standing;
+        let lasting = sketch.standing || sketch.edited;
         let standing = Standing { kind: sketch.kind, lasting, tally, usage };
         // What is told to nobody does no harm.
         let fate = if sketch.holds_with(&tally) { fate::of(&standing, &self.world) } else { None };

@@ -17,5 +17,6 @@ pub(super) fn sketch(n: usize, kind: Kind, text: &str) -> Sketch {
         state: State::Active,
         tally: Tally { successes: 1, sessions: 1, ..Tally::default() },
         set_aside: None,
+        edited: false,
     }
 }

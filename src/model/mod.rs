@@ -11,6 +11,11 @@ pub(crate) mod key;
 pub(crate) mod likeness;
 pub(crate) mod masked;
 pub(crate) mod neutral;
+#[cfg_attr(
+    not(any(test, feature = "sync")),
+    expect(dead_code, reason = "without sharing, nobody writes pages")
+)]
+pub(crate) mod page;
 pub(crate) mod paths;
 pub(crate) mod pattern;
 pub(crate) mod rank;

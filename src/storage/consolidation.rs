@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::documents::Document;
+use super::drafts::Wording;
 use super::error::{Attempt, StorageError};
 use super::open::{Reader, Store};
 use super::patterns::{COLUMNS, pattern_from, tally_from};
@@ -39,6 +40,8 @@ pub(crate) struct Sketch {
     pub(crate) tally: Tally,
     /// Why it is set aside, and what stands for it.
     pub(crate) set_aside: Option<SetAside>,
+    /// Whether it is told in words that a person wrote. Its likeness is that of the learned ones.
+    pub(crate) edited: bool,
 }
 
 impl Sketch {
@@ -108,6 +111,7 @@ impl Reader {
     /// set aside by other means; in the order of their rows.
     pub(crate) fn sketches(&self, project: Option<i64>) -> Result<Vec<Sketch>, StorageError> {
         const ATTEMPT: &str = "read the patterns to consolidate";
+        let rewritten = self.rewritten()?;
         let mut query = self
             .conn
             .prepare_cached(
@@ -118,41 +122,27 @@ impl Reader {
                  ORDER BY row",
             )
             .attempt(ATTEMPT)?;
-        let rows = query.query_map([project], |row| {
-            let payload: Payload =
-                serde_json::from_str(row.get_ref(3)?.as_str()?).unwrap_or_default();
-            let (tool, category) = (row.get_ref(4)?.as_str()?, row.get_ref(5)?.as_str()?);
-            // What a decision is about is as telling as a name.
-            let about = format!("`{tool} {category} {}`", payload.subject.join(" "));
-            let texts = [about.as_str(), row.get_ref(6)?.as_str()?, row.get_ref(7)?.as_str()?];
-            let reason: Option<i64> = row.get(14)?;
-            let into = row.get(15)?;
-            Ok(Sketch {
-                row: row.get(0)?,
-                id: PatternId::from_bytes(row.get(1)?),
-                kind: Kind::from_number(row.get(2)?).unwrap_or(Kind::Skill),
-                routine: payload.routine,
-                standing: payload.standing,
-                likeness: Likeness::of(texts),
-                state: State::from_number(row.get(8)?),
-                tally: tally_from(row, 9)?,
-                set_aside: reason
-                    .and_then(Reason::from_number)
-                    .map(|reason| SetAside { reason, into }),
-            })
-        });
-        rows.and_then(Iterator::collect).attempt(ATTEMPT)
+        let mut sketches: Vec<Sketch> = Vec::new();
+        let mut rows = query.query([project]).attempt(ATTEMPT)?;
+        while let Some(row) = rows.next().attempt(ATTEMPT)? {
+            let number: i64 = row.get(0).attempt(ATTEMPT)?;
+            let edited = rewritten.contains(&number);
+            let learned = if edited { self.best_wording(&[number])? } else { None };
+            sketches.push(sketch(row, learned.as_ref(), edited).attempt(ATTEMPT)?);
+        }
+        Ok(sketches)
     }
 
     /// Calls `each` with every pattern of a project that is of these kinds, but for what waits for
-    /// approval or was set aside by other means, and with the keys of its newest wording, eight
-    /// bytes each.
+    /// approval or was set aside by other means: in the words that were learned, with the keys of its
+    /// newest wording, eight bytes each, and whether a person wrote other words for it.
     pub(crate) fn each_with_keys(
         &self,
         kinds: &[Kind],
-        each: &mut dyn FnMut(&Pattern, &[u8]),
+        each: &mut dyn FnMut(&Pattern, &[u8], bool),
     ) -> Result<(), StorageError> {
         const ATTEMPT: &str = "read the patterns of all projects";
+        let rewritten = self.rewritten()?;
         let sql = format!(
             "SELECT {COLUMNS} FROM patterns p
              WHERE p.kind = ?1 AND p.project IS NOT NULL
@@ -170,12 +160,17 @@ impl Reader {
         for kind in kinds {
             let mut rows = query.query([*kind as i64]).attempt(ATTEMPT)?;
             while let Some(row) = rows.next().attempt(ATTEMPT)? {
-                let pattern = pattern_from(row).attempt(ATTEMPT)?;
+                let mut pattern = pattern_from(row).attempt(ATTEMPT)?;
+                let edited = rewritten.contains(&pattern.row);
+                let learned = if edited { self.best_wording(&[pattern.row])? } else { None };
+                if let Some(learned) = learned {
+                    pattern.text = learned.text;
+                }
                 let keys: Option<Vec<u8>> = newest
                     .query_row([pattern.row], |row| row.get(0))
                     .optional()
                     .attempt(ATTEMPT)?;
-                each(&pattern, &keys.unwrap_or_default());
+                each(&pattern, &keys.unwrap_or_default(), edited);
             }
         }
         Ok(())
@@ -299,6 +294,37 @@ impl Reader {
             .and_then(|mut query| query.query_row([id.as_bytes()], |row| row.get(0)).optional())
             .attempt("read a pattern's words")
     }
+}
+
+/// The pattern in a row of [`Reader::sketches`]; `learned` are its words where the row has those of
+/// a person.
+fn sketch(
+    row: &Row<'_>,
+    learned: Option<&Wording>,
+    edited: bool,
+) -> Result<Sketch, rusqlite::Error> {
+    let payload: Payload = serde_json::from_str(row.get_ref(3)?.as_str()?).unwrap_or_default();
+    let (tool, category) = (row.get_ref(4)?.as_str()?, row.get_ref(5)?.as_str()?);
+    // What a decision is about is as telling as a name.
+    let about = format!("`{tool} {category} {}`", payload.subject.join(" "));
+    let (trigger, text) = match learned {
+        Some(wording) => (wording.trigger.as_str(), wording.text.as_str()),
+        None => (row.get_ref(6)?.as_str()?, row.get_ref(7)?.as_str()?),
+    };
+    let reason: Option<i64> = row.get(14)?;
+    let into = row.get(15)?;
+    Ok(Sketch {
+        row: row.get(0)?,
+        id: PatternId::from_bytes(row.get(1)?),
+        kind: Kind::from_number(row.get(2)?).unwrap_or(Kind::Skill),
+        routine: payload.routine,
+        standing: payload.standing,
+        likeness: Likeness::of([about.as_str(), trigger, text]),
+        state: State::from_number(row.get(8)?),
+        tally: tally_from(row, 9)?,
+        set_aside: reason.and_then(Reason::from_number).map(|reason| SetAside { reason, into }),
+        edited,
+    })
 }
 
 impl Store {

@@ -3,7 +3,8 @@
 //! Every trajectory keeps its own proposal of a pattern's words, beside its evidence. The pattern
 //! is made of all of them: the wording with the newest evidence, all keys, sums over the
 //! evidence. So a trajectory that is extracted again leaves nothing behind of what it said
-//! before, and the order of learning leaves no trace.
+//! before, and the order of learning leaves no trace. Where a person wrote other words for it
+//! ([`super::edits`]), they are its text.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::documents::Document;
 use super::error::{Attempt, StorageError};
-use super::open::Store;
+use super::open::{Reader, Store};
 use super::patterns::{kind_term, scope_term, tally_from};
 use super::steps::StoredTrajectory;
 use crate::model::ids::PatternId;
@@ -21,11 +22,11 @@ use crate::model::tokens;
 
 /// The words of a pattern, as it has them or as a trajectory proposes them.
 #[derive(PartialEq, Debug)]
-struct Wording {
+pub(super) struct Wording {
     tool: String,
     category: String,
-    trigger: String,
-    text: String,
+    pub(super) trigger: String,
+    pub(super) text: String,
     payload: String,
 }
 
@@ -153,12 +154,17 @@ impl Store {
             // A pattern of all projects has the words of those that it stands for.
             wording = self.best_wording(&all)?;
         }
-        let Some(wording) = wording.filter(|_| tally.successes + tally.failures > 0) else {
+        let Some(mut wording) = wording.filter(|_| tally.successes + tally.failures > 0) else {
             return match self.hearsay_of(row)? {
                 Some(hearsay) => self.follow_hearsay(row, &hearsay),
                 None => self.drop_pattern(row).map(Some),
             };
         };
+        let words = self.words_of(row)?;
+        let written = words.as_ref().map(|words| words.written);
+        if let Some(words) = words {
+            wording.text = words.text;
+        }
         if wording != current.wording {
             self.reword_pattern(row, &wording, now)?;
         }
@@ -168,7 +174,12 @@ impl Store {
             State::Candidate | State::Active | State::Quarantined => {
                 let kind = Kind::from_number(current.kind).unwrap_or(Kind::Skill);
                 let state = state_by_evidence(kind, &payload, &tally);
-                self.reviewed(row, state, suspicion::of_words(kind, &wording.text, &payload))?
+                let suspicious = match written {
+                    // What the user wrote needs no approval, what others wrote always does.
+                    Some(here) => !here || suspicion::of_words(kind, "", &payload),
+                    None => suspicion::of_words(kind, &wording.text, &payload),
+                };
+                self.reviewed(row, state, suspicious)?
             }
             // What was set aside stays so, however often it is seen.
             State::Retired => State::Retired,
@@ -187,29 +198,6 @@ impl Store {
             )
             .and_then(|mut query| query.query_row([row], |r| tally_from(r, 0)))
             .attempt("sum up a pattern's evidence")
-    }
-
-    /// The wording with the newest evidence among those of `rows`; of several at the same instant
-    /// the greatest text.
-    fn best_wording(&mut self, rows: &[i64]) -> Result<Option<Wording>, StorageError> {
-        let mut best: Option<(i64, Wording)> = None;
-        for row in rows {
-            let found = self
-                .conn()
-                .prepare_cached(
-                    "SELECT newest, tool, category, trigger, text, payload FROM drafts
-                     WHERE pattern = ?1
-                     ORDER BY newest DESC, text DESC, trigger DESC, payload DESC, tool DESC,
-                              category DESC
-                     LIMIT 1",
-                )
-                .and_then(|mut query| {
-                    query.query_row([row], |r| Ok((r.get(0)?, wording_from(r, 1)?))).optional()
-                })
-                .attempt("read a pattern's words")?;
-            best = best.into_iter().chain(found).max_by(|a, b| order(a).cmp(&order(b)));
-        }
-        Ok(best.map(|(_, wording)| wording))
     }
 
     fn current(&mut self, row: i64) -> Result<Current, StorageError> {
@@ -337,6 +325,31 @@ impl Store {
             .and_then(|mut delete| delete.execute([row]))
             .attempt("drop a pattern")?;
         Ok(Document { row, replaces: true, columns: None })
+    }
+}
+
+impl Reader {
+    /// The wording with the newest evidence among those of `rows`; of several at the same instant
+    /// the greatest text.
+    pub(super) fn best_wording(&self, rows: &[i64]) -> Result<Option<Wording>, StorageError> {
+        let mut best: Option<(i64, Wording)> = None;
+        for row in rows {
+            let found = self
+                .conn
+                .prepare_cached(
+                    "SELECT newest, tool, category, trigger, text, payload FROM drafts
+                     WHERE pattern = ?1
+                     ORDER BY newest DESC, text DESC, trigger DESC, payload DESC, tool DESC,
+                              category DESC
+                     LIMIT 1",
+                )
+                .and_then(|mut query| {
+                    query.query_row([row], |r| Ok((r.get(0)?, wording_from(r, 1)?))).optional()
+                })
+                .attempt("read a pattern's words")?;
+            best = best.into_iter().chain(found).max_by(|a, b| order(a).cmp(&order(b)));
+        }
+        Ok(best.map(|(_, wording)| wording))
     }
 }
 

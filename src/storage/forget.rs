@@ -492,6 +492,9 @@ impl Store {
         }
         let document = self.drop_pattern(row)?;
         self.write_documents(&[document])?;
+        for id in &pattern {
+            self.drop_edit(id)?;
+        }
         for step in &steps {
             self.forget_step(step)?;
         }
@@ -514,6 +517,7 @@ impl Store {
             );
         }
         self.note_forgotten(&ids)?;
+        let edited = self.edited_patterns()?;
         let (mut patterns, mut files) = (BTreeSet::new(), BTreeSet::new());
         let mut transcripts: BTreeSet<i64> = BTreeSet::new();
         for trajectory in trajectories {
@@ -527,6 +531,11 @@ impl Store {
             self.drop_trajectory(*trajectory)?;
         }
         self.refresh(&patterns, &files, now)?;
+        // What was written about a pattern repeats its words.
+        let left = self.edited_patterns()?;
+        for id in edited.difference(&left) {
+            self.drop_edit(id)?;
+        }
         for transcript in &transcripts {
             self.change("DELETE FROM results WHERE transcript = ?1", transcript)?;
             // It is read again and found to be forgotten; its path need not stay for that.
@@ -537,6 +546,12 @@ impl Store {
             )?;
         }
         Ok(())
+    }
+
+    /// The known patterns that people wrote about.
+    fn edited_patterns(&mut self) -> Result<BTreeSet<[u8; 16]>, StorageError> {
+        let sql = "SELECT e.pattern FROM edits e JOIN patterns p ON p.id = e.pattern WHERE ?1";
+        Ok(self.list(sql, &true)?.into_iter().collect())
     }
 
     /// Forgets what hooks noted of a trajectory's session.

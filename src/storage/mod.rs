@@ -17,6 +17,7 @@ mod damage;
 mod dense;
 mod documents;
 mod drafts;
+mod edits;
 mod effects;
 pub(crate) mod error;
 mod extracts;
@@ -53,6 +54,7 @@ mod weights;
 mod workers;
 
 pub(crate) use consolidation::{Change, SetAside, Sketch, Usage};
+pub(crate) use edits::Edit;
 pub(crate) use effects::{About, Side, Sides, Told, Verdict};
 pub(crate) use error::{Disk, StorageError};
 pub(crate) use extracts::{CommandRun, Extract, Touch};

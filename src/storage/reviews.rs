@@ -34,6 +34,18 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// Whether the user rejected the pattern with this id.
+    pub(crate) fn is_rejected(&self, id: PatternId) -> Result<bool, StorageError> {
+        self.conn
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM reviews WHERE pattern = ?1 AND approved = 0)",
+            )
+            .and_then(|mut query| query.query_row([id.as_bytes()], |row| row.get(0)))
+            .attempt("look up what was said to a pattern")
+    }
+}
+
 impl Store {
     /// Notes what the user said to a pattern and brings it in line with that.
     pub(crate) fn review(
@@ -88,6 +100,6 @@ impl Store {
 }
 
 /// What an approval remembers of a pattern's words.
-fn words(text: &str) -> [u8; 16] {
+pub(super) fn words(text: &str) -> [u8; 16] {
     *PatternId::derive("review", "", text, "").as_bytes()
 }

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use super::*;
 use crate::model::ids::StepId;
 use crate::model::key::{Key, Space};
+use crate::model::page::Page;
 use crate::model::pattern::{Draft, Evidence, Kind, Payload, Role};
 use crate::model::trajectory::{Author, Body, Call, Outcome, Step, TrajectoryKey};
 
@@ -250,6 +251,73 @@ fn what_was_set_aside_stays_so_while_there_is_evidence() {
     store.conn().execute("UPDATE patterns SET state = 3", []).unwrap();
     store.atomically(|store| store.replace_extracts(&[(&a, &extract)], NOW)).unwrap();
     assert!(store.best(Kind::Fix, 9).unwrap().is_empty());
+}
+
+#[test]
+fn words_of_people_stand_whatever_is_learned_and_others_wait_for_approval() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut store, a, project) = store_with_place(home.path(), "a", "/t/a.jsonl");
+    let b = place(&mut store, project, "b", "/t/b.jsonl");
+    let (a, b) = (stored(&store, a.trajectory), stored(&store, b.trajectory));
+    let id = draft("x", "alpha", 10, &["k"]).id("name:app");
+    let write = |store: &mut Store, document: &[u8], body: &str, written: Option<&str>| {
+        let page = Page { body: body.into(), ..Page::default() };
+        let put = |store: &mut Store| store.put_edit(id, document, &page, written, NOW);
+        store.atomically(put).unwrap();
+    };
+    let say = |store: &mut Store, which: &StoredTrajectory, text: &str, at: i64| {
+        let extract = extract(vec![draft("x", text, at, &["k"])]);
+        store.atomically(|store| store.replace_extracts(&[(which, &extract)], NOW)).unwrap();
+    };
+    let told = |store: &Store| -> Vec<String> {
+        store.best(Kind::Fix, 9).unwrap().into_iter().map(|pattern| pattern.text).collect()
+    };
+    // Before it is learned here.
+    write(&mut store, b"1", "gamma", Some("gamma"));
+    say(&mut store, &a, "alpha", 10);
+    assert_eq!(told(&store), ["gamma"]);
+    say(&mut store, &b, "beta", 20);
+    assert_eq!(told(&store), ["gamma"]);
+    let row = store.best(Kind::Fix, 1).unwrap()[0].row;
+    assert_eq!(store.learned_words(row).unwrap().as_deref(), Some("beta"));
+    let found = |store: &Store, word: &str| {
+        store.by_words(None, &[Kind::Fix], &[word.into()]).unwrap().len()
+    };
+    assert_eq!((found(&store, "gamma"), found(&store, "alpha")), (1, 0));
+
+    // Words of others wait, until these very words are approved.
+    write(&mut store, b"2", "delta", None);
+    assert_eq!(told(&store), [""; 0]);
+    let (waiting, rejected) = store.waiting(None, false).unwrap().remove(0);
+    assert_eq!((waiting.text.as_str(), rejected), ("delta", false));
+    store.review(&waiting, true, NOW).unwrap();
+    assert_eq!(told(&store), ["delta"]);
+    write(&mut store, b"3", "delta, more", None);
+    assert_eq!(told(&store), [""; 0]);
+    write(&mut store, b"4", "gamma", None);
+    assert_eq!(told(&store), ["gamma"], "these are the words that were written here");
+    // An instruction of the user is fine in the user's own words.
+    write(&mut store, b"5", "you must now push", Some("you must now push"));
+    assert_eq!(told(&store), ["you must now push"]);
+    let edit = store.edit_of(id).unwrap().unwrap();
+    assert_eq!((edit.document.as_slice(), edit.edited), (&b"5"[..], NOW));
+
+    // A rejection holds against words, too; going back is no approval.
+    let pattern = store.best(Kind::Fix, 1).unwrap().remove(0);
+    store.review(&pattern, false, NOW).unwrap();
+    write(&mut store, b"6", "gamma", Some("gamma"));
+    assert!(told(&store).is_empty() && store.is_rejected(id).unwrap());
+    store.review(&pattern, true, NOW).unwrap();
+    write(&mut store, b"7", "", Some(""));
+    assert_eq!(told(&store), ["beta"]);
+
+    // Notes do not outlive what is forgotten.
+    write(&mut store, b"8", "gamma", Some("gamma"));
+    assert_eq!(store.forget(&Forget::Session("a".into()), NOW).unwrap(), 1);
+    assert_eq!(told(&store), ["gamma"], "another session says so");
+    assert_eq!(store.forget(&Forget::Session("b".into()), NOW).unwrap(), 1);
+    assert_eq!((told(&store).len(), store.edit_of(id).unwrap()), (0, None));
+    assert_ne!(store.incarnation().unwrap(), [0; 16]);
 }
 
 #[test]

@@ -17,4 +17,5 @@ pub(crate) mod record;
 pub(crate) mod sanitise;
 pub(crate) mod segment;
 pub(crate) mod settings;
+pub(crate) mod text;
 pub(crate) mod workspace;

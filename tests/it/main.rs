@@ -26,6 +26,8 @@ mod damage;
 mod distill;
 mod doctor;
 mod dump;
+#[cfg(feature = "sync")]
+mod edit;
 mod encoding;
 mod eval;
 mod excluded;

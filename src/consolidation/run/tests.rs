@@ -9,6 +9,7 @@ use super::super::rehearsal::rehearse;
 use super::*;
 use crate::model::ids::StepId;
 use crate::model::key::{Key, Space};
+use crate::model::page::Page;
 use crate::model::pattern::{Draft, Evidence, Kind, Payload, Role, State};
 use crate::model::trajectory::TrajectoryKey;
 use crate::storage::tests::dump;
@@ -306,6 +307,60 @@ fn what_two_projects_still_say_is_theirs_again() {
     assert_eq!(desk.active().len(), 3);
     assert_eq!(desk.store.sketches(None).unwrap(), []);
     assert_eq!(desk.consolidate(), Report::default());
+}
+
+/// Writes other words for the pattern with this text in a project.
+fn edit(desk: &mut Desk, project: i64, text: &str, words: &str) {
+    let sketches = desk.store.sketches(Some(project)).unwrap();
+    let mut ids =
+        sketches.iter().filter(|sketch| desk.store.wording(sketch.row).unwrap().1 == text);
+    let id = ids.next().unwrap().id;
+    let page = Page { body: words.into(), ..Page::default() };
+    let put = |store: &mut Store| store.put_edit(id, b"document", &page, Some(words), NOW);
+    desk.store.atomically(put).unwrap();
+}
+
+#[test]
+fn what_a_person_wrote_is_not_hidden_behind_other_words() {
+    let texts = [LONG.to_owned(), other("please"), other("kindly")];
+    for edited in [&texts[..1], &texts[1..2], &texts[2..], &texts[..2], &texts[..]] {
+        let mut desk = Desk::new();
+        let sessions = ["s1", "s2", "s3"];
+        let said: Vec<Said> = texts
+            .iter()
+            .zip(sessions)
+            .map(|(text, session)| Said { days: 2_000, ..Said::new(session, Kind::Decision, text) })
+            .collect();
+        desk.learn(&said);
+        for (n, text) in edited.iter().enumerate() {
+            edit(&mut desk, 1, text, &format!("by hand {n}"));
+        }
+        let merged = 3 - edited.len() as u64;
+        let report = desk.consolidate();
+        assert_eq!(report.merged, merged, "{edited:?}");
+        assert_eq!(report.merged + report.faded, merged, "what was edited does not fade");
+        let mut told: Vec<String> = desk.active().into_iter().map(|(text, _)| text).collect();
+        told.sort_unstable();
+        let expected: Vec<String> = (0..edited.len()).map(|n| format!("by hand {n}")).collect();
+        assert_eq!(told, expected);
+        assert_eq!(desk.consolidate(), Report::default());
+        desk.learn(&said);
+        assert_eq!(desk.consolidate(), Report::default());
+    }
+}
+
+#[test]
+fn what_a_person_wrote_in_one_project_is_not_contradicted_by_what_stands_for_all() {
+    let mut desk = Desk::new();
+    desk.learn(&learned_in(&["a", "b", "c"]));
+    let text = learned_in(&["b"])[0].text.clone();
+    edit(&mut desk, 2, &text, "by hand");
+    assert_eq!(desk.consolidate(), Report::default());
+    let told: Vec<String> = desk.active().into_iter().map(|(text, _)| text).collect();
+    assert_eq!(told.iter().filter(|told| *told == "by hand").count(), 1);
+    assert_eq!(told.len(), 3);
+    edit(&mut desk, 2, "by hand", "");
+    assert_eq!(desk.consolidate(), Report { shared: 3, ..Report::default() });
 }
 
 #[test]

@@ -105,3 +105,13 @@ CREATE TABLE hearsay (
     first     INTEGER NOT NULL,
     last      INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+-- What people wrote about patterns by hand, and what agents read of it from then on.
+CREATE TABLE edits (
+    pattern  BLOB    PRIMARY KEY, -- the pattern's id; it need not be known here
+    document BLOB    NOT NULL,    -- of `sync::text`, from which the rest comes
+    page     TEXT    NOT NULL,    -- JSON: title, body, tags, notes
+    written  BLOB    NOT NULL,    -- hash of the words that were written here: told unapproved
+    hlc      INTEGER NOT NULL,    -- when the document last changed here
+    edited   INTEGER NOT NULL     -- the same in ms since the Unix epoch
+) WITHOUT ROWID;

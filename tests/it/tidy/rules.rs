@@ -18,10 +18,11 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "storage",
             "embeddings",
             "model",
+            "sync",
         ],
     ),
     // What `tests/torture` feeds with nonsense; no other module uses it.
-    ("torture", &["config", "hooks", "learning", "storage", "model"]),
+    ("torture", &["config", "hooks", "learning", "sync", "storage", "model"]),
     // What `benches/quality` measures with; no other module uses it.
     ("quality", &["learning", "library", "storage", "embeddings", "model"]),
     ("sync", &["storage", "redact", "model"]),
