@@ -10,6 +10,8 @@
     reason = "a test fails by panicking, and it owns its files and its environment"
 )]
 
+#[cfg(feature = "sync")]
+mod documents;
 mod faults;
 mod fuzz;
 mod kills;
@@ -63,14 +65,17 @@ const PARTS: &[(&str, Part)] = &[
     ("load", load::run),
     ("faults", faults::run),
     ("fuzz", fuzz::run),
+    #[cfg(feature = "sync")]
+    ("documents", documents::run),
     ("soak", soak::run),
 ];
 
 const USAGE: &str = "usage: torture [--long] [--seed N] [--amount N] [PART...]
   --long       the long forms: from ten minutes to hours
   --seed N     where the generators begin; a failure prints the one it went by
-  --amount N   kills, seconds of load, faults of each kind, inputs of each reader, or cycles
-parts: kills, load, faults, fuzz, soak; fuzz:NAME is one reader only";
+  --amount N   kills, seconds of load, faults of each kind, inputs of each reader, documents, or
+               cycles
+parts: kills, load, faults, fuzz, documents (with sharing), soak; fuzz:NAME is one reader only";
 
 fn main() -> ExitCode {
     let mut plan = Plan { long: false, seed: 0x5eed, amount: None };
