@@ -209,7 +209,7 @@ mod tests {
         let silent = WorkerCommand { patience: Duration::from_millis(100), ..worker("sleep 600") };
         let started = Instant::now();
         assert!(refused(&silent).contains("took too long"));
-        assert!(started.elapsed() < Duration::from_secs(60));
+        assert!(started.elapsed() < Duration::from_mins(1));
     }
 
     #[test]

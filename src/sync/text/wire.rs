@@ -188,6 +188,7 @@ fn take<'a>(from: &mut &'a [u8]) -> Option<&'a [u8]> {
     from.split_off(..length as usize)
 }
 
+#[expect(clippy::option_option, reason = "there may be no field, or bytes that are none")]
 fn take_optional(from: &mut &[u8]) -> Option<Option<Vec<u8>>> {
     match *from.split_off_first()? {
         0 => Some(None),
