@@ -21,10 +21,6 @@ use crate::model::page::Page;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Edit {
     /// The document.
-    #[cfg_attr(
-        not(any(test, feature = "sync")),
-        expect(dead_code, reason = "without sharing, nobody reads documents")
-    )]
     pub(crate) document: Vec<u8>,
     /// Its page.
     pub(crate) page: Page,
