@@ -351,10 +351,8 @@ proptest! {
 /// Set for the process that measures itself.
 const MEASURED: &str = "MANA_TEST_TEXT_BATCH";
 
-/// Entries of a document and edits in one change. What takes much memory in 0.11 and 0.12 of the
-/// library grows with the product of the two, which is the same without optimisation: there,
-/// making large documents takes long.
-const BATCH: (usize, usize) = if cfg!(debug_assertions) { (2_000, 500) } else { (10_000, 100) };
+/// Entries of a document and edits in one change.
+const BATCH: (usize, usize) = (10_000, 100);
 
 /// Applying one change with many edits to a large document stays far below what it takes with later
 /// releases of the library (280 MB for 10,000 entries and 100 edits): with them a change of a few
