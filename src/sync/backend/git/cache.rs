@@ -58,7 +58,7 @@ fn lock(folder: &Path) -> Result<File, BackendError> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
     let file =
-        file::open_regular(&folder.join("copy.lock"), &mut options).map_err(BackendError::Local)?;
+        file::open_own(&folder.join("copy.lock"), &mut options).map_err(BackendError::Local)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
