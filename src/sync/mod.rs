@@ -8,6 +8,8 @@ pub(crate) mod backend;
 mod crypto;
 pub(crate) mod device;
 pub(crate) mod engine;
+#[cfg(test)]
+mod fixtures;
 pub(crate) mod hex;
 pub(crate) mod keys;
 pub(crate) mod ledger;

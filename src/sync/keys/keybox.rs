@@ -77,8 +77,12 @@ pub(crate) fn open_box(
     passphrase: &[u8],
 ) -> Result<(WorkspaceKeys, Cost), KeyBoxError> {
     let mut cursor = Cursor::new(bytes);
-    if cursor.take(MAGIC.len()).is_ok_and(|magic| magic != MAGIC) || bytes.is_empty() {
-        return Err(KeyBoxError::Foreign);
+    match cursor.take(MAGIC.len()) {
+        Ok(magic) if magic == MAGIC => {}
+        Err(Malformed) if !bytes.is_empty() && MAGIC.starts_with(bytes) => {
+            return Err(KeyBoxError::Truncated);
+        }
+        _ => return Err(KeyBoxError::Foreign),
     }
     match cursor.u16()? {
         VERSION => {}

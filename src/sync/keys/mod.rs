@@ -2,6 +2,8 @@
 
 mod cost;
 mod keybox;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;

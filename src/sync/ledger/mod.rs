@@ -7,6 +7,8 @@
 //! ([`view`]), since that is each user's own choice.
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 pub(crate) mod memory;
 mod stored;
 mod view;

@@ -4,6 +4,8 @@
 //! (`docs/sync/format.md` has each byte, `sync::ledger` the rules of merging).
 
 pub(crate) mod cursor;
+#[cfg(test)]
+mod tests;
 mod wording;
 
 use self::cursor::{Cursor, Malformed, put_text};

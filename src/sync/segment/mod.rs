@@ -2,6 +2,8 @@
 //! byte.
 
 mod header;
+#[cfg(test)]
+mod tests;
 
 use ring::signature::{ED25519, UnparsedPublicKey};
 use sha2::{Digest as _, Sha256};
