@@ -30,7 +30,22 @@ pub struct Readers {
 }
 
 /// What can be fed.
-pub const NAMES: &[&str] = &["transcript", "hook", "config", "settings", "snapshot", "notes"];
+pub const NAMES: &[&str] = &[
+    "transcript",
+    "hook",
+    "config",
+    "settings",
+    "snapshot",
+    "notes",
+    #[cfg(feature = "sync")]
+    "segment",
+    #[cfg(feature = "sync")]
+    "record",
+    #[cfg(feature = "sync")]
+    "keybox",
+    #[cfg(feature = "sync")]
+    "export",
+];
 
 /// The time at which hooks are asked, in milliseconds since the Unix epoch.
 const NOW: i64 = 1_767_323_045_000;
@@ -58,6 +73,8 @@ impl Readers {
                 ask(EVENTS[self.turn], home);
             }
             "notes" => notes(path),
+            #[cfg(feature = "sync")]
+            "segment" | "record" | "keybox" | "export" => crate::sync::nonsense::feed(name, bytes),
             other => panic!("there is no reader {other}"),
         }
     }

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+#[cfg(feature = "sync")]
+use crate::model::pattern::Kind;
+
 /// Memory for Claude Code: learns from transcripts what failed and what fixed it, and says so at
 /// the right moment.
 #[derive(Debug, Parser)]
@@ -69,6 +72,12 @@ pub(crate) enum Command {
     #[cfg(feature = "sync")]
     #[command(args_conflicts_with_subcommands = true)]
     Sync(SyncArgs),
+    /// Write what was learned into a file for another machine
+    #[cfg(feature = "sync")]
+    Export(ExportArgs),
+    /// Take in a file that `mana export` wrote; what is in it waits for approval
+    #[cfg(feature = "sync")]
+    Import(ImportArgs),
     /// Forget an item, a project, a session or a time
     Forget(ForgetArgs),
     /// Manage the sentence encoders that find what is meant, whatever the words
@@ -274,6 +283,56 @@ pub(crate) struct DaemonRunArgs {
     /// In a session of its own, as `mana daemon start` starts it
     #[arg(long, hide = true)]
     pub(crate) detached: bool,
+}
+
+/// Arguments of `mana export`.
+#[cfg(feature = "sync")]
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The file to write; `-` for standard output
+    pub(crate) file: PathBuf,
+    /// Seal it under a passphrase, from `MANA_SYNC_KEY`, --key-file or the terminal
+    #[arg(long)]
+    pub(crate) encrypted: bool,
+    /// Read the passphrase from this file
+    #[arg(long, value_name = "FILE", requires = "encrypted")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Only what was learned in this project
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<String>,
+    /// Only items of this kind
+    #[arg(long, value_name = "KIND", value_parser = kind)]
+    pub(crate) kind: Option<Kind>,
+    /// Only items that helped more often than they hurt
+    #[arg(long)]
+    pub(crate) proven: bool,
+    /// Print each item as it would leave and what was changed in it, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// A kind of items by its name.
+#[cfg(feature = "sync")]
+fn kind(name: &str) -> Result<Kind, String> {
+    let found = Kind::ALL.into_iter().find(|kind| kind.name() == name && *kind != Kind::Skill);
+    found.ok_or_else(|| "not one of fix, pitfall, recipe, path, decision, episode".into())
+}
+
+/// Arguments of `mana import`.
+#[cfg(feature = "sync")]
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The file to read; `-` for standard input
+    pub(crate) file: PathBuf,
+    /// Add it to what was learned here
+    #[arg(long)]
+    pub(crate) merge: bool,
+    /// Read the passphrase from this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Print what would change, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Arguments of `mana sync`.

@@ -12,8 +12,12 @@ mod encode;
 mod encoder;
 mod error;
 mod eval;
+#[cfg(feature = "sync")]
+mod export;
 mod forget;
 mod hook;
+#[cfg(feature = "sync")]
+mod import;
 mod init;
 mod learn;
 mod logging;
@@ -109,6 +113,10 @@ fn dispatch(command: Command, output: &mut Output) -> Result<(), CliError> {
         Command::Daemon(command) => daemon::run(&command, output),
         #[cfg(feature = "sync")]
         Command::Sync(args) => sync::run(&args, output),
+        #[cfg(feature = "sync")]
+        Command::Export(args) => export::run(&args, output),
+        #[cfg(feature = "sync")]
+        Command::Import(args) => import::run(&args, output),
         Command::Forget(args) => forget::run(&args, output),
         Command::Model(command) => model::run(&command, output),
         Command::Demo => demo::run(output),

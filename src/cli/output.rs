@@ -167,6 +167,13 @@ pub(crate) fn explain_hook() {
     );
 }
 
+/// Writes a file to standard output.
+#[cfg(feature = "sync")]
+pub(crate) fn bytes(bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush())
+}
+
 /// Prints a hook's answer: one line in one write.
 pub(crate) fn answer(text: &str) {
     let mut stdout = io::stdout().lock();

@@ -23,6 +23,45 @@ const BLESS: &str = "MANA_BLESS";
 /// What a verb does beyond its options, a sentence each.
 const NOTES: &[(&str, &[&str])] = &[
     (
+        "export",
+        &[
+            "Writes what was learned here, in words from which secrets, paths, names of users and \
+             machines are taken out ([sync/sanitising.md](sync/sanitising.md)); `--dry-run` shows \
+             each item as it would leave, and which rules changed what.",
+            "What waits for approval, what others told, skills, and what was learned in the \
+             projects that `sharing.private_projects` in `sync.toml` names stays here.",
+            "Projects leave as keyed labels; counts leave too.",
+            "A plain file is lines of JSON with a signature; whoever has it can read it.",
+            "A sealed one needs the passphrase, which is never an argument: it comes from \
+             `--key-file`, `MANA_SYNC_KEY`, or the terminal, where it is typed twice.",
+            "The format is in [sync/format.md](sync/format.md).",
+        ],
+    ),
+    (
+        "sync",
+        &[
+            "Without a verb of its own it takes in what others sent and then sends what is new here.",
+            "What leaves, and with whom it is shared, is up to `sync.toml` \
+             ([sync/settings.md](sync/settings.md)); the formats are in \
+             [sync/format.md](sync/format.md).",
+        ],
+    ),
+    (
+        "import",
+        &[
+            "The whole file is proven before anything of it is used: a file that is cut off, \
+             changed, sealed under another passphrase or of a newer version is refused with that \
+             as the reason, and nothing of it is kept.",
+            "What is in it counts as told by the device that wrote it, and waits for approval \
+             (`mana review`) unless `mana sync peer trust` was said of that device.",
+            "Without `--merge`, only a home that knows nothing takes it in.",
+            "Items are `new`, `changed`, the `same` as before, `older` than what the device said \
+             later, `known` here already, `forgotten` here and not taken back, `waiting` for a \
+             project that is not known here yet, or `ahead` of this machine's clock.",
+            "Importing a file again, or an older one, is harmless.",
+        ],
+    ),
+    (
         "init",
         &[
             "Writes the hook entries into the client's settings (`settings.json` in \

@@ -3,7 +3,7 @@
 mod exchange;
 mod init;
 mod key;
-mod open;
+pub(super) mod open;
 mod peer;
 mod status;
 

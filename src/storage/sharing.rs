@@ -136,6 +136,12 @@ impl Reader {
         Ok(found.is_none())
     }
 
+    /// Whether there is a pattern with this identity.
+    pub(crate) fn knows_pattern(&self, pattern: PatternId) -> Result<bool, StorageError> {
+        let sql = "SELECT 1 FROM patterns WHERE id = ?1";
+        Ok(self.one(sql, [pattern.as_bytes()], |row| row.get::<_, i64>(0))?.is_some())
+    }
+
     /// All devices that were heard of.
     pub(crate) fn shared_devices(&self) -> Result<Vec<(DeviceKey, DeviceState)>, StorageError> {
         let sql = "SELECT key, trust, name, version, heard FROM shared_devices ORDER BY key";

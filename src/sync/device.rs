@@ -41,18 +41,22 @@ impl Device {
     /// The device whose key is in `folder`, made if there is none yet. Call it with the write lock
     /// held, so that two processes do not make two.
     pub(crate) fn in_folder(folder: &Path, random: &mut impl Random) -> Result<Self, DeviceError> {
-        let path = folder.join(FILE);
-        let seed = if let Some(stored) = file::read(&path)?.map(Zeroizing::new) {
-            let text = std::str::from_utf8(&stored).unwrap_or_default();
-            let Some(seed) = unhex::<32>(text.trim()) else { return Err(DeviceError::Key(path)) };
-            Zeroizing::new(seed)
-        } else {
-            let seed: Zeroizing<[u8; 32]> = Zeroizing::new(random.array()?);
-            let text = Zeroizing::new(hex(seed.as_ref()));
-            file::replace(&path, text.as_bytes())?;
-            seed
-        };
+        if let Some(device) = Self::kept(folder)? {
+            return Ok(device);
+        }
+        let seed: Zeroizing<[u8; 32]> = Zeroizing::new(random.array()?);
+        let text = Zeroizing::new(hex(seed.as_ref()));
+        file::replace(&folder.join(FILE), text.as_bytes())?;
         Ok(Self::from_seed(&seed))
+    }
+
+    /// The device whose key is in `folder`, if there is one.
+    pub(crate) fn kept(folder: &Path) -> Result<Option<Self>, DeviceError> {
+        let path = folder.join(FILE);
+        let Some(stored) = file::read(&path)?.map(Zeroizing::new) else { return Ok(None) };
+        let text = std::str::from_utf8(&stored).unwrap_or_default();
+        let Some(seed) = unhex::<32>(text.trim()) else { return Err(DeviceError::Key(path)) };
+        Ok(Some(Self::from_seed(&Zeroizing::new(seed))))
     }
 
     /// The device with this secret.
@@ -64,6 +68,12 @@ impl Device {
     /// The public key.
     pub(crate) fn key(&self) -> DeviceKey {
         self.pair.public_key().as_ref().try_into().expect("an Ed25519 key has 32 bytes")
+    }
+
+    /// A secret for one purpose, always the same: the hash of a signature that only this device can
+    /// make.
+    pub(super) fn secret(&self, purpose: &[u8]) -> [u8; 32] {
+        Sha256::digest(self.sign(purpose)).into()
     }
 
     /// The signature of `message`.

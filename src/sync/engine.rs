@@ -675,7 +675,7 @@ pub(crate) fn begin<L: Replica>(
 }
 
 /// Records in pieces that fit into segments.
-fn chunks(records: &[Record]) -> Vec<&[Record]> {
+pub(super) fn chunks(records: &[Record]) -> Vec<&[Record]> {
     let mut chunks = Vec::new();
     let (mut from, mut bytes) = (0, 0);
     let mut scratch = Vec::new();

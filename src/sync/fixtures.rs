@@ -49,10 +49,10 @@ pub(super) fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sync").join(name)
 }
 
-/// The cases of a file. With `MANA_BLESS` set, the file is first made of what `make` gives: that
+/// The cases of a file. With `MANA_BLESS_FORMAT` set, the file is first made of what `make` gives: that
 /// is for a new format only, since what is out there stays as it is.
 pub(super) fn cases(name: &str, make: impl FnOnce() -> Vec<Case>) -> Vec<Case> {
-    if std::env::var_os("MANA_BLESS").is_some() {
+    if std::env::var_os("MANA_BLESS_FORMAT").is_some() {
         let text = serde_json::to_string_pretty(&make()).expect("cases are JSON");
         std::fs::write(path(name), text + "\n").expect("fixtures can be written");
     }

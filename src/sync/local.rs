@@ -103,6 +103,11 @@ impl Projects {
         }
         Ok(Self(labels))
     }
+
+    /// Whether a label stands for a project that is known.
+    pub(crate) fn knows(&self, label: &[u8; 16]) -> bool {
+        self.0.contains_key(label)
+    }
 }
 
 /// Brings patterns in line with what the ledger comes to for them, and those that waited for a

@@ -4,6 +4,7 @@
 //! where it lies in between; [`ledger`] is what is known when all of it is put together, and
 //! [`engine`] pushes and pulls. Clock and randomness are arguments.
 
+pub(crate) mod archive;
 pub(crate) mod backend;
 mod crypto;
 pub(crate) mod device;
@@ -14,6 +15,7 @@ pub(crate) mod hex;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod local;
+pub(crate) mod nonsense;
 pub(crate) mod random;
 pub(crate) mod record;
 pub(crate) mod sanitise;

@@ -16,6 +16,8 @@ mod transcript;
 #[path = "../../src/embeddings/testing.rs"]
 mod tiny;
 
+#[cfg(feature = "sync")]
+mod archive;
 mod channels;
 mod cli;
 mod clock;

@@ -238,6 +238,29 @@ fn seeds(name: &str, world: &World, home: &Home) -> Vec<(PathBuf, Vec<u8>)> {
             assert!(all.len() >= 2, "there are no snapshots");
             all
         }
+        #[cfg(feature = "sync")]
+        "segment" | "record" => {
+            let body = fs::read_to_string(shared("body.hex")).unwrap();
+            let mut seeds = vec![(PathBuf::new(), unhex(&body))];
+            // Records begin behind one log that was seen.
+            seeds.push((PathBuf::new(), seeds[0].1[128..].to_vec()));
+            seeds.extend(cases("segments.json"));
+            seeds
+        }
+        #[cfg(feature = "sync")]
+        "keybox" => cases("keyboxes.json"),
+        #[cfg(feature = "sync")]
+        "export" => {
+            let path = home.mana().join("exported");
+            let _exported = world.run(home, &["export", path.to_str().unwrap()]).success();
+            let whole = fs::read(path).unwrap();
+            let lines = whole[whole.iter().position(|byte| *byte == b'\n').unwrap() + 1..].to_vec();
+            vec![
+                (PathBuf::new(), whole),
+                (PathBuf::new(), lines),
+                text("MANAFILE\0\u{1}\0\0\0\u{1}x\0\0\0\u{1}y"),
+            ]
+        }
         _ => vec![
             text(
                 "1767323045000\tshown\t1242aba81242aba81242aba81242aba8\tPreToolUse\ttoolu_1\t0.5000\t0\n1767323045001\ttouched\tsrc/a.rs\n1767323045002\tfresh\n",
@@ -267,6 +290,29 @@ fn transcripts(home: &Home) -> Vec<(PathBuf, Vec<u8>)> {
     seeds.sort();
     assert!(!seeds.is_empty());
     seeds
+}
+
+/// A file of what the formats of sharing are tested with.
+#[cfg(feature = "sync")]
+fn shared(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sync").join(name)
+}
+
+/// Bytes from hex digits, among which there may be white space.
+#[cfg(feature = "sync")]
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> =
+        text.chars().filter_map(|digit| digit.to_digit(16)).map(|digit| digit as u8).collect();
+    digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+/// The cases of a file, the broken ones too.
+#[cfg(feature = "sync")]
+fn cases(name: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let text = fs::read_to_string(shared(name)).unwrap();
+    let cases: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+    let bytes = |case: &serde_json::Value| unhex(case["bytes"].as_str().unwrap());
+    cases.iter().map(|case| (PathBuf::new(), bytes(case))).collect()
 }
 
 /// The input number `number`, made from the seed at `place`.

@@ -19,7 +19,7 @@ use crate::sync::settings::{self, Carrier};
 use crate::sync::workspace;
 
 /// The folder of sharing of a home.
-pub(super) fn folder(home: &Path) -> PathBuf {
+pub(in crate::cli) fn folder(home: &Path) -> PathBuf {
     home.join(workspace::FOLDER)
 }
 
@@ -40,7 +40,7 @@ pub(super) fn keys(home: &Path) -> Result<WorkspaceKeys, CliError> {
 }
 
 /// This device. Call it with the write lock held.
-pub(super) fn device(home: &Path) -> Result<Device, CliError> {
+pub(in crate::cli) fn device(home: &Path) -> Result<Device, CliError> {
     let folder = folder(home);
     crate::storage::create_home(&folder).map_err(StorageError::from)?;
     Ok(Device::in_folder(&folder, &mut System)?)
@@ -139,7 +139,7 @@ fn expanded(path: &str, environment: &SharingEnvironment) -> PathBuf {
 }
 
 /// What takes out of texts what must not leave.
-pub(super) fn sanitiser(
+pub(in crate::cli) fn sanitiser(
     store: &Store,
     settings: &Settings,
     sharing: &settings::Settings,
@@ -161,7 +161,7 @@ pub(super) fn sanitiser(
 }
 
 /// The passphrase: from the environment, a file, or the terminal, without showing it.
-pub(super) fn passphrase(
+pub(in crate::cli) fn passphrase(
     file: Option<&Path>,
     prompt: &str,
 ) -> Result<Option<Zeroizing<String>>, CliError> {

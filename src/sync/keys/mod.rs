@@ -45,6 +45,11 @@ impl WorkspaceKeys {
         Ok(Self { id, root, epochs })
     }
 
+    /// Those of one file, of which only labels are like those of other files with this root.
+    pub(crate) fn of_file(root: Secret, random: &mut impl Random) -> Result<Self, NoRandom> {
+        Ok(Self { root, ..Self::generate(random)? })
+    }
+
     /// The epoch that seals what is new.
     pub(crate) fn epoch(&self) -> u32 {
         self.epochs.last_key_value().map_or(0, |(epoch, _)| *epoch)

@@ -1,3 +1,5 @@
+//! Keys and key boxes: what was sealed once opens for ever, and nothing else does.
+
 use super::*;
 use crate::sync::fixtures::{Case, cases, said};
 use crate::sync::hex::{hex, unhex_all};

@@ -124,6 +124,25 @@ pub(crate) fn apply<L: Ledger>(
     Ok(taken)
 }
 
+/// Takes in what a device says in a file.
+pub(crate) fn apply_records<L: Ledger>(
+    ledger: &mut L,
+    log: &LogId,
+    records: &[Record],
+    now: i64,
+) -> Result<Taken, L::Error> {
+    let mut taken = Taken::default();
+    for record in records {
+        apply_record(ledger, log, record, now, &mut taken)?;
+    }
+    // From now on it is listed.
+    let device = ledger.device(&log.device)?;
+    ledger.put_device(&log.device, &device)?;
+    taken.changed.sort_unstable();
+    taken.changed.dedup();
+    Ok(taken)
+}
+
 /// Takes in what was parked and is no longer ahead.
 pub(crate) fn apply_parked<L: Ledger>(ledger: &mut L, now: i64) -> Result<Taken, L::Error> {
     let mut taken = Taken::default();

@@ -55,6 +55,11 @@ impl<'a> Cursor<'a> {
         std::str::from_utf8(self.take(length.into())?).map_err(|_| Malformed)
     }
 
+    /// Whether nothing is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// All that is left.
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.rest)

@@ -1,3 +1,5 @@
+//! Records and words come back as they were written, and nonsense is refused.
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 

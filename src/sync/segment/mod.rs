@@ -208,7 +208,8 @@ fn encode(content: &Content) -> Vec<u8> {
     bytes
 }
 
-fn decode(device: DeviceKey, body: &[u8]) -> Result<Content, SegmentError> {
+/// Reads a body, whose signature is proven.
+pub(super) fn decode(device: DeviceKey, body: &[u8]) -> Result<Content, SegmentError> {
     let mut cursor = Cursor::new(body);
     let log = LogId { device, incarnation: cursor.array()? };
     let hlc = Hlc(cursor.u64()?);

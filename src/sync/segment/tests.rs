@@ -1,3 +1,5 @@
+//! Segments: what was sealed once opens for ever, and what is broken says how.
+
 use super::*;
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Kind, Payload};
@@ -95,13 +97,12 @@ fn changed(bytes: &[u8], at: usize, new: &[u8]) -> Vec<u8> {
 
 fn made() -> Vec<Case> {
     let good = sealed();
-    let log = content().log;
-    let here = place(&log, &keys());
+    let here = place(&content().log, &keys());
     let raw = |count, records: &[u8]| sealed_raw(here, &body(count, records), crypto::pack);
     let last = good.len() - 1;
     let flipped = |at: usize| changed(&good, at, &[good[at] ^ 1]);
-    let mut long = good.clone();
-    long.push(0);
+    let mut longer = good.clone();
+    longer.push(0);
     let elsewhere = Place { label: [0x88; 16], ..here };
     let mut records = Vec::new();
     content().records.iter().for_each(|record| record.put(&mut records));
@@ -126,7 +127,7 @@ fn made() -> Vec<Case> {
         Case::new("cut in the magic", "Truncated", &good[..5]),
         Case::new("cut in the header", "Truncated", &good[..HEADER - 1]),
         Case::new("cut in the text", "Truncated", &good[..last]),
-        Case::new("one byte more", "Damaged", &long),
+        Case::new("one byte more", "Damaged", &longer),
         Case::new("version 2", "Newer(2)", &changed(&good, 8, &[0, 2])),
         Case::new("suite 2", "UnknownSuite", &changed(&good, 10, &[0, 2])),
         Case::new("another workspace", "Workspace", &flipped(12)),

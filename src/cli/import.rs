@@ -1,0 +1,177 @@
+//! `mana import`.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::args::ImportArgs;
+use super::error::{CliError, Kind};
+use super::export::no_passphrase;
+use super::output::{Output, count};
+use super::sync::open;
+use super::time;
+use crate::config::{self, Settings};
+use crate::storage::{Reader, StorageError, Store, file};
+use crate::sync::archive::{self, Archive, ArchiveError, Change, Imported};
+use crate::sync::device::{Device, fingerprint};
+use crate::sync::keys::KeyBoxError;
+use crate::sync::ledger::{Ledger as _, Trust};
+use crate::sync::local::{self, Projects};
+use crate::sync::workspace;
+
+/// A pattern of the file, as `--json` prints it.
+#[derive(Debug, Serialize)]
+struct Item {
+    id: String,
+    change: &'static str,
+    kind: &'static str,
+    text: String,
+}
+
+/// What was done, as `--json` prints it.
+#[derive(Debug, Serialize)]
+struct Report {
+    device: String,
+    trust: &'static str,
+    created: String,
+    dry_run: bool,
+    patterns: usize,
+    changes: BTreeMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    items: Vec<Item>,
+}
+
+impl From<ArchiveError> for CliError {
+    fn from(error: ArchiveError) -> Self {
+        let hint = match &error {
+            ArchiveError::Truncated | ArchiveError::Damaged | ArchiveError::Signature => {
+                "Nothing of it was used. Have it sent once more."
+            }
+            ArchiveError::Key(KeyBoxError::Passphrase) => {
+                "Nothing of it was used. Ask whoever exported it."
+            }
+            _ => "Nothing of it was used.",
+        };
+        Self { kind: Kind::Failed, source: error.into(), hints: vec![hint.into()] }
+    }
+}
+
+pub(crate) fn run(args: &ImportArgs, output: &mut Output) -> Result<(), CliError> {
+    let settings = Settings::load(config::current_dir().as_deref())?;
+    let archive = read(args)?;
+    let now = time::now().timestamp_millis();
+    // To see what would change, a home that is not there yet need not be made.
+    let scratch = tempfile::tempdir().map_err(|error| {
+        CliError::new(Kind::Failed, format!("no temporary folder can be made: {error}"))
+    })?;
+    let missing = matches!(Reader::open(&settings.home), Err(StorageError::Missing { .. }));
+    let home = if args.dry_run && missing { scratch.path() } else { settings.home.as_path() };
+    let mut store = Store::open(home, true)?;
+    let fresh = store.knows_nothing()?;
+    if !args.merge && !fresh {
+        return Err(CliError::new(Kind::Failed, "this home knows something already")
+            .hint("`mana import --merge` adds the file to it; with --dry-run it only says what would change."));
+    }
+    let keys = workspace::load(&open::folder(&settings.home))?;
+    let imported = archive::take_in(&mut store, &archive, keys.as_ref(), args.dry_run, now)?;
+    if !args.dry_run {
+        let me = Device::kept(&open::folder(home))?.map(|device| device.key());
+        let projects = Projects::of(&store, keys.as_ref())?;
+        // What a home that knows nothing wrote itself is all that is left of it.
+        let me = me.filter(|_| !fresh);
+        local::project(&mut store, &imported.changed, &projects, me.as_ref(), now)?;
+        store.publish()?;
+    }
+    let trust = store.device(&archive.log.device)?.trust;
+    show(args, &archive, trust, &imported, output);
+    Ok(())
+}
+
+/// The file, proven.
+fn read(args: &ImportArgs) -> Result<Archive, CliError> {
+    let bytes = bytes(&args.file)?;
+    if !archive::is_sealed(&bytes) {
+        return Ok(Archive::open_plain(&bytes)?);
+    }
+    let passphrase = open::passphrase(args.key_file.as_deref(), "Passphrase of the file: ")?;
+    let passphrase = passphrase.ok_or_else(no_passphrase)?;
+    Ok(Archive::open_sealed(&bytes, passphrase.as_bytes())?)
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, CliError> {
+    if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        let most = archive::LARGEST as u64 + 1;
+        std::io::stdin().lock().take(most).read_to_end(&mut bytes).map_err(|error| {
+            CliError::new(Kind::Failed, format!("standard input cannot be read: {error}"))
+        })?;
+        return Ok(bytes);
+    }
+    file::read(path)
+        .map_err(StorageError::from)?
+        .ok_or_else(|| CliError::new(Kind::Nothing, format!("there is no {}", path.display())))
+}
+
+fn show(
+    args: &ImportArgs,
+    archive: &Archive,
+    trust: Trust,
+    imported: &Imported,
+    output: &mut Output,
+) {
+    let counts: Vec<(Change, u64)> =
+        Change::ALL.into_iter().map(|change| (change, imported.count(change))).collect();
+    let items: Vec<Item> = imported
+        .patterns
+        .iter()
+        .filter_map(|(pattern, change, wording)| {
+            let (change, wording) = ((*change)?, wording.as_ref()?);
+            Some(Item {
+                id: pattern.short(),
+                change: change.name(),
+                kind: wording.kind.name(),
+                text: wording.text.clone(),
+            })
+        })
+        .collect();
+    let items = if args.dry_run { items } else { Vec::new() };
+    let device = fingerprint(&archive.log.device);
+    for Item { id, change, kind, text } in &items {
+        output.line(format!("{id}  {change:<9}  {kind:<8}  {text}"));
+    }
+    let told: Vec<String> = counts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(change, count)| format!("{count} {}", change.name()))
+        .collect();
+    let verb = if args.dry_run { "Would import" } else { "Imported" };
+    let what = count(imported.patterns.len() as u64, "item", "items");
+    let told = if told.is_empty() { String::new() } else { format!(": {}", told.join(", ")) };
+    output.line(format!("{verb} {what} of device {device}{told}."));
+    if imported.is_old() {
+        output.line("The file is older than what its device said later; that stands.");
+    }
+    if imported.count(Change::Ahead) > 0 {
+        output.line(
+            "The clock that wrote the file is ahead; its items count when the time has come.",
+        );
+    }
+    match trust {
+        Trust::Trusted => {}
+        Trust::Refused => output.line("The device is refused: nothing that it says counts."),
+        Trust::Unknown => output.line(
+            "What is new waits for approval: `mana review --help`, or trust the device with `mana sync peer trust`.",
+        ),
+    }
+    output.object(&Report {
+        device,
+        trust: trust.name(),
+        created: time::shown(archive.created),
+        dry_run: args.dry_run,
+        patterns: imported.patterns.len(),
+        changes: counts.into_iter().map(|(change, count)| (change.name(), count)).collect(),
+        items,
+    });
+}
