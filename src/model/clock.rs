@@ -28,6 +28,7 @@ impl Hlc {
     }
 
     /// The next reading of a clock that shows `self`, when the machine's clock says `now`.
+    #[cfg(test)]
     #[must_use]
     pub(crate) fn next(self, now: i64) -> Self {
         Self::at(now).max(Self(self.0.saturating_add(1)))

@@ -11,10 +11,12 @@ pub(crate) enum Value {
     /// `true` or `false`.
     Switch(bool),
     /// A whole number.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no command sets one yet"))]
     Number(u32),
     /// A text.
     Text(String),
     /// Texts.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no command sets one yet"))]
     Texts(Vec<String>),
 }
 
