@@ -85,7 +85,6 @@ impl From<SettingsError> for CliError {
 impl From<WorkspaceError> for CliError {
     fn from(error: WorkspaceError) -> Self {
         let hint = match &error {
-            WorkspaceError::Backend(_) => None,
             WorkspaceError::Damaged(_) => Some(
                 "Set it aside and run `mana sync init` again: with the passphrase, the keys come \
                  from the remote or from the file keybox beside it.",

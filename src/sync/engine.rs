@@ -525,9 +525,10 @@ impl<L: Replica, B: Backend + ?Sized, R: Random> Exchange<'_, L, B, R> {
         }
         for (pattern, removal) in self.replica.removals_by(&log.device)? {
             let hlc = removal.deleted;
-            records.push(match removal.redacted {
-                true => Record::Redact { pattern, hlc },
-                false => Record::Tombstone { pattern, hlc },
+            records.push(if removal.redacted {
+                Record::Redact { pattern, hlc }
+            } else {
+                Record::Tombstone { pattern, hlc }
             });
         }
         Ok(records)

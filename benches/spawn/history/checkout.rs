@@ -48,7 +48,7 @@ fn instructions() -> String {
         let dice = &mut Dice::new(STREAM, section);
         let (prose, noun) = (dice.prose(SECTION), dice.noun());
         let rules: Vec<String> = prose.split(". ").map(|rule| format!("- {rule}.\n")).collect();
-        text += &format!("\n## The {noun}\n\n{}", rules.concat());
+        text.extend(["\n## The ", noun, "\n\n", &rules.concat()]);
     }
     text
 }

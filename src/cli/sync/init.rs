@@ -130,13 +130,12 @@ fn found_workspace(
     let keys = WorkspaceKeys::generate(&mut System)?;
     let prompt = "Passphrase for the workspace (empty: one is made up): ";
     let chosen = open::passphrase(args.key_file.as_deref(), prompt)?;
-    let passphrase = match chosen {
-        Some(passphrase) => passphrase,
-        None => {
-            let made_up: Zeroizing<String> = workspace::made_up(&mut System)?;
-            report.passphrase = Some(made_up.to_string());
-            made_up
-        }
+    let passphrase = if let Some(passphrase) = chosen {
+        passphrase
+    } else {
+        let made_up: Zeroizing<String> = workspace::made_up(&mut System)?;
+        report.passphrase = Some(made_up.to_string());
+        made_up
     };
     let sealed = workspace::seal(folder, &keys, passphrase.as_bytes(), &mut System)?;
     report.key_on_remote = args.publish_key || workspace::is_long(&passphrase);

@@ -42,7 +42,7 @@ pub(super) fn keys(home: &Path) -> Result<WorkspaceKeys, CliError> {
 /// This device. Call it with the write lock held.
 pub(in crate::cli) fn device(home: &Path) -> Result<Device, CliError> {
     let folder = folder(home);
-    crate::storage::create_home(&folder).map_err(StorageError::from)?;
+    crate::storage::create_home(&folder)?;
     Ok(Device::in_folder(&folder, &mut System)?)
 }
 

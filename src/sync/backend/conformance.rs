@@ -3,7 +3,7 @@
 //! The checks share a server: each works in a workspace of its own, so they also show that
 //! workspaces do not disturb each other.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -36,7 +36,7 @@ pub(crate) fn label(text: &str) -> String {
 
 /// The first 16 bytes of a hash, in hexadecimal.
 fn hex(hash: &[u8]) -> String {
-    hash[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::sync::hex::hex(&hash[..16])
 }
 
 /// A segment with `bytes` under its true name. The workspace is a number, the device a word.
@@ -69,8 +69,8 @@ fn all(backend: &mut dyn Backend, workspace: u32) -> Vec<String> {
 
 /// The names of `objects`, sorted.
 fn names(objects: &[Object]) -> Vec<String> {
-    let sorted: BTreeMap<_, _> = objects.iter().map(|object| (object.name.clone(), ())).collect();
-    sorted.into_keys().collect()
+    let sorted: BTreeSet<_> = objects.iter().map(|object| object.name.clone()).collect();
+    sorted.into_iter().collect()
 }
 
 fn is_refused<T>(answer: &Result<T, BackendError>) -> bool {

@@ -39,7 +39,7 @@ pub(crate) fn patiently<T>(
     for _ in 1..policy.tries {
         match op() {
             Err(error) if error.is_transient() => {
-                sleep(part_of(wait.min(policy.longest), &mut random))
+                sleep(part_of(wait.min(policy.longest), &mut random));
             }
             done => return done,
         }

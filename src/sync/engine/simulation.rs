@@ -126,6 +126,7 @@ impl World {
 
     fn pull(&mut self, n: usize) -> Option<Pulled> {
         // A machine begins its log before it first asks the carrier.
+        #[expect(clippy::redundant_closure_for_method_calls, reason = "lifetimes need it")]
         self.exchange(n, |exchange| exchange.pull())
     }
 

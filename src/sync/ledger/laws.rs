@@ -160,7 +160,9 @@ proptest! {
     #[test]
     fn once_more_changes_nothing(segments in some_segments()) {
         let mut ledger = ledger();
-        segments.iter().for_each(|segment| take(&mut ledger, segment));
+        for segment in &segments {
+            take(&mut ledger, segment);
+        }
         let before = ledger.clone();
         for segment in &segments {
             let me = LogId { device: [DEVICES - 1; 32], incarnation: [0; 16] };
@@ -173,12 +175,16 @@ proptest! {
     #[test]
     fn what_is_redacted_stays_away(segments in some_segments()) {
         let mut ledger = ledger();
-        segments.iter().for_each(|segment| take(&mut ledger, segment));
+        for segment in &segments {
+            take(&mut ledger, segment);
+        }
         let redact = Record::Redact { pattern: pattern(0), hlc: reading(0) };
         let log = LogId { device: [DEVICES - 1; 32], incarnation: [0; 16] };
         let mut taken = Taken::default();
         let Ok(()) = apply_record(&mut ledger, &log, &redact, NOW, &mut taken);
-        segments.iter().for_each(|segment| take(&mut ledger, segment));
+        for segment in &segments {
+            take(&mut ledger, segment);
+        }
         let Ok(view) = view(&mut ledger, pattern(0), None);
         prop_assert!(view.redacted && view.words.is_none() && view.documents.is_empty());
         prop_assert!(ledger.claims.keys().all(|(of, _, _)| *of != pattern(0)));

@@ -146,7 +146,7 @@ pub(crate) struct MemoryReplica {
     pub(crate) ledger: Memory,
     pub(crate) own: Option<Own>,
     pub(crate) outbox: BTreeMap<Name, Vec<u8>>,
-    before: Option<Box<MemoryReplica>>,
+    before: Option<Box<Self>>,
 }
 
 impl Ledger for MemoryReplica {

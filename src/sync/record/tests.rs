@@ -61,7 +61,9 @@ prop_compose! {
 
 fn written(records: &[Record]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    records.iter().for_each(|record| record.put(&mut bytes));
+    for record in records {
+        record.put(&mut bytes);
+    }
     bytes
 }
 

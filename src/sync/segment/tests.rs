@@ -111,7 +111,7 @@ fn made() -> Vec<Case> {
         plain[40] ^= 1;
         crypto::pack(&plain)
     });
-    let bomb = sealed_raw(here, &[0; UNPACKED], crypto::pack);
+    let bomb = sealed_raw(here, &vec![0; UNPACKED], crypto::pack);
     let many_seen = {
         let mut bytes = encode(&content());
         bytes.truncate(32);

@@ -48,7 +48,7 @@ impl Cache {
 
     /// Throws the copy away and makes an empty one.
     pub(super) fn renew(&mut self, url: &str) -> Result<(), BackendError> {
-        self.repository = made_anew(&self.repository.path().to_owned(), &mark_of(url))?;
+        self.repository = made_anew(self.repository.path(), &mark_of(url))?;
         Ok(())
     }
 }
@@ -70,7 +70,7 @@ fn lock(folder: &Path) -> Result<File, BackendError> {
 
 /// What the mark of a copy of `url` holds: not the address itself, which may name an account.
 fn mark_of(url: &str) -> String {
-    Sha256::digest(url).iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::sync::hex::hex(&Sha256::digest(url))
 }
 
 /// The repository at `path`, when it is whole and carries the mark.

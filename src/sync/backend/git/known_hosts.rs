@@ -1,5 +1,5 @@
 //! Whether a server's host key is one that the user has accepted: the files that OpenSSH keeps
-//! (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT").
+//! (`sshd(8)`, "`SSH_KNOWN_HOSTS` FILE FORMAT").
 
 use ring::hmac;
 use sha2::{Digest, Sha256};

@@ -14,7 +14,7 @@ use super::remote::{Update, refused};
 use super::{BackendError, GitSettings, tree};
 
 /// How long one call may take before it is ended.
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 /// How often it is looked at meanwhile.
 const LOOK: Duration = Duration::from_millis(20);
 

@@ -41,7 +41,7 @@ pub(super) struct Update {
 /// Brings all branches that hold objects into the local copy.
 pub(super) fn fetch(repository: &Repository, settings: &GitSettings) -> Result<(), Failure> {
     prepare(settings)?;
-    let mut remote = repository.remote_anonymous(&settings.url).map_err(doubt)?;
+    let mut remote = repository.remote_anonymous(&settings.url).map_err(|error| doubt(&error))?;
     let talk = Talk::new(settings, &remote, &[])?;
     let _turn = turn(&talk);
     let mut options = FetchOptions::new();
@@ -64,7 +64,7 @@ pub(super) fn push(
     updates: &[Update],
 ) -> Result<(), Failure> {
     prepare(settings)?;
-    let mut remote = repository.remote_anonymous(&settings.url).map_err(doubt)?;
+    let mut remote = repository.remote_anonymous(&settings.url).map_err(|error| doubt(&error))?;
     let talk = Talk::new(settings, &remote, updates)?;
     if let Address::Folder(path) = talk.access.address() {
         return local::push(repository, path, updates);
@@ -121,15 +121,15 @@ fn prepare(settings: &GitSettings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Lets one thread of this process at a time talk to a server. Eight at once over https were seen to
-/// damage the heap of the static program; one that shares needs no more than one.
+/// Lets one thread of this process at a time talk to a web server. Eight at once were seen to damage
+/// the heap of the static program, for a reason that is not known; sharing needs no more than one.
 fn turn(talk: &Talk<'_>) -> Option<MutexGuard<'static, ()>> {
     static TURN: Mutex<()> = Mutex::new(());
-    let alone = !matches!(talk.access.address(), Address::Folder(_));
+    let alone = matches!(talk.access.address(), Address::Web { .. });
     alone.then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-fn doubt(error: Error) -> Failure {
+fn doubt(error: &Error) -> Failure {
     Failure::Doubt(error.message().to_owned())
 }
 
@@ -154,8 +154,8 @@ impl<'a> Talk<'a> {
         remote: &git2::Remote<'_>,
         updates: &'a [Update],
     ) -> Result<Self, Failure> {
-        let address =
-            Address::parse(remote.url().map_err(doubt)?).map_err(BackendError::Refused)?;
+        let address = Address::parse(remote.url().map_err(|error| doubt(&error))?)
+            .map_err(BackendError::Refused)?;
         Ok(Self {
             access: Access::new(settings, address),
             updates,

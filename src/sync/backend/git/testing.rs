@@ -208,7 +208,7 @@ fn start_sshd(sshd: &Path, root: &Path, port: u16) -> Child {
          AuthorizedKeysFile {folder}/authorized\nPasswordAuthentication no\n\
          KbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\nPidFile none\n\
          PermitRootLogin prohibit-password\nMaxStartups 200\nMaxAuthTries 20\n\
-         SetEnv PATH={path}\n"
+         SetEnv PATH={path} HOME={folder}\n"
     );
     std::fs::write(root.join("sshd_config"), config).unwrap();
     let log = std::fs::File::create(root.join("sshd.log")).unwrap();
@@ -366,7 +366,7 @@ impl Serving {
     fn answer(&self, stream: impl Read + Write) -> std::io::Result<()> {
         let manner = self.manner.lock().unwrap().clone();
         if manner == Manner::Silent {
-            thread::sleep(Duration::from_secs(120));
+            thread::sleep(Duration::from_mins(2));
             return Ok(());
         }
         let mut stream = BufReader::new(stream);
@@ -440,11 +440,8 @@ impl Serving {
         let body = &output[(end + 4).min(output.len())..];
         let status =
             head.lines().find_map(|line| line.strip_prefix("Status: ")).unwrap_or("200 OK");
-        let headers: String = head
-            .lines()
-            .filter(|line| !line.starts_with("Status: "))
-            .map(|line| format!("{line}\r\n"))
-            .collect();
+        let headers = head.lines().filter(|line| !line.starts_with("Status: "));
+        let headers: String = headers.flat_map(|line| [line, "\r\n"]).collect();
         let length = body.len();
         let mut answer = format!(
             "HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n"

@@ -545,7 +545,7 @@ fn a_silent_server_is_not_waited_for_for_ever() {
     let started = Instant::now();
     let error = error(web.settings(&label("a")));
     assert!(error.is_transient(), "{error:?}");
-    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_mins(1), "{:?}", started.elapsed());
 }
 
 #[test]
@@ -752,7 +752,7 @@ fn killed(settings: &GitSettings, rounds: u32, longest: u64) {
         // First it has to get somewhere, however slow this machine is.
         let before = confirmed(settings);
         let started = Instant::now();
-        while confirmed(settings) < before + 1 && started.elapsed() < Duration::from_secs(60) {
+        while confirmed(settings) < before + 1 && started.elapsed() < Duration::from_mins(1) {
             thread::sleep(Duration::from_millis(5));
         }
         thread::sleep(Duration::from_millis(random.below(longest)));
