@@ -126,9 +126,9 @@ pub(crate) struct Removal {
 pub(crate) struct Field(pub(crate) u16);
 
 impl Field {
-    /// The words: a [`Wording`].
+    /// The words: a `Wording` of `sync::record`.
     pub(crate) const WORDING: Self = Self(1);
-    /// The document of a text that people edit; travels as [`Record::Document`].
+    /// The document of a text that people edit; travels as a record of its own.
     pub(crate) const DOCUMENT: Self = Self(2);
 }
 

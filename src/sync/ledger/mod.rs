@@ -4,7 +4,7 @@
 //! removal once it is there. So the same records give the same ledger in any order and however
 //! often each arrives (Shapiro et al., "Conflict-free Replicated Data Types", 2011). Each device
 //! can change only what is its own; whose word counts is decided when the ledger is read
-//! ([`view`]), since that is each user's own choice.
+//! ([`view()`]), since that is each user's own choice.
 
 #[cfg(test)]
 mod laws;

@@ -1,5 +1,5 @@
 //! The one table of what is changed in a text that leaves: what it is called, when it holds, how
-//! it is found, and samples. The finders stand in [`find`](super::find) and beside it.
+//! it is found, and samples. The finders stand in `sanitise::find` and beside it.
 
 use super::Sanitiser;
 use super::find;

@@ -1,7 +1,7 @@
 //! `sync.toml`: with whom what was learned is shared, by which way, and what may leave.
 //!
-//! [`parse`] is pure and reports everything that is wrong at once; [`read`] and [`write`] are the
-//! only functions here that touch the disk; [`change`] edits a text and keeps its comments.
+//! [`parse`] is pure and reports everything that is wrong at once; [`read`] and [`write()`] are the
+//! only functions here that touch the disk; [`change()`] edits a text and keeps its comments.
 //! Every section is checked, whether it is in use or not, so that a mistake shows when it is made.
 //! `docs/sync/settings.md` names every key.
 

@@ -1,6 +1,6 @@
 //! Finds what the rules describe and puts placeholders in its place.
 //!
-//! [`places`] are files and URLs, [`logins`] who is logged in where, [`people`] whose work it is,
+//! [`places`] are files and URLs, `logins` who is logged in where, [`people`] whose work it is,
 //! [`machines`] hosts, addresses and ids.
 
 mod logins;
