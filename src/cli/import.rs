@@ -11,14 +11,13 @@ use super::error::{CliError, Kind};
 use super::export::no_passphrase;
 use super::output::{Output, count};
 use super::sync::open;
-use super::time;
+use super::{hearing, time};
 use crate::config::{self, Settings};
 use crate::storage::{Reader, StorageError, Store, file};
 use crate::sync::archive::{self, Archive, ArchiveError, Change, Imported};
 use crate::sync::device::{Device, fingerprint};
 use crate::sync::keys::KeyBoxError;
 use crate::sync::ledger::{Ledger as _, Trust};
-use crate::sync::local::{self, Projects};
 use crate::sync::workspace;
 
 /// A pattern of the file, as `--json` prints it.
@@ -78,11 +77,10 @@ pub(crate) fn run(args: &ImportArgs, output: &mut Output) -> Result<(), CliError
     let imported = archive::take_in(&mut store, &archive, keys.as_ref(), args.dry_run, now)?;
     if !args.dry_run {
         let me = Device::kept(&open::folder(home))?.map(|device| device.key());
-        let projects = Projects::of(&store, keys.as_ref())?;
         // What a home that knows nothing wrote itself is all that is left of it.
         let me = me.filter(|_| !fresh);
-        local::project(&mut store, &imported.changed, &projects, me.as_ref(), now)?;
-        store.publish()?;
+        hearing::hear(&mut store, keys.as_ref(), &imported.changed, me.as_ref(), now)?;
+        hearing::publish(&mut store, home)?;
     }
     let trust = store.device(&archive.log.device)?.trust;
     show(args, &archive, trust, &imported, output);

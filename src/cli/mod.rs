@@ -15,6 +15,8 @@ mod eval;
 #[cfg(feature = "sync")]
 mod export;
 mod forget;
+#[cfg(feature = "sync")]
+mod hearing;
 mod hook;
 #[cfg(feature = "sync")]
 mod import;

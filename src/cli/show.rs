@@ -168,17 +168,15 @@ pub(super) fn standing(
     if let Some(file) = stating(reader, pattern, settings)? {
         return Ok(format!("not shown here: it stands in {file}, which the agent reads"));
     }
-    let foreign = pattern.state == State::Quarantined
-        && reader.edit_of(pattern.id)?.is_some_and(|edit| !edit.page.body.is_empty())
-        && !reader.is_rejected(pattern.id)?;
-    if foreign {
-        return Ok(format!("not shown: {FOREIGN}; `mana review` lets you approve or reject it"));
+    if pattern.state == State::Quarantined && reader.is_rejected(pattern.id)? {
+        let what = "it was rejected";
+        return Ok(format!("not shown: {what}; `mana review` lets you approve or reject it"));
     }
     Ok(now(pattern, reader.set_aside(pattern.row)?))
 }
 
 /// Why words wait that nobody suspects of anything.
-pub(super) const FOREIGN: &str = "its words were changed elsewhere";
+pub(super) const FOREIGN: &str = "its words came from another device";
 
 /// The file of the current folder, or of those above it in the pattern's project, that says it to
 /// the agent anyway.
@@ -212,7 +210,7 @@ fn now(pattern: &Pattern, set_aside: Option<(Reason, Option<PatternId>)>) -> Str
         (State::Candidate, _) => format!("not shown: {}", wanting(pattern)),
         (State::Quarantined, _) => {
             let reason = suspicion::of_pattern(pattern.kind, &pattern.text, &pattern.payload);
-            let reason = reason.unwrap_or("it was rejected");
+            let reason = reason.unwrap_or(FOREIGN);
             format!("not shown: {reason}; `mana review` lets you approve or reject it")
         }
         (State::Retired, Some(Reason::Merged)) => {

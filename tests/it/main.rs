@@ -42,6 +42,8 @@ mod poison;
 mod secrets;
 mod skills;
 mod stats;
+#[cfg(feature = "git")]
+mod sync;
 mod tidy;
 mod together;
 mod tune;

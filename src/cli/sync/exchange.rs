@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::open;
 use crate::cli::error::CliError;
 use crate::cli::output::{Output, count};
-use crate::cli::time;
+use crate::cli::{hearing, time};
 use crate::config::{self, Settings};
 use crate::storage::{Leaving, Store};
 use crate::sync::backend::retry::{Policy, patiently};
@@ -16,7 +16,7 @@ use crate::sync::backend::{Backend, BackendError, Object};
 use crate::sync::device::{Device, fingerprint};
 use crate::sync::engine::{Alarm, Exchange, Offers, Pulled, Pushed, Replica as _};
 use crate::sync::keys::WorkspaceKeys;
-use crate::sync::local::{self, Projects};
+use crate::sync::local;
 use crate::sync::random::System;
 use crate::sync::segment::DeviceKey;
 use crate::sync::settings::{self, Visibility};
@@ -85,18 +85,18 @@ pub(super) fn run(way: Way, supervised: bool, output: &mut Output) -> Result<(),
         push(&mut parts, &mut report)?;
     }
     parts.store.put_sharing_value("exchanged", now.to_string().as_bytes())?;
+    hearing::publish(&mut parts.store, &parts.settings.home)?;
     show(&report, way, output);
     Ok(())
 }
 
 fn pull(parts: &mut Parts, report: &mut Report) -> Result<(), CliError> {
     let pulled = with_exchange(parts, |exchange| exchange.pull().map_err(CliError::from))?;
-    let projects = Projects::of(&parts.store, Some(&parts.keys))?;
     let me = parts.device.key();
     let me = heard_by(&mut parts.store, &me)?;
     let Pulled { segments, changed, parked, rejected, alarms } = pulled;
-    report.patterns =
-        local::project(&mut parts.store, &changed, &projects, me.as_ref(), parts.now)?;
+    let keys = Some(&parts.keys);
+    report.patterns = hearing::hear(&mut parts.store, keys, &changed, me.as_ref(), parts.now)?;
     report.pulled_segments = segments;
     report.parked = parked;
     let rejected = rejected.into_iter().map(|(segment, reason)| Rejected { segment, reason });

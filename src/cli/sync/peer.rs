@@ -6,13 +6,12 @@ use super::open;
 use crate::cli::args::SyncPeerCommand;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::output::{Output, count};
-use crate::cli::time;
+use crate::cli::{hearing, time};
 use crate::config::{self, Settings};
 use crate::storage::{Reader, Store};
 use crate::sync::device::fingerprint;
 use crate::sync::hex::hex;
 use crate::sync::ledger::{DeviceState, Trust};
-use crate::sync::local::{self, Projects};
 use crate::sync::segment::DeviceKey;
 use crate::sync::workspace;
 
@@ -100,10 +99,10 @@ fn decide(wanted: &str, trust: Trust, output: &mut Output) -> Result<(), CliErro
         }
     }
     let keys = workspace::load(&open::folder(&settings.home))?;
-    let projects = Projects::of(&store, keys.as_ref())?;
     let spoken = store.spoken_of(&key)?;
-    let changed =
-        local::project(&mut store, &spoken, &projects, Some(&me), time::now().timestamp_millis())?;
+    let now = time::now().timestamp_millis();
+    let changed = hearing::hear(&mut store, keys.as_ref(), &spoken, Some(&me), now)?;
+    hearing::publish(&mut store, &settings.home)?;
     let peers = peers(&store)?;
     let peer = peers.into_iter().find(|peer| peer.key == hex(&key));
     output.object(&peer);
