@@ -5,6 +5,7 @@
 //! questions, everything counts as being there.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -22,13 +23,21 @@ use crate::model::pattern::Pattern;
 use crate::model::text;
 
 /// Questions to the file system for one event.
-const QUESTIONS: u32 = 512;
+const QUESTIONS: u32 = 256;
 
 /// Folders above the current one that are looked at.
 const DEPTH: usize = 16;
 
-/// Folders below the project's that are looked at for its parts.
-const PARTS: usize = 48;
+/// Folders beside each other that may all be parts of a project. What seems to be gone is asked of
+/// each, and a hook has no time for more; where there are more, they are something else.
+const PARTS: usize = 16;
+
+/// Entries of a folder that are looked at for that.
+const ENTRIES: usize = 128;
+
+/// Folders whose own folders are the parts, by the usual names.
+const SHELVES: [&str; 8] =
+    ["packages", "apps", "services", "crates", "libs", "modules", "projects", "components"];
 
 /// Folders in which no part of a project lies.
 const NO_PARTS: [&str; 8] =
@@ -225,37 +234,46 @@ impl<'a> Checkout<'a> {
         })
     }
 
-    /// The folders in which the parts of the project may lie, one and two below its own: a command
-    /// may be meant for one that was not noted with it. Looked for once, and only where something
+    /// The folders in which the parts of the project may lie, in its own and in those that are named
+    /// like shelves: a command may be meant for one that was not noted with it. Looked for once, and only where something
     /// seems to be gone.
     fn parts(&self) -> &[PathBuf] {
         self.parts.get_or_init(|| {
-            let mut parts = Vec::new();
-            let mut above = self.folders().tops.clone();
-            for _ in 0..2 {
-                above = above.iter().flat_map(|folder| self.folders_in(folder)).collect();
-                parts.extend(above.iter().take(PARTS.saturating_sub(parts.len())).cloned());
+            let tops = &self.folders().tops;
+            let all: Vec<PathBuf> = tops.iter().flat_map(|top| self.folders_in(top)).collect();
+            let is_shelf = |part: &&PathBuf| {
+                let name = part.file_name().and_then(OsStr::to_str);
+                name.is_some_and(|name| SHELVES.contains(&name))
+            };
+            let on_shelves = all.iter().filter(is_shelf).map(|shelf| self.folders_in(shelf));
+            let mut parts: Vec<PathBuf> =
+                on_shelves.filter(|folders| folders.len() <= PARTS).flatten().collect();
+            if all.len() <= PARTS {
+                parts.extend(all);
             }
             parts
         })
     }
 
     /// The folders in `folder` in the order of their names, but for hidden ones and what is built or
-    /// installed.
+    /// installed; none where there is very much in it.
     fn folders_in(&self, folder: &Path) -> Vec<PathBuf> {
         let left = self.left.get();
         self.left.set(left.saturating_sub(1));
-        let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+        let Ok(mut entries) = std::fs::read_dir(folder) else { return Vec::new() };
         let is_part = |name: &str| !name.starts_with('.') && !NO_PARTS.contains(&name);
         let mut found: Vec<PathBuf> = entries
-            .take(QUESTIONS as usize)
+            .by_ref()
+            .take(ENTRIES)
             .flatten()
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
             .filter(|entry| entry.file_name().to_str().is_some_and(is_part))
             .map(|entry| entry.path())
             .collect();
+        if entries.next().is_some() {
+            return Vec::new();
+        }
         found.sort_unstable();
-        found.truncate(PARTS);
         found
     }
 
