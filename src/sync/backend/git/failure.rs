@@ -44,6 +44,8 @@ impl Failure {
             ))),
             (ErrorCode::Timeout, _) => Self::Final(BackendError::Transient(text)),
             (ErrorCode::NotFastForward | ErrorCode::Modified, _) => Self::Behind,
+            // What OpenSSL says there can be left from before: a server that falls silent ends so.
+            _ if text.contains("SSL error: error:") => Self::Final(BackendError::Transient(text)),
             (_, ErrorClass::Os) if is_connection(&text) => {
                 Self::Final(BackendError::Transient(text))
             }
@@ -169,6 +171,7 @@ mod tests {
             (Code::GenericError, Class::Ssl, "the SSL certificate is invalid", 'd'),
             (Code::GenericError, Class::Os, "failed to connect to host: Connection refused", 't'),
             (Code::GenericError, Class::Os, "SSL error: syscall failure: unavailable", 't'),
+            (Code::GenericError, Class::Ssl, "SSL error: error:1E08010C:DECODER::unsupported", 't'),
             (Code::GenericError, Class::Os, "failed to write file: No space left", 'l'),
             (Code::GenericError, Class::Http, "unexpected http status code: 403", 'd'),
             (Code::GenericError, Class::Http, "unexpected http status code: 404", 'r'),
