@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use super::encoder;
-use crate::model::ids::PatternId;
 use crate::storage::{StorageError, Store};
 use crate::sync::keys::WorkspaceKeys;
 use crate::sync::local::{self, Projects};
@@ -15,12 +14,11 @@ use crate::sync::segment::DeviceKey;
 pub(super) fn hear(
     store: &mut Store,
     keys: Option<&WorkspaceKeys>,
-    changed: &[PatternId],
     me: Option<&DeviceKey>,
     now: i64,
 ) -> Result<usize, StorageError> {
     let projects = Projects::of(store, keys)?;
-    local::project(store, changed, &projects, me, now)
+    local::project(store, &projects, me, now)
 }
 
 /// Writes what hooks answer from. Also after a command that changed no pattern: hooks ask the

@@ -79,7 +79,7 @@ pub(crate) fn run(args: &ImportArgs, output: &mut Output) -> Result<(), CliError
         let me = Device::kept(&open::folder(home))?.map(|device| device.key());
         // What a home that knows nothing wrote itself is all that is left of it.
         let me = me.filter(|_| !fresh);
-        hearing::hear(&mut store, keys.as_ref(), &imported.changed, me.as_ref(), now)?;
+        hearing::hear(&mut store, keys.as_ref(), me.as_ref(), now)?;
         hearing::publish(&mut store, home)?;
     }
     let trust = store.device(&archive.log.device)?.trust;

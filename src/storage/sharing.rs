@@ -659,6 +659,23 @@ impl Store {
         )
     }
 
+    /// Notes patterns that have to be brought in line with what others say; [`Store::hear`] does.
+    pub(crate) fn note_changed(&mut self, patterns: &[PatternId]) -> Result<(), StorageError> {
+        patterns.iter().try_for_each(|pattern| {
+            self.put(
+                "INSERT OR IGNORE INTO shared_changed (pattern) VALUES (?1)",
+                [pattern.as_bytes()],
+            )
+        })
+    }
+
+    /// Patterns that have to be brought in line with what others say.
+    pub(crate) fn changed_patterns(&mut self) -> Result<Vec<PatternId>, StorageError> {
+        self.all("SELECT pattern FROM shared_changed ORDER BY pattern", [], |row| {
+            row.get(0).map(PatternId::from_bytes)
+        })
+    }
+
     /// Patterns that wait for their project, with the project's label.
     pub(crate) fn waiting_patterns(&mut self) -> Result<Vec<(PatternId, [u8; 16])>, StorageError> {
         self.all("SELECT pattern, project FROM shared_waiting ORDER BY pattern", [], |row| {
@@ -676,6 +693,7 @@ impl Store {
     ) -> Result<bool, StorageError> {
         let id = pattern.as_bytes();
         let mut row = self.pattern_row(pattern)?;
+        self.put("DELETE FROM shared_changed WHERE pattern = ?1", [id])?;
         if !matches!(heard, Heard::Elsewhere(_)) {
             self.put("DELETE FROM shared_waiting WHERE pattern = ?1", [id])?;
         }

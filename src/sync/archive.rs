@@ -230,8 +230,6 @@ impl Change {
 pub(crate) struct Imported {
     /// Each of its patterns with what becomes of it and its words, if they are words.
     pub(crate) patterns: Vec<(PatternId, Option<Change>, Option<Wording>)>,
-    /// Patterns of which something new is known.
-    pub(crate) changed: Vec<PatternId>,
 }
 
 impl Imported {
@@ -282,7 +280,8 @@ fn take_in_now(
         patterns.push((pattern, change, wording));
     }
     let Taken { changed, .. } = ledger::apply_records(store, &archive.log, &archive.records, now)?;
-    Ok(Imported { patterns, changed })
+    store.note_changed(&changed)?;
+    Ok(Imported { patterns })
 }
 
 /// What becomes of one pattern; `None` if it has no words that can be read.

@@ -116,6 +116,8 @@ pub(crate) trait Replica: Ledger {
     fn fates(&mut self, label: &[u8; 16]) -> Result<BTreeMap<Name, Fate>, Self::Error>;
     /// Forgets what became of segments of one label before `sequence`.
     fn drop_fates(&mut self, label: &[u8; 16], sequence: u64) -> Result<(), Self::Error>;
+    /// Notes patterns of which something new is known, until it was looked at.
+    fn note_changed(&mut self, patterns: &[PatternId]) -> Result<(), Self::Error>;
     /// The claims of a device.
     fn claims_by(
         &mut self,
@@ -159,8 +161,6 @@ pub(crate) struct Offers {
 pub(crate) struct Pulled {
     /// Segments that were taken in.
     pub(crate) segments: u32,
-    /// Patterns of which something new is known, in order.
-    pub(crate) changed: Vec<PatternId>,
     /// Records that wait because their clock is ahead.
     pub(crate) parked: u32,
     /// Segments that cannot be taken in: their names, and why.
@@ -227,13 +227,10 @@ impl<L: Replica, B: Backend + ?Sized, R: Random> Exchange<'_, L, B, R> {
         for (label, names) in &shown {
             self.read_log(&prefix, label, names, &mut pulled)?;
         }
-        let later = self.keep(|this| {
-            let now = this.now;
-            ledger::apply_parked(this.replica, now)
+        self.keep(|this| {
+            let taken = ledger::apply_parked(this.replica, this.now)?;
+            this.replica.note_changed(&taken.changed)
         })?;
-        pulled.changed.extend(later.changed);
-        pulled.changed.sort_unstable();
-        pulled.changed.dedup();
         self.raise_alarms(&shown, &mut pulled)?;
         Ok(pulled)
     }
@@ -373,11 +370,12 @@ impl<L: Replica, B: Backend + ?Sized, R: Random> Exchange<'_, L, B, R> {
         let me = self.log_of(&own);
         let taken = self.keep(|this| {
             this.welcome(&segment.content.log)?;
-            ledger::apply(this.replica, &segment, &me, this.now)
+            let taken = ledger::apply(this.replica, &segment, &me, this.now)?;
+            this.replica.note_changed(&taken.changed)?;
+            Ok(taken)
         })?;
         pulled.segments += 1;
         pulled.parked += taken.parked;
-        pulled.changed.extend(taken.changed);
         Ok(())
     }
 

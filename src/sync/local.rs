@@ -110,12 +110,11 @@ impl Projects {
     }
 }
 
-/// Brings patterns in line with what the ledger comes to for them, and those that waited for a
-/// project that is known now. `me` is this device, where its own words need not be heard: not if
+/// Brings the patterns that were noted as changed in line with what the ledger comes to for them,
+/// and those that waited for a project that is known now. `me` is this device, where its own words need not be heard: not if
 /// its store was set back and it hears them from itself. Returns how many patterns that touched.
 pub(crate) fn project(
     store: &mut Store,
-    changed: &[PatternId],
     projects: &Projects,
     me: Option<&DeviceKey>,
     now: i64,
@@ -123,7 +122,7 @@ pub(crate) fn project(
     let waiting = store.waiting_patterns()?;
     let arrived = waiting.iter().filter(|(_, label)| projects.0.contains_key(label));
     let mut all: Vec<PatternId> = arrived.map(|(pattern, _)| *pattern).collect();
-    all.extend(changed);
+    all.extend(store.changed_patterns()?);
     all.sort_unstable();
     all.dedup();
     let mut touched = 0;
@@ -184,4 +183,86 @@ fn project_one(
 fn decoded(view: &View) -> Option<(String, Wording)> {
     let (device, claim) = view.words.as_ref()?;
     Some((hex(device), Wording::decode(&claim.value).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::pattern::{Kind, Payload};
+    use crate::sync::backend::memory::Memory;
+    use crate::sync::device::Device;
+    use crate::sync::engine::{Exchange, Offers};
+    use crate::sync::random::{Random as _, Seeded};
+
+    const NOW: i64 = 1_800_000_000_000;
+
+    /// A store with its device.
+    fn machine(seed: u64) -> (tempfile::TempDir, Store, Device) {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path(), true).unwrap();
+        let device = Device::from_seed(&Seeded(seed, 0).array().unwrap());
+        (home, store, device)
+    }
+
+    #[test]
+    fn what_was_taken_in_before_a_crash_is_heard_afterwards() {
+        let keys = WorkspaceKeys::generate(&mut Seeded(1, 0)).unwrap();
+        let (_home, mut author, device) = machine(2);
+        let (_other, mut reader, reading) = machine(3);
+        let pattern = PatternId::derive("decision", "", "use tabs", "");
+        let wording = Wording {
+            kind: Kind::Decision,
+            project: None,
+            tool: String::new(),
+            category: String::new(),
+            trigger: "use tabs".into(),
+            text: "the user said: use tabs".into(),
+            payload: Payload::default(),
+            keys: vec![7],
+        };
+        let offer = Offer {
+            pattern,
+            words: Some(wording.encode()),
+            counts: Counts::default(),
+            document: None,
+        };
+        let offers = Offers { patterns: vec![offer], ..Offers::default() };
+        let (mut of_author, mut of_reader) = (Seeded(4, 0), Seeded(5, 0));
+        let own = crate::sync::engine::begin(&mut author, &device, &mut of_author).unwrap();
+        let log =
+            crate::sync::segment::LogId { device: device.key(), incarnation: own.incarnation };
+        let server = Memory::new();
+        let mut window = server.view(&hex(&crate::sync::segment::label(&log, &keys)));
+        let pushed = Exchange {
+            replica: &mut author,
+            backend: &mut window,
+            keys: &keys,
+            device: &device,
+            now: NOW,
+            random: &mut of_author,
+            trusting: true,
+        }
+        .push(&offers)
+        .unwrap();
+        assert_eq!(pushed.records, 2);
+        let pull = |store: &mut Store, random: &mut Seeded| {
+            let mut exchange = Exchange {
+                replica: store,
+                backend: &mut server.view("reader"),
+                keys: &keys,
+                device: &reading,
+                now: NOW,
+                random,
+                trusting: true,
+            };
+            exchange.pull().unwrap().segments
+        };
+        assert_eq!(pull(&mut reader, &mut of_reader), 1);
+        // Here the program died. The next time there is nothing new to pull.
+        assert_eq!(pull(&mut reader, &mut of_reader), 0);
+        let projects = Projects::of(&reader, Some(&keys)).unwrap();
+        assert_eq!(project(&mut reader, &projects, None, NOW).unwrap(), 1);
+        assert_eq!(reader.patterns_by_prefix(&pattern.short()).unwrap().len(), 1);
+        assert_eq!(project(&mut reader, &projects, None, NOW).unwrap(), 0, "that is done");
+    }
 }

@@ -94,9 +94,9 @@ fn pull(parts: &mut Parts, report: &mut Report) -> Result<(), CliError> {
     let pulled = with_exchange(parts, |exchange| exchange.pull().map_err(CliError::from))?;
     let me = parts.device.key();
     let me = heard_by(&mut parts.store, &me)?;
-    let Pulled { segments, changed, parked, rejected, alarms } = pulled;
+    let Pulled { segments, parked, rejected, alarms } = pulled;
     let keys = Some(&parts.keys);
-    report.patterns = hearing::hear(&mut parts.store, keys, &changed, me.as_ref(), parts.now)?;
+    report.patterns = hearing::hear(&mut parts.store, keys, me.as_ref(), parts.now)?;
     report.pulled_segments = segments;
     report.parked = parked;
     let rejected = rejected.into_iter().map(|(segment, reason)| Rejected { segment, reason });

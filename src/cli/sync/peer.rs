@@ -91,17 +91,19 @@ fn decide(wanted: &str, trust: Trust, output: &mut Output) -> Result<(), CliErro
     }
     let mut state = store.shared_device(&key)?;
     state.trust = trust;
-    store.put_shared_device(&key, &state)?;
-    let redacted = store.removals_of(&key)?;
-    if trust == Trust::Trusted {
-        for (pattern, _) in redacted.iter().filter(|(_, removal)| removal.redacted) {
+    store.atomically(|store| {
+        store.put_shared_device(&key, &state)?;
+        let redacted = store.removals_of(&key)?;
+        let redacted = redacted.iter().filter(|(_, removal)| removal.redacted);
+        for (pattern, _) in redacted.filter(|_| trust == Trust::Trusted) {
             store.purge_shared(*pattern, None)?;
         }
-    }
+        let spoken = store.spoken_of(&key)?;
+        store.note_changed(&spoken)
+    })?;
     let keys = workspace::load(&open::folder(&settings.home))?;
-    let spoken = store.spoken_of(&key)?;
     let now = time::now().timestamp_millis();
-    let changed = hearing::hear(&mut store, keys.as_ref(), &spoken, Some(&me), now)?;
+    let changed = hearing::hear(&mut store, keys.as_ref(), Some(&me), now)?;
     hearing::publish(&mut store, &settings.home)?;
     let peers = peers(&store)?;
     let peer = peers.into_iter().find(|peer| peer.key == hex(&key));

@@ -88,6 +88,12 @@ CREATE TABLE shared_waiting (
     project BLOB NOT NULL
 ) WITHOUT ROWID;
 
+-- Patterns of which others said something that was not looked at yet: a crash between the two
+-- loses nothing.
+CREATE TABLE shared_changed (
+    pattern BLOB PRIMARY KEY
+) WITHOUT ROWID;
+
 -- What others come to say of a pattern: its words where nothing here speaks for it.
 CREATE TABLE hearsay (
     pattern   BLOB    PRIMARY KEY,

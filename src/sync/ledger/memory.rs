@@ -308,6 +308,10 @@ impl Replica for MemoryReplica {
         Ok(())
     }
 
+    fn note_changed(&mut self, _patterns: &[PatternId]) -> Result<(), Infallible> {
+        Ok(())
+    }
+
     fn claims_by(
         &mut self,
         device: &DeviceKey,

@@ -182,6 +182,10 @@ impl Replica for Store {
         self.drop_segment_fates(label, sequence)
     }
 
+    fn note_changed(&mut self, patterns: &[PatternId]) -> Result<(), StorageError> {
+        Self::note_changed(self, patterns)
+    }
+
     fn claims_by(
         &mut self,
         device: &DeviceKey,
