@@ -13,7 +13,7 @@ use crate::sync::backend::random::Random as Dice;
 use crate::sync::device::Device;
 use crate::sync::hex::hex;
 use crate::sync::keys::WorkspaceKeys;
-use crate::sync::ledger::memory::MemoryReplica;
+use crate::sync::ledger::memory::Memory as Replica;
 use crate::sync::ledger::{View, view};
 use crate::sync::random::{Random as _, Seeded};
 use crate::sync::record::Counts;
@@ -33,13 +33,13 @@ struct Truth {
 
 struct Machine {
     device: Device,
-    replica: MemoryReplica,
+    replica: Replica,
     truth: Truth,
     random: Seeded,
     /// By how much its clock is wrong, in milliseconds.
     skew: i64,
     backend: Faulty<Window>,
-    backup: Option<(MemoryReplica, Truth)>,
+    backup: Option<(Replica, Truth)>,
 }
 
 struct World {
@@ -85,7 +85,7 @@ impl World {
         &mut self,
         n: usize,
         act: impl FnOnce(
-            &mut Exchange<'_, MemoryReplica, Faulty<Window>, Seeded>,
+            &mut Exchange<'_, Replica, Faulty<Window>, Seeded>,
         ) -> Result<T, SyncError<std::convert::Infallible>>,
     ) -> Option<T> {
         let machine = &mut self.machines[n];
@@ -336,7 +336,7 @@ fn segments_that_are_held_back_are_missed() {
     world.pull(1);
     world.machines[1].truth.words.insert(pattern(6), b"1 says more".to_vec());
     assert!(world.push(1));
-    let newest = world.machines[0].replica.ledger.fates.keys().max_by_key(|name| name.sequence);
+    let newest = world.machines[0].replica.fates.keys().max_by_key(|name| name.sequence);
     let label = hex(&newest.unwrap().label);
     world.server.edit(|objects| {
         objects.retain(|name, _| !(name.contains(&label) && name.contains("/0000000000000002-")));

@@ -10,7 +10,7 @@ use crate::sync::engine::{Own, Replica};
 use crate::sync::record::{Counts, Field, Record};
 use crate::sync::segment::{DeviceKey, LogId, Name};
 
-/// All of it in maps.
+/// All of it in maps, with the own log.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) devices: BTreeMap<DeviceKey, DeviceState>,
@@ -21,6 +21,9 @@ pub(crate) struct Memory {
     pub(crate) removals: BTreeMap<(PatternId, DeviceKey), Removal>,
     pub(crate) parked: Vec<(LogId, Hlc, Record)>,
     pub(crate) clock: Hlc,
+    pub(crate) own: Option<Own>,
+    pub(crate) outbox: BTreeMap<Name, Vec<u8>>,
+    before: Option<Box<Self>>,
 }
 
 impl Ledger for Memory {
@@ -140,113 +143,7 @@ impl Ledger for Memory {
     }
 }
 
-/// A device's ledger in memory, with its log.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub(crate) struct MemoryReplica {
-    pub(crate) ledger: Memory,
-    pub(crate) own: Option<Own>,
-    pub(crate) outbox: BTreeMap<Name, Vec<u8>>,
-    before: Option<Box<Self>>,
-}
-
-impl Ledger for MemoryReplica {
-    type Error = Infallible;
-
-    fn device(&mut self, key: &DeviceKey) -> Result<DeviceState, Infallible> {
-        self.ledger.device(key)
-    }
-
-    fn put_device(&mut self, key: &DeviceKey, state: &DeviceState) -> Result<(), Infallible> {
-        self.ledger.put_device(key, state)
-    }
-
-    fn log(&mut self, log: &LogId) -> Result<Option<LogState>, Infallible> {
-        self.ledger.log(log)
-    }
-
-    fn put_log(&mut self, state: &LogState) -> Result<(), Infallible> {
-        self.ledger.put_log(state)
-    }
-
-    fn put_fate(&mut self, name: &Name, fate: &Fate) -> Result<(), Infallible> {
-        self.ledger.put_fate(name, fate)
-    }
-
-    fn claim(
-        &mut self,
-        pattern: PatternId,
-        field: Field,
-        device: &DeviceKey,
-    ) -> Result<Option<Claim>, Infallible> {
-        self.ledger.claim(pattern, field, device)
-    }
-
-    fn put_claim(
-        &mut self,
-        pattern: PatternId,
-        field: Field,
-        device: &DeviceKey,
-        claim: &Claim,
-    ) -> Result<(), Infallible> {
-        self.ledger.put_claim(pattern, field, device, claim)
-    }
-
-    fn claims(
-        &mut self,
-        pattern: PatternId,
-        field: Field,
-    ) -> Result<Vec<(DeviceKey, Claim)>, Infallible> {
-        self.ledger.claims(pattern, field)
-    }
-
-    fn purge(&mut self, pattern: PatternId, device: Option<&DeviceKey>) -> Result<(), Infallible> {
-        self.ledger.purge(pattern, device)
-    }
-
-    fn counts(&mut self, pattern: PatternId, log: &LogId) -> Result<Option<Counts>, Infallible> {
-        self.ledger.counts(pattern, log)
-    }
-
-    fn put_counts(
-        &mut self,
-        pattern: PatternId,
-        log: &LogId,
-        counts: Counts,
-    ) -> Result<(), Infallible> {
-        self.ledger.put_counts(pattern, log, counts)
-    }
-
-    fn all_counts(&mut self, pattern: PatternId) -> Result<Vec<(LogId, Counts)>, Infallible> {
-        self.ledger.all_counts(pattern)
-    }
-
-    fn removals(&mut self, pattern: PatternId) -> Result<Vec<(DeviceKey, Removal)>, Infallible> {
-        self.ledger.removals(pattern)
-    }
-
-    fn put_removal(
-        &mut self,
-        pattern: PatternId,
-        device: &DeviceKey,
-        removal: Removal,
-    ) -> Result<(), Infallible> {
-        self.ledger.put_removal(pattern, device, removal)
-    }
-
-    fn park(&mut self, log: &LogId, hlc: Hlc, record: &Record) -> Result<(), Infallible> {
-        self.ledger.park(log, hlc, record)
-    }
-
-    fn unpark(&mut self, until: Hlc) -> Result<Vec<(LogId, Record)>, Infallible> {
-        self.ledger.unpark(until)
-    }
-
-    fn observe(&mut self, hlc: Hlc) -> Result<(), Infallible> {
-        self.ledger.observe(hlc)
-    }
-}
-
-impl Replica for MemoryReplica {
+impl Replica for Memory {
     fn begin(&mut self) -> Result<(), Infallible> {
         self.before = Some(Box::new(self.clone()));
         Ok(())
@@ -273,8 +170,8 @@ impl Replica for MemoryReplica {
     }
 
     fn tick(&mut self, now: i64) -> Result<Hlc, Infallible> {
-        self.ledger.clock = self.ledger.clock.next(now);
-        Ok(self.ledger.clock)
+        self.clock = self.clock.next(now);
+        Ok(self.clock)
     }
 
     fn outbox(&mut self) -> Result<Vec<(Name, Vec<u8>)>, Infallible> {
@@ -294,17 +191,17 @@ impl Replica for MemoryReplica {
     }
 
     fn logs(&mut self) -> Result<Vec<LogState>, Infallible> {
-        Ok(self.ledger.logs.values().copied().collect())
+        Ok(self.logs.values().copied().collect())
     }
 
     fn fates(&mut self, label: &[u8; 16]) -> Result<BTreeMap<Name, Fate>, Infallible> {
         let of =
             |(name, fate): (&Name, &Fate)| (name.label == *label).then(|| (*name, fate.clone()));
-        Ok(self.ledger.fates.iter().filter_map(of).collect())
+        Ok(self.fates.iter().filter_map(of).collect())
     }
 
     fn drop_fates(&mut self, label: &[u8; 16], sequence: u64) -> Result<(), Infallible> {
-        self.ledger.fates.retain(|name, _| name.label != *label || name.sequence >= sequence);
+        self.fates.retain(|name, _| name.label != *label || name.sequence >= sequence);
         Ok(())
     }
 
@@ -319,20 +216,20 @@ impl Replica for MemoryReplica {
         let of = |((pattern, field, by), claim): (&(PatternId, Field, DeviceKey), &Claim)| {
             (by == device).then(|| (*pattern, *field, claim.clone()))
         };
-        Ok(self.ledger.claims.iter().filter_map(of).collect())
+        Ok(self.claims.iter().filter_map(of).collect())
     }
 
     fn counts_by(&mut self, log: &LogId) -> Result<Vec<(PatternId, Counts)>, Infallible> {
         let of = |((pattern, of), counts): (&(PatternId, LogId), &Counts)| {
             (of == log).then_some((*pattern, *counts))
         };
-        Ok(self.ledger.counts.iter().filter_map(of).collect())
+        Ok(self.counts.iter().filter_map(of).collect())
     }
 
     fn removals_by(&mut self, device: &DeviceKey) -> Result<Vec<(PatternId, Removal)>, Infallible> {
         let of = |((pattern, by), removal): (&(PatternId, DeviceKey), &Removal)| {
             (by == device).then_some((*pattern, *removal))
         };
-        Ok(self.ledger.removals.iter().filter_map(of).collect())
+        Ok(self.removals.iter().filter_map(of).collect())
     }
 }
