@@ -1,5 +1,8 @@
 //! The `mana` binary: hands the arguments to the library and maps its result to an exit code.
 
+#[cfg(quick_start)]
+mod start;
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -390,7 +390,7 @@ pub(crate) fn own_binary() -> std::io::Result<PathBuf> {
 }
 
 /// What holds without a `config.toml`, for the generated reference.
-#[cfg(test)]
+#[cfg(all(test, feature = "sync"))]
 pub(crate) fn defaults() -> serde_json::Value {
     serde_json::to_value(File::default()).expect("settings have string keys")
 }

@@ -41,6 +41,8 @@ mod models;
 mod poison;
 mod secrets;
 mod skills;
+#[cfg(quick_start)]
+mod start;
 mod stats;
 #[cfg(feature = "git")]
 mod sync;

@@ -307,7 +307,7 @@ pub(crate) fn strings(value: &Value) -> Vec<&str> {
 
 /// The `mana` to test: the one that was built with the tests, or the one that `MANA_TEST_BINARY`
 /// names, so that the same tests can judge a release binary.
-fn binary_under_test() -> PathBuf {
+pub(crate) fn binary_under_test() -> PathBuf {
     std::env::var_os("MANA_TEST_BINARY")
         .map_or_else(|| env!("CARGO_BIN_EXE_mana").into(), PathBuf::from)
 }

@@ -40,6 +40,8 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("workspace", &["model"]),
     ("redact", &[]),
     ("model", &[]),
+    // Part of the program and not of the library: what runs before `main`.
+    ("start", &[]),
 ];
 
 /// What `mana inject` and `mana session-end` run. An entry is a file, or a folder when it ends in
@@ -61,6 +63,7 @@ pub(super) const HOT: &[&str] = &[
     "src/hooks/session_end.rs",
     "src/hooks/wire.rs",
     "src/model/",
+    "src/start.rs",
     "src/storage/bm25.rs",
     "src/storage/journal.rs",
     "src/storage/log.rs",

@@ -1,0 +1,31 @@
+//! Decides whether hooks may start without the C library's questions about the processor:
+//! `src/start.rs`, docs/decisions/0005-start.md.
+
+use std::process::Command;
+
+/// Versions of the GNU C library whose start `src/start.rs` repeats, and was tried with.
+const KNOWN: [&str; 1] = ["glibc 2.36"];
+
+fn main() {
+    println!("cargo:rerun-if-changed=scripts/build.rs");
+    println!("cargo:rerun-if-env-changed=MANA_PLAIN_START");
+    println!("cargo:rustc-check-cfg=cfg(quick_start)");
+    if quick_start() {
+        println!("cargo:rustc-cfg=quick_start");
+        println!("cargo:rustc-link-arg-bins=-Wl,--wrap=__libc_start_main");
+    }
+}
+
+/// Only a static program for the machine that builds it, with a C library that is known: what is
+/// linked then is the library that `getconf` names.
+#[expect(clippy::disallowed_methods, reason = "cargo tells a build script by its environment")]
+fn quick_start() -> bool {
+    let set = |name: &str| std::env::var(name).unwrap_or_default();
+    set("MANA_PLAIN_START").is_empty()
+        && set("TARGET") == "x86_64-unknown-linux-gnu"
+        && set("HOST") == set("TARGET")
+        && set("CARGO_CFG_TARGET_FEATURE").split(',').any(|feature| feature == "crt-static")
+        && Command::new("getconf").arg("GNU_LIBC_VERSION").output().is_ok_and(|said| {
+            KNOWN.iter().any(|known| said.stdout.trim_ascii() == known.as_bytes())
+        })
+}

@@ -1,0 +1,249 @@
+//! The start of a hook: what the C library does before `main`, without asking the processor.
+//!
+//! A static program of the GNU C library executes `cpuid` dozens of times before `main`, to choose
+//! between versions of `memcpy` and to learn the sizes of caches. In a virtual machine each of them
+//! leaves the machine and comes back, and together they take longer than all that a hook does.
+//! Hooks copy little, so they take the versions that every x86-64 processor has.
+//!
+//! The linker hands calls of `__libc_start_main` to this file (`--wrap`, in `scripts/build.rs`). Hook
+//! commands begin here; every other command goes on to the C library's own start. The steps and
+//! their order are those of the versions that `scripts/build.rs` lists; with any other version, linked
+//! dynamically or for another target, this file is not compiled.
+//!
+//! Until the relocations are applied and thread-local storage stands, nothing here may call the C
+//! library's string functions, allocate, or panic.
+
+#![expect(unsafe_code, reason = "the C library's start has no safe interface")]
+
+use std::arch::asm;
+use std::ffi::{c_char, c_int, c_long, c_void};
+use std::mem::transmute;
+
+type Main = extern "C" fn(c_int, *mut *mut c_char, *mut *mut c_char) -> c_int;
+type Constructor = extern "C" fn(c_int, *mut *mut c_char, *mut *mut c_char);
+
+/// An entry of the table of relocations (System V ABI, x86-64 supplement, 4.4).
+#[repr(C)]
+struct Relocation {
+    place: *mut *const c_void,
+    kind: u64,
+    value: *const c_void,
+}
+
+/// `R_X86_64_IRELATIVE`: the place gets what the function at `value` returns.
+const CHOSEN_AT_START: u64 = 37;
+
+/// From how many bytes on a copy goes past the caches, and up to how many `rep movsb` is used: three
+/// quarters of a shared cache of 1 MiB, which is what the C library takes where it knows nothing.
+const LARGE_COPY: c_long = 0xc_0000;
+
+unsafe extern "C" {
+    fn __real___libc_start_main(
+        main: Main,
+        count: c_int,
+        arguments: *mut *mut c_char,
+        init: *const c_void,
+        fini: *const c_void,
+        rtld_fini: *const c_void,
+        stack_end: *mut c_void,
+    ) -> c_int;
+
+    static mut __environ: *mut *mut c_char;
+    static mut __libc_stack_end: *mut c_void;
+    static __libc_enable_secure: c_int;
+    static _dl_random: *const [usize; 2];
+    static mut __x86_shared_non_temporal_threshold: c_long;
+    static mut __x86_rep_movsb_stop_threshold: c_long;
+
+    fn _dl_aux_init(auxiliary: *const c_void);
+    fn __tunables_init(environment: *mut *mut c_char);
+    fn _dl_relocate_static_pie();
+    fn __libc_setup_tls();
+    fn __libc_early_init(initial: bool);
+    fn __libc_init_first(count: c_int, arguments: *mut *mut c_char, environment: *mut *mut c_char);
+    fn _init();
+    fn __libc_check_standard_fds();
+    fn exit(code: c_int) -> !;
+
+    // Bounds of tables, which the linker names.
+    static __rela_iplt_start: [Relocation; 0];
+    static __rela_iplt_end: [Relocation; 0];
+    static __preinit_array_start: [Constructor; 0];
+    static __preinit_array_end: [Constructor; 0];
+    static __init_array_start: [Constructor; 0];
+    static __init_array_end: [Constructor; 0];
+}
+
+/// Where the linker sends the program's first call.
+///
+/// # Safety
+///
+/// Called once, by the program's entry, on the stack as the kernel laid it: `arguments` holds `count`
+/// strings and a null, the environment and a null, and the auxiliary vector.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap___libc_start_main(
+    main: Main,
+    count: c_int,
+    arguments: *mut *mut c_char,
+    init: *const c_void,
+    fini: *const c_void,
+    rtld_fini: *const c_void,
+    stack_end: *mut c_void,
+) -> c_int {
+    // SAFETY: the entry's own arguments, passed on or read within what the kernel laid.
+    unsafe {
+        if count >= 2 && is_hook(*arguments.add(1)) {
+            start(main, count, arguments, stack_end)
+        } else {
+            __real___libc_start_main(main, count, arguments, init, fini, rtld_fini, stack_end)
+        }
+    }
+}
+
+/// Whether an argument names a hook command: those that `cli::hook` answers.
+///
+/// # Safety
+///
+/// `argument` ends with a null byte.
+unsafe fn is_hook(argument: *const c_char) -> bool {
+    // SAFETY: `equals` reads no further than the null byte.
+    unsafe { equals(argument, b"inject\0") || equals(argument, b"session-end\0") }
+}
+
+/// Whether a string equals `name`, which ends with a null byte as the string does. Compared byte by
+/// byte, since `strcmp` is one of the functions that are not chosen yet.
+///
+/// # Safety
+///
+/// `string` ends with a null byte.
+unsafe fn equals(string: *const c_char, name: &[u8]) -> bool {
+    let mut at = 0;
+    while at < name.len() {
+        // SAFETY: all bytes before were equal to those of `name`, whose only null byte is its last.
+        // Volatile, lest the compiler makes it a call of the library.
+        if unsafe { string.cast::<u8>().add(at).read_volatile() } != name[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// The steps of the C library's `__libc_start_main` for a static program, without
+/// `__init_cpu_features`. Destructors of the program are not registered: a hook has none.
+///
+/// # Safety
+///
+/// As for the entry; called once.
+unsafe fn start(
+    main: Main,
+    count: c_int,
+    arguments: *mut *mut c_char,
+    stack_end: *mut c_void,
+) -> ! {
+    // SAFETY: the library's own functions and variables, in the library's own order, before any
+    // other code runs; the kernel's block on the stack is read up to its nulls.
+    unsafe {
+        let environment = arguments.add(count as usize + 1);
+        __environ = environment;
+        __libc_stack_end = stack_end;
+        _dl_aux_init(behind_nulls(environment).cast());
+        __tunables_init(environment);
+        // In place of what is known of the processor: nothing, which is how the variables begin,
+        // and the two that have no beginning.
+        __x86_shared_non_temporal_threshold = LARGE_COPY;
+        __x86_rep_movsb_stop_threshold = LARGE_COPY;
+        _dl_relocate_static_pie();
+        relocate();
+        __libc_setup_tls();
+        guard();
+        __libc_early_init(true);
+        __libc_init_first(count, arguments, environment);
+        if __libc_enable_secure != 0 {
+            __libc_check_standard_fds();
+        }
+        construct(
+            &raw const __preinit_array_start,
+            &raw const __preinit_array_end,
+            count,
+            arguments,
+        );
+        _init();
+        construct(&raw const __init_array_start, &raw const __init_array_end, count, arguments);
+        exit(main(count, arguments, __environ))
+    }
+}
+
+/// The place behind a list of pointers that ends with a null: there the auxiliary vector begins.
+///
+/// # Safety
+///
+/// `list` ends with a null.
+unsafe fn behind_nulls(mut list: *mut *mut c_char) -> *mut *mut c_char {
+    // SAFETY: read up to the null.
+    unsafe {
+        while !list.read_volatile().is_null() {
+            list = list.add(1);
+        }
+        list.add(1)
+    }
+}
+
+/// Puts the chosen versions of the library's functions in their places.
+///
+/// # Safety
+///
+/// Before any of these functions is called.
+unsafe fn relocate() {
+    let mut at: *const Relocation = (&raw const __rela_iplt_start).cast();
+    let end: *const Relocation = (&raw const __rela_iplt_end).cast();
+    while at < end {
+        // SAFETY: the linker's table lies between the two names; its places are pointers of the
+        // program, and its values functions without arguments that choose by what is known of the
+        // processor.
+        unsafe {
+            if (*at).kind != CHOSEN_AT_START {
+                asm!("ud2", options(noreturn));
+            }
+            let choose: extern "C" fn() -> *const c_void = transmute((*at).value);
+            (*at).place.write(choose());
+            at = at.add(1);
+        }
+    }
+}
+
+/// Sets what guards the stack and saved pointers (`tcbhead_t` of the C library) to the kernel's
+/// random bytes. The first byte of the stack's guard is null, so that a string ends before it.
+///
+/// # Safety
+///
+/// After thread-local storage was set up.
+unsafe fn guard() {
+    // SAFETY: the kernel gives sixteen random bytes, wherever they fit; the places belong to the thread's block.
+    unsafe {
+        let [stack, pointers] = _dl_random.read_unaligned();
+        asm!("mov fs:[0x28], {}", in(reg) stack & !0xff, options(nostack));
+        asm!("mov fs:[0x30], {}", in(reg) pointers, options(nostack));
+    }
+}
+
+/// Runs a table of constructors in its order.
+///
+/// # Safety
+///
+/// `start` and `end` bound one of the linker's tables.
+unsafe fn construct(
+    start: *const [Constructor; 0],
+    end: *const [Constructor; 0],
+    count: c_int,
+    arguments: *mut *mut c_char,
+) {
+    let mut at: *const Constructor = start.cast();
+    while at < end.cast() {
+        // SAFETY: within the table, whose entries are such functions.
+        unsafe {
+            (*at)(count, arguments, __environ);
+            at = at.add(1);
+        }
+    }
+}
