@@ -4,11 +4,8 @@
 use std::io;
 use std::path::Path;
 
-use memmap2::Mmap;
-
-use super::encode::Reading;
 use super::layout::{Damage, Hash, Section, Sections, u64_at};
-use super::map::map;
+use super::part::{Part, Source};
 use super::slots::Slots;
 use crate::model::rank::Weights;
 use crate::storage::open::Rest;
@@ -16,32 +13,33 @@ use crate::storage::open::Rest;
 /// The catalogue of a home.
 #[derive(Debug)]
 pub(super) struct Catalogue {
-    map: Mmap,
+    source: Source,
     sections: Sections,
 }
 
 impl Catalogue {
-    /// Maps the catalogue at `path`.
+    /// Opens the catalogue at `path`.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let map = map(path)?;
-        match Sections::read(&map) {
-            Ok(sections) => Ok(Self { map, sections }),
+        let source = Source::open(path)?;
+        match Sections::read(source.all()) {
+            Ok(sections) => Ok(Self { source, sections }),
             Err(Damage) => Err(io::ErrorKind::InvalidData.into()),
         }
     }
 
     /// Whether the snapshots that it lists are those of a database in this state.
     pub(super) fn is_of(&self, database: &Rest) -> bool {
-        self.section(Section::Facts) == database.to_bytes()
+        self.section(Section::Facts).whole() == Ok(&database.to_bytes())
     }
 
-    fn section(&self, section: Section) -> &[u8] {
-        self.map.get(self.sections.range(section)).unwrap_or_default()
+    fn section(&self, section: Section) -> Part<'_> {
+        self.source.part(self.sections.range(section))
     }
 
     /// The weights of the model for files; the shipped ones where none are listed.
     pub(super) fn place_weights(&self) -> Weights {
-        Weights::from_bytes(self.section(Section::PlaceWeights)).unwrap_or_else(Weights::shipped)
+        let listed = self.section(Section::PlaceWeights).whole().ok();
+        listed.and_then(Weights::from_bytes).unwrap_or_else(Weights::shipped)
     }
 
     /// The project of the folder `folder`, and that project's folder.
@@ -56,11 +54,13 @@ impl Catalogue {
 
     /// What the heap has under a name: a project's row and a text.
     fn named(&self, section: Section, name: &str) -> Result<Option<(i64, &str)>, Damage> {
+        let heap = self.section(Section::Heap);
         for at in Slots::<8>::new(self.section(section)).of(Hash::of(name)) {
-            let mut heap = Reading::at(self.section(Section::Heap), u64::from_le_bytes(*at?))?;
-            if heap.text()? == name {
-                let project = i64::try_from(heap.number()?).map_err(|_| Damage)?;
-                return Ok(Some((project, heap.text()?)));
+            let (known, project, text) = heap.decode(u64::from_le_bytes(*at?), |reading| {
+                Ok((reading.text()?, reading.number()?, reading.text()?))
+            })?;
+            if known == name {
+                return Ok(Some((i64::try_from(project).map_err(|_| Damage)?, text)));
             }
         }
         Ok(None)
@@ -69,6 +69,8 @@ impl Catalogue {
     /// The generations of all snapshots, by the rows of their projects.
     pub(super) fn generations(&self) -> impl Iterator<Item = (i64, u64)> {
         self.section(Section::Generations)
+            .whole()
+            .unwrap_or_default()
             .as_chunks::<16>()
             .0
             .iter()

@@ -83,6 +83,11 @@ impl<'a> Reading<'a> {
         self.0.is_empty()
     }
 
+    /// How many bytes are left.
+    pub(super) fn left(&self) -> usize {
+        self.0.len()
+    }
+
     #[inline]
     fn array<const SIZE: usize>(&mut self) -> Result<&'a [u8; SIZE], Damage> {
         let (array, rest) = self.0.split_first_chunk().ok_or(Damage)?;

@@ -3,8 +3,9 @@
 //! All numbers are little-endian and stand at any address. Nothing in a file is believed: what is
 //! read out of bounds is [`Damage`], and the caller asks SQLite instead.
 
-use std::cmp::Ordering;
 use std::ops::Range;
+
+use super::part::Part;
 
 /// What a snapshot file begins with.
 const MAGIC: [u8; 8] = *b"MANASNAP";
@@ -162,9 +163,9 @@ pub(super) struct Sections {
 }
 
 impl Sections {
-    /// Reads the header of the file with these bytes. All sections lie inside the file then.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, Damage> {
-        let head: &[u8; HEADER] = bytes.first_chunk().ok_or(Damage)?;
+    /// Reads the header of a file. All sections lie inside the file then.
+    pub(super) fn read(file: Part<'_>) -> Result<Self, Damage> {
+        let head: &[u8; HEADER] = file.array(0)?;
         let (version, count) = (u32_at(head, 8)?, u32_at(head, 12)?);
         if head[..8] != MAGIC || version != VERSION || count as usize != SECTIONS {
             return Err(Damage);
@@ -175,7 +176,7 @@ impl Sections {
         hash.update(&head[..32]);
         hash.update(&[0; 8]);
         hash.update(&head[40..]);
-        if hash.finish() != checksum || length != bytes.len() as u64 {
+        if hash.finish() != checksum || length != file.len() as u64 {
             return Err(Damage);
         }
         let mut ranges = [(0, 0); SECTIONS];
@@ -184,7 +185,7 @@ impl Sections {
                 (u64_at(head, FIXED + n * PLACE)?, u64_at(head, FIXED + n * PLACE + 8)?);
             let start = usize::try_from(start).map_err(|_| Damage)?;
             let length = usize::try_from(length).map_err(|_| Damage)?;
-            let end = start.checked_add(length).filter(|end| *end <= bytes.len()).ok_or(Damage)?;
+            let end = start.checked_add(length).filter(|end| *end <= file.len()).ok_or(Damage)?;
             *range = (start, end);
         }
         Ok(Self { generation, ranges })
@@ -209,36 +210,49 @@ pub(super) fn u64_at(bytes: &[u8], at: usize) -> Result<u64, Damage> {
     Ok(u64::from_le_bytes(*eight))
 }
 
-/// The records of `SIZE` bytes each, as they stand one after the other.
-pub(super) fn records<const SIZE: usize>(bytes: &[u8]) -> &[[u8; SIZE]] {
-    bytes.as_chunks().0
-}
-
 /// The place of the record whose first four bytes are the row `row`, in records ordered by row.
 ///
 /// Rows are given out one after the other, so a place can be told from the first and the last one
-/// nearly exactly (interpolation search: Peterson, 1957). After a few guesses it goes on by halves.
-pub(super) fn place_of<const SIZE: usize>(records: &[[u8; SIZE]], row: u32) -> Option<usize> {
+/// nearly exactly (interpolation search: Peterson, 1957), and lies in the piece around the guess.
+/// After a few guesses it goes on by halves.
+pub(super) fn place_of<const SIZE: usize>(
+    records: Part<'_>,
+    row: u32,
+) -> Result<Option<usize>, Damage> {
     const { assert!(SIZE >= 4) }
     let row_of = |record: &[u8; SIZE]| u32_at(record, 0).unwrap_or(u32::MAX);
-    let (mut start, mut end) = (0, records.len());
-    for _ in 0..GUESSES {
-        let [first, .., last] = records.get(start..end)? else { break };
-        let (first, last) = (row_of(first), row_of(last));
-        let (above, span) = (row.checked_sub(first)?, last.checked_sub(first)?);
-        if above >= span {
-            return (row == last).then_some(end - 1);
+    let Some(last) = records.count::<SIZE>().checked_sub(1) else { return Ok(None) };
+    // The nearest known records below and above, with their rows.
+    let mut below = (0, row_of(records.record(0)?));
+    let mut above = (last, row_of(records.record(last)?));
+    for guesses in 0.. {
+        for (place, known) in [below, above] {
+            if known == row {
+                return Ok(Some(place));
+            }
         }
-        let guess = (u64::from(above) * (end - start - 1) as u64 / u64::from(span)) as usize;
-        let guess = start + guess;
-        match row_of(records.get(guess)?).cmp(&row) {
-            Ordering::Equal => return Some(guess),
-            Ordering::Less => start = guess + 1,
-            Ordering::Greater => end = guess,
+        if row < below.1 || row > above.1 || above.0 - below.0 < 2 {
+            return Ok(None);
+        }
+        let gap = above.0 - below.0;
+        let guess = if guesses < GUESSES {
+            let (part, span) = (u64::from(row - below.1), u64::from(above.1 - below.1));
+            (part * gap as u64 / span) as usize
+        } else {
+            gap / 2
+        };
+        let guess = (below.0 + guess).clamp(below.0 + 1, above.0 - 1);
+        let (start, piece) = records.around::<SIZE>(guess, below.0 + 1, above.0)?;
+        let ([first, ..], [.., last]) = (piece, piece) else { return Err(Damage) };
+        if row < row_of(first) {
+            above = (start, row_of(first));
+        } else if row > row_of(last) {
+            below = (start + piece.len() - 1, row_of(last));
+        } else {
+            return Ok(piece.binary_search_by_key(&row, row_of).ok().map(|place| start + place));
         }
     }
-    let found = records.get(start..end)?.binary_search_by_key(&row, row_of).ok()?;
-    Some(start + found)
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -263,7 +277,7 @@ mod tests {
     fn what_was_written_is_read() {
         let file = file();
         assert_eq!(file.len(), HEADER + 3);
-        let sections = Sections::read(&file).unwrap();
+        let sections = Sections::read(file.as_slice().into()).unwrap();
         assert_eq!(sections.generation, 7);
         assert_eq!(&file[sections.range(Section::Facts)], [1, 2, 3]);
         assert_eq!(sections.range(Section::Keys), HEADER..HEADER);
@@ -275,10 +289,10 @@ mod tests {
         for at in 0..HEADER {
             let mut file = whole.clone();
             file[at] ^= 1;
-            assert_eq!(Sections::read(&file), Err(Damage), "byte {at}");
+            assert_eq!(Sections::read(file.as_slice().into()), Err(Damage), "byte {at}");
         }
         for length in 0..whole.len() {
-            assert_eq!(Sections::read(&whole[..length]), Err(Damage), "{length} bytes");
+            assert_eq!(Sections::read(whole[..length].into()), Err(Damage), "{length} bytes");
         }
     }
 
@@ -289,7 +303,7 @@ mod tests {
             places[Section::Lists as usize] = place;
             let mut file = header(&places, 7, HEADER as u64 + 3);
             file.extend([1, 2, 3]);
-            assert_eq!(Sections::read(&file), Err(Damage), "{place:?}");
+            assert_eq!(Sections::read(file.as_slice().into()), Err(Damage), "{place:?}");
         }
     }
 
@@ -299,23 +313,24 @@ mod tests {
             rows in prop::collection::btree_set(prop_oneof![0_u32..300, any::<u32>()], 0..80),
             other in any::<u32>(),
         ) {
-            let records: Vec<[u8; 6]> = rows
+            let stored: Vec<[u8; 6]> = rows
                 .iter()
                 .map(|row| [row.to_le_bytes().as_slice(), &[7, 7]].concat().try_into().unwrap())
                 .collect();
+            let records = Part::from(stored.as_flattened());
             for (place, row) in rows.iter().enumerate() {
-                prop_assert_eq!(place_of(&records, *row), Some(place));
+                prop_assert_eq!(place_of::<6>(records, *row), Ok(Some(place)));
             }
             for row in (0..300).chain([other, u32::MAX]).filter(|row| !rows.contains(row)) {
-                prop_assert_eq!(place_of(&records, row), None);
+                prop_assert_eq!(place_of::<6>(records, row), Ok(None));
             }
         }
 
         #[test]
         fn any_bytes_are_refused_quietly(bytes in prop::collection::vec(any::<u8>(), 0..900)) {
-            prop_assert_eq!(Sections::read(&bytes), Err(Damage));
+            prop_assert_eq!(Sections::read(bytes.as_slice().into()), Err(Damage));
             let _read = (u32_at(&bytes, 3), u64_at(&bytes, usize::MAX));
-            let _place = place_of(records::<12>(&bytes), 9);
+            let _place = place_of::<12>(bytes.as_slice().into(), 9);
         }
     }
 }

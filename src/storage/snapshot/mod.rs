@@ -1,6 +1,6 @@
 //! Snapshots: what hooks answer from.
 //!
-//! A snapshot is one immutable file for each project, mapped into memory: exact keys, term lists,
+//! A snapshot is one immutable file for each project: exact keys, term lists,
 //! patterns, files, in the form in which an event asks for them. A catalogue beside them says
 //! which project a folder belongs to, and of which state of the database they are. Answering
 //! takes no lock and opens no database.
@@ -14,6 +14,7 @@ mod catalogue;
 mod encode;
 mod layout;
 mod map;
+mod part;
 mod project;
 mod publish;
 mod sheet;
@@ -207,7 +208,7 @@ impl Recall for Snapshots {
         project: i64,
         corpus: Corpus,
     ) -> Result<Option<Directory<'_>>, StorageError> {
-        self.of(project, |snapshot| Ok(Some(snapshot.directory(corpus))))
+        self.of(project, |snapshot| snapshot.directory(corpus).map(Some))
     }
 
     fn look_up<'a>(
@@ -233,7 +234,7 @@ impl Recall for Snapshots {
     }
 
     fn dense(&self, project: i64, corpus: Corpus) -> Result<Option<Dense<'_>>, StorageError> {
-        self.of(project, |snapshot| Ok(snapshot.dense(corpus)))
+        self.of(project, |snapshot| snapshot.dense(corpus))
     }
 
     fn decision_terms(&self, project: i64, row: i64) -> Result<Vec<(Key, u32)>, StorageError> {

@@ -1,13 +1,11 @@
-//! What a project's snapshot holds, read from the mapped file. Hot.
+//! What a project's snapshot holds, read where it is asked. Hot.
 
 use std::io;
 use std::path::Path;
 
-use memmap2::Mmap;
-
 use super::encode::Reading;
-use super::layout::{Damage, Hash, Section, Sections, place_of, records, u32_at, u64_at};
-use super::map::map;
+use super::layout::{Damage, Hash, Section, Sections, place_of, u32_at, u64_at};
+use super::part::{Cursor, Part, Source};
 use super::slots::Slots;
 use crate::model::ids::PatternId;
 use crate::model::key::Key;
@@ -52,38 +50,39 @@ pub(super) fn vectors_of(corpus: Corpus) -> Option<Section> {
 /// The snapshot of one project.
 #[derive(Debug)]
 pub(super) struct ProjectSnapshot {
-    map: Mmap,
+    source: Source,
     sections: Sections,
     /// Row of the project.
     project: i64,
 }
 
 impl ProjectSnapshot {
-    /// Maps the snapshot at `path`, which is the one with this generation.
+    /// Opens the snapshot at `path`, which is the one with this generation.
     pub(super) fn open(path: &Path, project: i64, generation: u64) -> io::Result<Self> {
-        let map = map(path)?;
-        match Sections::read(&map) {
+        let source = Source::open(path)?;
+        match Sections::read(source.all()) {
             Ok(sections) if sections.generation == generation => {
-                Ok(Self { map, sections, project })
+                Ok(Self { source, sections, project })
             }
             _ => Err(io::ErrorKind::InvalidData.into()),
         }
     }
 
-    fn section(&self, section: Section) -> &[u8] {
-        self.map.get(self.sections.range(section)).unwrap_or_default()
+    fn section(&self, section: Section) -> Part<'_> {
+        self.source.part(self.sections.range(section))
     }
 
     fn slots<const VALUE: usize>(&self, section: Section) -> Slots<'_, VALUE> {
         Slots::new(self.section(section))
     }
 
-    fn heap(&self, at: u64) -> Result<Reading<'_>, Damage> {
-        Reading::at(self.section(Section::Heap), at)
+    /// The text at `at` in the heap.
+    fn text(&self, at: u64) -> Result<&str, Damage> {
+        self.section(Section::Heap).decode(at, Reading::text)
     }
 
     pub(super) fn last_activity(&self) -> Result<Option<i64>, Damage> {
-        let facts = self.section(Section::Facts);
+        let facts = self.section(Section::Facts).whole()?;
         let known = facts.first() == Some(&1);
         Ok(known.then_some(u64_at(facts, 1)? as i64))
     }
@@ -102,15 +101,14 @@ impl ProjectSnapshot {
         each: &mut dyn FnMut(Pattern),
     ) -> Result<(), Damage> {
         let place = ACTIVE_KINDS.iter().position(|known| *known == kind).ok_or(Damage)?;
-        let (lengths, lists) =
-            self.section(Section::Active).split_first_chunk::<16>().ok_or(Damage)?;
-        let mut start = 0_usize;
+        let active = self.section(Section::Active);
+        let lengths: &[u8; 16] = active.array(0)?;
+        let mut start = lengths.len();
         for before in 0..place {
             start = start.saturating_add(u32_at(lengths, before * 4)? as usize);
         }
-        let list = lists.get(start..).ok_or(Damage)?;
-        let mut reading =
-            Reading::at(list.get(..u32_at(lengths, place * 4)? as usize).ok_or(Damage)?, 0)?;
+        let list = active.get(start, u32_at(lengths, place * 4)? as usize)?;
+        let mut reading = Reading::at(list, 0)?;
         while !reading.is_done() {
             each(reading.pattern(self.project)?);
         }
@@ -122,9 +120,11 @@ impl ProjectSnapshot {
     }
 
     pub(super) fn pattern(&self, row: u32) -> Result<Option<Pattern>, Damage> {
-        let patterns = records::<PATTERN>(self.section(Section::Patterns));
-        let Some(place) = place_of(patterns, row) else { return Ok(None) };
-        self.heap(u64_at(&patterns[place], 4)?)?.pattern(self.project).map(Some)
+        let patterns = self.section(Section::Patterns);
+        let Some(place) = place_of::<PATTERN>(patterns, row)? else { return Ok(None) };
+        let at = u64_at(patterns.record::<PATTERN>(place)?, 4)?;
+        let read = |reading: &mut Reading<'_>| reading.pattern(self.project);
+        self.section(Section::Heap).decode(at, read).map(Some)
     }
 
     pub(super) fn decision_terms(&self, row: u32) -> Result<Vec<(Key, u32)>, Damage> {
@@ -138,10 +138,9 @@ impl ProjectSnapshot {
     }
 
     pub(super) fn episode_files(&self, row: u32) -> Result<Vec<KnownFile>, Damage> {
-        let (files, places) = (self.files(), self.section(Section::WorkedOn));
+        let places = self.section(Section::WorkedOn);
         let places = range_by_row::<4>(self.section(Section::WorkRanges), row, places)?;
-        let files = places.iter().map(|place| files.get(u32::from_le_bytes(*place) as usize));
-        files.map(|file| self.file_of(file.ok_or(Damage)?)).collect()
+        places.iter().map(|place| self.file_of(self.record(u32::from_le_bytes(*place))?)).collect()
     }
 
     pub(super) fn command_rate(&self, key: Key) -> Result<(u32, u32), Damage> {
@@ -151,20 +150,26 @@ impl ProjectSnapshot {
         }
     }
 
-    fn files(&self) -> &[[u8; FILE]] {
-        records(self.section(Section::Files))
+    /// The record of the file at a place.
+    fn record(&self, place: u32) -> Result<&[u8; FILE], Damage> {
+        self.section(Section::Files).record(place as usize)
+    }
+
+    /// The place of the file in a row.
+    fn place(&self, row: u32) -> Result<Option<u32>, Damage> {
+        let place = place_of::<FILE>(self.section(Section::Files), row)?;
+        place.map(|place| u32::try_from(place).map_err(|_| Damage)).transpose()
     }
 
     pub(super) fn file(&self, row: u32) -> Result<Option<KnownFile>, Damage> {
-        let files = self.files();
-        place_of(files, row).map(|place| self.file_of(&files[place])).transpose()
+        self.place(row)?.map(|place| self.file_of(self.record(place)?)).transpose()
     }
 
     fn file_of(&self, record: &[u8; FILE]) -> Result<KnownFile, Damage> {
         let uid = record[20..].first_chunk().ok_or(Damage)?;
         Ok(KnownFile {
             uid: PatternId::from_bytes(*uid),
-            path: self.heap(u64_at(record, 36)?)?.text()?.to_owned(),
+            path: self.text(u64_at(record, 36)?)?.to_owned(),
             edits: u32_at(record, 4)?,
             reads: u32_at(record, 8)?,
             last: u64_at(record, 12)? as i64,
@@ -180,11 +185,10 @@ impl ProjectSnapshot {
     }
 
     /// Place of the file at `path`.
-    fn place_at(&self, path: &str) -> Result<Option<usize>, Damage> {
-        let files = self.files();
+    fn place_at(&self, path: &str) -> Result<Option<u32>, Damage> {
         for row in self.slots::<4>(Section::Paths).of(Hash::of(path)) {
-            let place = place_of(files, u32::from_le_bytes(*row?)).ok_or(Damage)?;
-            if self.heap(u64_at(&files[place], 36)?)?.text()? == path {
+            let place = self.place(u32::from_le_bytes(*row?))?.ok_or(Damage)?;
+            if self.text(u64_at(self.record(place)?, 36)?)? == path {
                 return Ok(Some(place));
             }
         }
@@ -192,7 +196,7 @@ impl ProjectSnapshot {
     }
 
     pub(super) fn file_at(&self, path: &str) -> Result<Option<KnownFile>, Damage> {
-        self.place_at(path)?.map(|place| self.file_of(&self.files()[place])).transpose()
+        self.place_at(path)?.map(|place| self.file_of(self.record(place)?)).transpose()
     }
 
     pub(super) fn changed_with(
@@ -200,27 +204,25 @@ impl ProjectSnapshot {
         path: &str,
         limit: usize,
     ) -> Result<(u32, Vec<Companion>), Damage> {
-        let files = self.files();
         let Some(own) = self.place_at(path)? else { return Ok((0, Vec::new())) };
-        let edits = u32_at(&files[own], 4)?;
+        let edits = u32_at(self.record(own)?, 4)?;
         if edits == 0 {
             return Ok((0, Vec::new()));
         }
         let mut places: Vec<u32> = Vec::new();
-        let ranges = records::<8>(self.section(Section::FileRanges));
-        let episode_ranges = records::<8>(self.section(Section::EpisodeRanges));
-        let episodes = self.section(Section::FileEpisodes);
-        for episode in range_of::<4>(episodes, *ranges.get(own).ok_or(Damage)?)? {
-            let range = episode_ranges.get(u32::from_le_bytes(*episode) as usize).ok_or(Damage)?;
+        let episode_ranges = self.section(Section::EpisodeRanges);
+        let episodes = *self.section(Section::FileRanges).record(own as usize)?;
+        for episode in range_of::<4>(self.section(Section::FileEpisodes), episodes)? {
+            let range = episode_ranges.record(u32::from_le_bytes(*episode) as usize)?;
             let changed = range_of::<4>(self.section(Section::EpisodeFiles), *range)?;
             places.extend(changed.iter().map(|place| u32::from_le_bytes(*place)));
         }
         places.sort_unstable();
         let mut together: Vec<(u32, i64, u32)> = Vec::new();
         for same in places.chunk_by(|a, b| a == b) {
-            if same[0] as usize != own {
-                let record = files.get(same[0] as usize).ok_or(Damage)?;
-                together.push((same.len() as u32, u64_at(record, 12)? as i64, same[0]));
+            if same[0] != own {
+                let last = u64_at(self.record(same[0])?, 12)? as i64;
+                together.push((same.len() as u32, last, same[0]));
             }
         }
         // Places are in the order of the rows.
@@ -228,22 +230,28 @@ impl ProjectSnapshot {
             (std::cmp::Reverse((*count, *last)), *place)
         });
         let companions = together.iter().take(limit).map(|(count, _, place)| {
-            Ok(Companion { file: self.file_of(&files[*place as usize])?, together: *count })
+            Ok(Companion { file: self.file_of(self.record(*place)?)?, together: *count })
         });
         Ok((edits, companions.collect::<Result<_, Damage>>()?))
     }
 
-    pub(super) fn directory(&self, corpus: Corpus) -> Directory<'_> {
-        Directory::new(self.section(documents_of(corpus)).into())
+    /// All of a section, of which most is read.
+    fn mapped(&self, section: Section) -> Result<&[u8], Damage> {
+        self.source.mapped(self.sections.range(section))
     }
 
-    pub(super) fn dense(&self, corpus: Corpus) -> Option<Dense<'_>> {
-        Dense::new(self.section(vectors_of(corpus)?).into())
+    pub(super) fn directory(&self, corpus: Corpus) -> Result<Directory<'_>, Damage> {
+        Ok(Directory::new(self.mapped(documents_of(corpus))?.into()))
+    }
+
+    pub(super) fn dense(&self, corpus: Corpus) -> Result<Option<Dense<'_>>, Damage> {
+        let Some(section) = vectors_of(corpus) else { return Ok(None) };
+        Ok(Dense::new(self.mapped(section)?.into()))
     }
 
     /// How many patterns the project has.
     pub(super) fn patterns_known(&self) -> Result<u32, Damage> {
-        u32_at(self.section(Section::Facts), 9)
+        u32_at(self.section(Section::Facts).whole()?, 9)
     }
 
     /// Looks a term up. Two terms with the same key would share their lists: one pair in 2⁶⁴.
@@ -252,10 +260,10 @@ impl ProjectSnapshot {
         let slot = self.slots::<4>(Section::Terms).first(term.key.to_i64() as u64)?;
         if let Some(place) = slot {
             term.place = u64::from(u32::from_le_bytes(*place)).checked_sub(1).ok_or(Damage)?;
-            let mut reading = Reading::at(self.section(Section::Lists), term.place)?;
-            term.patterns = reading.small()?;
+            let mut cursor = Cursor::at(self.section(Section::Lists), term.place)?;
+            term.patterns = cursor.small()?;
             for entries in &mut term.entries {
-                *entries = reading.small()?;
+                *entries = cursor.small()?;
             }
         }
         Ok(term)
@@ -270,35 +278,33 @@ impl ProjectSnapshot {
         if term.entries[corpus.index()] == 0 {
             return Ok(None);
         }
-        let mut reading = Reading::at(self.section(Section::Lists), term.place)?;
+        let mut cursor = Cursor::at(self.section(Section::Lists), term.place)?;
         for _ in 0..=term.entries.len() {
-            reading.number()?;
+            cursor.number()?;
         }
         for before in &term.entries[..corpus.index()] {
             if *before > 0 {
-                reading.bytes()?;
+                cursor.skip()?;
             }
         }
-        reading.bytes().map(Some)
+        cursor.bytes().map(Some)
     }
 }
 
-/// The records of `bytes` that the range of `row` names in `ranges`, which are by row; none when
+/// The records of `values` that the range of `row` names in `ranges`, which are by row; none when
 /// it has no range.
 fn range_by_row<'a, const SIZE: usize>(
-    ranges: &[u8],
+    ranges: Part<'a>,
     row: u32,
-    bytes: &'a [u8],
+    values: Part<'a>,
 ) -> Result<&'a [[u8; SIZE]], Damage> {
-    let ranges = records::<12>(ranges);
-    let Some(place) = place_of(ranges, row) else { return Ok(&[]) };
-    let (_, range) = ranges[place].split_last_chunk().ok_or(Damage)?;
-    range_of(bytes, *range)
+    let Some(place) = place_of::<12>(ranges, row)? else { return Ok(&[]) };
+    let (_, range) = ranges.record::<12>(place)?.split_last_chunk().ok_or(Damage)?;
+    range_of(values, *range)
 }
 
-/// The records of `bytes` that `range` names: where they begin and how many they are.
-fn range_of<const SIZE: usize>(bytes: &[u8], range: [u8; 8]) -> Result<&[[u8; SIZE]], Damage> {
+/// The records of `values` that `range` names: where they begin and how many they are.
+fn range_of<const SIZE: usize>(values: Part<'_>, range: [u8; 8]) -> Result<&[[u8; SIZE]], Damage> {
     let (start, count) = (u32_at(&range, 0)? as usize, u32_at(&range, 4)? as usize);
-    let end = start.checked_add(count).ok_or(Damage)?;
-    records::<SIZE>(bytes).get(start..end).ok_or(Damage)
+    values.records(start, count)
 }

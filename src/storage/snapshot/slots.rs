@@ -5,17 +5,18 @@
 //! most two thirds of the slots are taken, which makes a look-up one page of the file.
 
 use super::layout::{Damage, u64_at};
+use super::part::Part;
 
 /// Bytes of a key.
 const KEY: usize = 8;
 
 /// A table with values of `VALUE` bytes, as it lies in the file.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Slots<'a, const VALUE: usize>(&'a [u8]);
+pub(super) struct Slots<'a, const VALUE: usize>(Part<'a>);
 
 impl<'a, const VALUE: usize> Slots<'a, VALUE> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self(bytes)
+    pub(super) fn new(part: Part<'a>) -> Self {
+        Self(part)
     }
 
     /// The values of `key`: keys are hashes, so that two different things may have the same one.
@@ -39,9 +40,8 @@ impl<'a, const VALUE: usize> Slots<'a, VALUE> {
     }
 
     fn slot(self, slot: usize) -> Result<(u64, &'a [u8; VALUE]), Damage> {
-        let at = slot * (KEY + VALUE);
-        let value = self.0.get(at + KEY..).and_then(|rest| rest.first_chunk()).ok_or(Damage)?;
-        Ok((u64_at(self.0, at)?, value))
+        let slot = self.0.get(slot * (KEY + VALUE), KEY + VALUE)?;
+        Ok((u64_at(slot, 0)?, slot.last_chunk().ok_or(Damage)?))
     }
 }
 
@@ -101,7 +101,7 @@ mod tests {
             let entries: Vec<(u64, [u8; 4])> =
                 (1_u32..).zip(&keys).map(|(n, key)| (*key, n.to_le_bytes())).collect();
             let bytes = table(&entries);
-            let slots = Slots::<4>::new(&bytes);
+            let slots = Slots::<4>::new(bytes.as_slice().into());
             for key in (0..64).chain(keys.iter().copied()) {
                 let mut found: Vec<[u8; 4]> = slots.of(key).map(|value| *value.unwrap()).collect();
                 found.sort_by_key(|value| u32::from_le_bytes(*value));
@@ -113,7 +113,7 @@ mod tests {
 
         #[test]
         fn any_bytes_end(bytes in prop::collection::vec(1_u8..9, 0..400), key in any::<u64>()) {
-            prop_assert!(Slots::<4>::new(&bytes).of(key).count() <= bytes.len());
+            prop_assert!(Slots::<4>::new(bytes.as_slice().into()).of(key).count() <= bytes.len());
         }
     }
 }

@@ -298,7 +298,8 @@ impl Files {
 
     /// Place of the file in this row.
     fn place(&self, row: u32) -> Option<u32> {
-        let place = super::layout::place_of(&self.records, row)?;
+        let place =
+            super::layout::place_of::<FILE>(self.records.as_flattened().into(), row).ok()??;
         Some(place as u32)
     }
 }

@@ -1,0 +1,361 @@
+//! A file that is read piece by piece, where it is asked. Hot.
+//!
+//! An event asks for a few hundred bytes at a few hundred places of a file that may have a hundred
+//! megabytes. A fault of a mapped file takes three times as long as reading a piece of it, and
+//! brings in 64 kB, which count as the process' memory. What is read from end to end is mapped.
+
+use std::cell::{Cell, OnceCell};
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use elsa::FrozenVec;
+use memmap2::Mmap;
+
+use super::encode::Reading;
+use super::layout::Damage;
+use super::map::{map_file, open};
+
+/// Bytes that are read at least: what an event asks for next often lies there.
+const PIECE: usize = 512;
+
+/// How many of the pieces last asked for are looked at before the file is.
+const RECENT: usize = 8;
+
+/// Bytes in which most patterns end.
+const PATTERN: usize = 1 << 10;
+
+/// The most bytes of a pattern or a text that are read. SQLite has no such limit, and answers where
+/// one is larger.
+const LARGEST: usize = 1 << 20;
+
+/// A file that is not written to any more, and what was read of it.
+pub(super) struct Source {
+    file: File,
+    length: usize,
+    pieces: FrozenVec<Box<[u8]>>,
+    /// Where a piece begins, and its place in `pieces`; the last one asked for first.
+    recent: Cell<[(usize, usize); RECENT]>,
+    map: OnceCell<Mmap>,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+impl Source {
+    /// Opens the file at `path`.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let (file, length) = open(path)?;
+        let recent = Cell::new([(0, usize::MAX); RECENT]);
+        Ok(Self { file, length, pieces: FrozenVec::new(), recent, map: OnceCell::new() })
+    }
+
+    /// All of it, without reading anything yet.
+    pub(super) fn all(&self) -> Part<'_> {
+        self.part(0..self.length)
+    }
+
+    /// The bytes of a range, which lies inside the file.
+    pub(super) fn part(&self, range: Range<usize>) -> Part<'_> {
+        Part(Bytes::File(self, range.start), range.len())
+    }
+
+    /// The bytes of a range, mapped.
+    pub(super) fn mapped(&self, range: Range<usize>) -> Result<&[u8], Damage> {
+        let map = if let Some(map) = self.map.get() {
+            map
+        } else {
+            let map = map_file(&self.file, self.length).map_err(|_| Damage)?;
+            self.map.get_or_init(|| map)
+        };
+        map.get(range).ok_or(Damage)
+    }
+
+    /// The `length` bytes from `at` on.
+    fn read(&self, at: usize, length: usize) -> Result<&[u8], Damage> {
+        let end = at.checked_add(length).filter(|end| *end <= self.length).ok_or(Damage)?;
+        let mut recent = self.recent.get();
+        for n in 0..RECENT {
+            let (start, place) = recent[n];
+            if let Some(piece) = self.pieces.get(place)
+                && start <= at
+                && end <= start + piece.len()
+            {
+                recent[..=n].rotate_right(1);
+                self.recent.set(recent);
+                return Ok(&piece[at - start..end - start]);
+            }
+        }
+        let mut piece = vec![0; length.max(PIECE).min(self.length - at)].into_boxed_slice();
+        self.file.read_exact_at(&mut piece, at as u64).map_err(|_| Damage)?;
+        recent.rotate_right(1);
+        recent[0] = (at, self.pieces.len());
+        self.recent.set(recent);
+        self.pieces.push_get(piece).get(..length).ok_or(Damage)
+    }
+}
+
+/// Where the bytes of a part are.
+#[derive(Clone, Copy, Debug)]
+enum Bytes<'a> {
+    /// In memory.
+    Memory(&'a [u8]),
+    /// In a file, from this place on.
+    File(&'a Source, usize),
+}
+
+/// A part of a file, or bytes in memory, and their number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part<'a>(Bytes<'a>, usize);
+
+impl<'a> From<&'a [u8]> for Part<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self(Bytes::Memory(bytes), bytes.len())
+    }
+}
+
+impl<'a> Part<'a> {
+    /// How many bytes it has.
+    pub(super) fn len(self) -> usize {
+        self.1
+    }
+
+    /// The `length` bytes from `at` on.
+    pub(super) fn get(self, at: usize, length: usize) -> Result<&'a [u8], Damage> {
+        let end = at.checked_add(length).filter(|end| *end <= self.1).ok_or(Damage)?;
+        match self.0 {
+            Bytes::Memory(bytes) => bytes.get(at..end).ok_or(Damage),
+            // A file with nothing in it has no piece that nothing could be read from.
+            Bytes::File(_, _) if length == 0 => Ok(&[]),
+            Bytes::File(source, start) => source.read(start + at, length),
+        }
+    }
+
+    /// At most `most` bytes from `at` on: as many as there are.
+    fn up_to(self, at: usize, most: usize) -> Result<&'a [u8], Damage> {
+        self.get(at, most.min(self.1.checked_sub(at).ok_or(Damage)?))
+    }
+
+    /// All of it.
+    pub(super) fn whole(self) -> Result<&'a [u8], Damage> {
+        self.get(0, self.1)
+    }
+
+    /// `SIZE` bytes from `at` on.
+    pub(super) fn array<const SIZE: usize>(self, at: usize) -> Result<&'a [u8; SIZE], Damage> {
+        self.get(at, SIZE)?.first_chunk().ok_or(Damage)
+    }
+
+    /// How many records of `SIZE` bytes it has.
+    pub(super) fn count<const SIZE: usize>(self) -> usize {
+        self.1 / SIZE
+    }
+
+    /// The record at `place`, of records of `SIZE` bytes that stand one after the other.
+    pub(super) fn record<const SIZE: usize>(self, place: usize) -> Result<&'a [u8; SIZE], Damage> {
+        self.array(place.checked_mul(SIZE).ok_or(Damage)?)
+    }
+
+    /// `count` records from `place` on.
+    pub(super) fn records<const SIZE: usize>(
+        self,
+        place: usize,
+        count: usize,
+    ) -> Result<&'a [[u8; SIZE]], Damage> {
+        let [at, length] = [place, count].map(|records| records.checked_mul(SIZE).ok_or(Damage));
+        Ok(self.get(at?, length?)?.as_chunks().0)
+    }
+
+    /// The records that fit into a piece, of those from `start` to `end`: around `place`.
+    pub(super) fn around<const SIZE: usize>(
+        self,
+        place: usize,
+        start: usize,
+        end: usize,
+    ) -> Result<(usize, &'a [[u8; SIZE]]), Damage> {
+        let room = PIECE / SIZE;
+        let start = place.saturating_sub(room / 2).max(start);
+        Ok((start, self.records(start, room.min(end.saturating_sub(start)))?))
+    }
+
+    /// What `read` makes of the bytes from `at` on; it is asked again with more of them where they
+    /// end too early.
+    pub(super) fn decode<T>(
+        self,
+        at: u64,
+        read: impl Fn(&mut Reading<'a>) -> Result<T, Damage>,
+    ) -> Result<T, Damage> {
+        let at = usize::try_from(at).map_err(|_| Damage)?;
+        let mut most = PATTERN;
+        loop {
+            let piece = self.up_to(at, most)?;
+            match read(&mut Reading::at(piece, 0)?) {
+                Err(Damage) if piece.len() == most && most < LARGEST => {
+                    most = (most * 8).min(LARGEST);
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
+/// Reads numbers and lists that follow each other, however long they are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cursor<'a> {
+    part: Part<'a>,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// Begins at `at`.
+    pub(super) fn at(part: Part<'a>, at: u64) -> Result<Self, Damage> {
+        Ok(Self { part, at: usize::try_from(at).map_err(|_| Damage)? })
+    }
+
+    /// A number, as [`super::encode::put_number`] writes it.
+    pub(super) fn number(&mut self) -> Result<u64, Damage> {
+        /// Bytes of the largest number.
+        const MOST: usize = 10;
+        let piece = self.part.up_to(self.at, MOST)?;
+        let mut reading = Reading::at(piece, 0)?;
+        let number = reading.number()?;
+        self.at += piece.len() - reading.left();
+        Ok(number)
+    }
+
+    /// A number that fits into four bytes.
+    pub(super) fn small(&mut self) -> Result<u32, Damage> {
+        u32::try_from(self.number()?).map_err(|_| Damage)
+    }
+
+    /// Goes past as many bytes as the number in front of them says.
+    pub(super) fn skip(&mut self) -> Result<(), Damage> {
+        let length = self.number()?;
+        let length = usize::try_from(length).map_err(|_| Damage)?;
+        self.at = self.at.checked_add(length).ok_or(Damage)?;
+        Ok(())
+    }
+
+    /// As many bytes as the number in front of them says.
+    pub(super) fn bytes(&mut self) -> Result<&'a [u8], Damage> {
+        let length = self.number()?;
+        let length = usize::try_from(length).map_err(|_| Damage)?;
+        let bytes = self.part.get(self.at, length)?;
+        self.at += length;
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use proptest::prelude::*;
+
+    use super::super::encode::{put_number, put_text};
+    use super::*;
+
+    fn source(bytes: &[u8]) -> Source {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        Source::open(file.path()).unwrap()
+    }
+
+    fn noise(length: usize) -> Vec<u8> {
+        (0..length).map(|n| (n * n / 7 + n) as u8).collect()
+    }
+
+    #[test]
+    fn a_file_answers_like_the_same_bytes_in_memory() {
+        let bytes = noise(5_000);
+        let source = source(&bytes);
+        for range in [0..5_000, 700..4_100, 4_990..5_000, 17..17] {
+            let (file, memory) = (source.part(range.clone()), Part::from(&bytes[range]));
+            assert_eq!(file.len(), memory.len());
+            for at in (0..5_200).step_by(37) {
+                for length in [0, 1, 8, 511, 513, 4_000, usize::MAX] {
+                    assert_eq!(file.get(at, length), memory.get(at, length), "{at} {length}");
+                    assert_eq!(file.up_to(at, length), memory.up_to(at, length), "{at} {length}");
+                }
+                assert_eq!(file.record::<44>(at), memory.record::<44>(at));
+                assert_eq!(file.around::<12>(at, 3, 300), memory.around::<12>(at, 3, 300));
+            }
+            assert_eq!(file.whole(), memory.whole());
+        }
+        assert_eq!(source.mapped(10..20), Ok(&bytes[10..20]));
+        assert_eq!(source.mapped(4_999..5_001), Err(Damage));
+    }
+
+    #[test]
+    fn pieces_asked_for_lately_are_not_read_again() {
+        let source = source(&noise(9_000));
+        let all = source.all();
+        for at in [0, 100, 8_000, 504, 0, 8_100] {
+            all.get(at, 8).unwrap();
+        }
+        assert_eq!(source.pieces.len(), 2);
+        for at in 0..RECENT {
+            all.get(1_000 + at * PIECE, 8).unwrap();
+        }
+        all.get(0, 8).unwrap();
+        assert_eq!(source.pieces.len(), 2 + RECENT + 1, "the first was too long ago");
+    }
+
+    #[test]
+    fn a_file_that_was_cut_is_damage() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&noise(3_000)).unwrap();
+        let source = Source::open(file.path()).unwrap();
+        file.as_file().set_len(1_000).unwrap();
+        assert_eq!(source.all().get(2_000, 8), Err(Damage));
+    }
+
+    #[test]
+    fn long_texts_are_read_whole_and_endless_ones_not() {
+        let long = "x".repeat(100_000);
+        let mut bytes = Vec::new();
+        put_text(&mut bytes, &long);
+        let whole = source(&bytes);
+        let text = |reading: &mut Reading<'_>| reading.text().map(str::len);
+        assert_eq!(whole.all().decode(0, text), Ok(100_000));
+        assert_eq!(whole.all().decode(100_004, text), Err(Damage));
+
+        let mut bytes = Vec::new();
+        put_number(&mut bytes, 3 << 20);
+        bytes.resize(4 << 20, b'x');
+        let endless = source(&bytes);
+        assert_eq!(endless.all().decode(0, text), Err(Damage));
+        let read: usize = (0..endless.pieces.len()).map(|n| endless.pieces[n].len()).sum();
+        assert!(read <= 2 * LARGEST, "{read}");
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_and_lists_are_read_across_pieces(
+            lists in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..900), 0..8),
+            number in any::<u64>(),
+        ) {
+            let mut bytes = Vec::new();
+            put_number(&mut bytes, number);
+            for list in &lists {
+                put_number(&mut bytes, list.len() as u64);
+                bytes.extend(list);
+            }
+            let source = source(&bytes);
+            for (wanted, list) in lists.iter().enumerate() {
+                let mut cursor = Cursor::at(source.all(), 0).unwrap();
+                prop_assert_eq!(cursor.number(), Ok(number));
+                for _ in 0..wanted {
+                    cursor.skip().unwrap();
+                }
+                prop_assert_eq!(cursor.bytes(), Ok(list.as_slice()));
+            }
+        }
+    }
+}
