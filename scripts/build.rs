@@ -3,15 +3,19 @@
 
 use std::process::Command;
 
-/// Versions of the GNU C library whose start `src/start.rs` repeats, and was tried with.
-const KNOWN: [&str; 1] = ["glibc 2.36"];
+/// Versions of the GNU C library whose start `src/start.rs` repeats, and was tried with; and whether
+/// they have a threshold of their own for filling large memory.
+const KNOWN: [(&str, bool); 2] = [("glibc 2.36", false), ("glibc 2.41", true)];
 
 fn main() {
     println!("cargo:rerun-if-changed=scripts/build.rs");
     println!("cargo:rerun-if-env-changed=MANA_PLAIN_START");
-    println!("cargo:rustc-check-cfg=cfg(quick_start)");
-    if quick_start() {
+    println!("cargo:rustc-check-cfg=cfg(quick_start, fills_by_threshold)");
+    if let Some(fills_by_threshold) = quick_start() {
         println!("cargo:rustc-cfg=quick_start");
+        if fills_by_threshold {
+            println!("cargo:rustc-cfg=fills_by_threshold");
+        }
         println!("cargo:rustc-link-arg-bins=-Wl,--wrap=__libc_start_main");
     }
 }
@@ -19,13 +23,13 @@ fn main() {
 /// Only a static program for the machine that builds it, with a C library that is known: what is
 /// linked then is the library that `getconf` names.
 #[expect(clippy::disallowed_methods, reason = "cargo tells a build script by its environment")]
-fn quick_start() -> bool {
+fn quick_start() -> Option<bool> {
     let set = |name: &str| std::env::var(name).unwrap_or_default();
-    set("MANA_PLAIN_START").is_empty()
+    let fits = set("MANA_PLAIN_START").is_empty()
         && set("TARGET") == "x86_64-unknown-linux-gnu"
         && set("HOST") == set("TARGET")
-        && set("CARGO_CFG_TARGET_FEATURE").split(',').any(|feature| feature == "crt-static")
-        && Command::new("getconf").arg("GNU_LIBC_VERSION").output().is_ok_and(|said| {
-            KNOWN.iter().any(|known| said.stdout.trim_ascii() == known.as_bytes())
-        })
+        && set("CARGO_CFG_TARGET_FEATURE").split(',').any(|feature| feature == "crt-static");
+    let said = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok().filter(|_| fits)?;
+    let version = said.stdout.trim_ascii();
+    KNOWN.iter().find_map(|(known, fills)| (version == known.as_bytes()).then_some(*fills))
 }

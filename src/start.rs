@@ -33,7 +33,7 @@ struct Relocation {
 /// `R_X86_64_IRELATIVE`: the place gets what the function at `value` returns.
 const CHOSEN_AT_START: u64 = 37;
 
-/// From how many bytes on a copy goes past the caches, and up to how many `rep movsb` is used: three
+/// From how many bytes on a copy or a fill goes past the caches, and up to how many `rep movsb` is used: three
 /// quarters of a shared cache of 1 MiB, which is what the C library takes where it knows nothing.
 const LARGE_COPY: c_long = 0xc_0000;
 
@@ -54,6 +54,8 @@ unsafe extern "C" {
     static _dl_random: *const [usize; 2];
     static mut __x86_shared_non_temporal_threshold: c_long;
     static mut __x86_rep_movsb_stop_threshold: c_long;
+    #[cfg(fills_by_threshold)]
+    static mut __x86_memset_non_temporal_threshold: c_long;
 
     fn _dl_aux_init(auxiliary: *const c_void);
     fn __tunables_init(environment: *mut *mut c_char);
@@ -150,9 +152,13 @@ unsafe fn start(
         _dl_aux_init(behind_nulls(environment).cast());
         __tunables_init(environment);
         // In place of what is known of the processor: nothing, which is how the variables begin,
-        // and the two that have no beginning.
+        // and those that have no beginning.
         __x86_shared_non_temporal_threshold = LARGE_COPY;
         __x86_rep_movsb_stop_threshold = LARGE_COPY;
+        #[cfg(fills_by_threshold)]
+        {
+            __x86_memset_non_temporal_threshold = LARGE_COPY;
+        }
         _dl_relocate_static_pie();
         relocate();
         __libc_setup_tls();
