@@ -4,7 +4,8 @@
 //! megabytes. A fault of a mapped file takes three times as long as reading a piece of it, and
 //! brings in 64 kB, which count as the process' memory. What is read from end to end is mapped.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -13,6 +14,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use elsa::FrozenVec;
+use foldhash::fast::FixedState;
 use memmap2::Mmap;
 
 use super::encode::Reading;
@@ -21,6 +23,9 @@ use super::map::{map_file, open};
 
 /// Bytes that are read at least: what an event asks for next often lies there.
 const PIECE: usize = 512;
+
+/// Bytes of a part that is read whole as soon as anything of it is asked for.
+const SMALL: usize = 24 << 10;
 
 /// How many of the pieces last asked for are looked at before the file is.
 const RECENT: usize = 8;
@@ -39,6 +44,8 @@ pub(super) struct Source {
     pieces: FrozenVec<Box<[u8]>>,
     /// Where a piece begins, and its place in `pieces`; the last one asked for first.
     recent: Cell<[(usize, usize); RECENT]>,
+    /// The places of all pieces, by where they begin.
+    begins: RefCell<HashMap<usize, usize, FixedState>>,
     map: OnceCell<Mmap>,
 }
 
@@ -53,7 +60,14 @@ impl Source {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let (file, length) = open(path)?;
         let recent = Cell::new([(0, usize::MAX); RECENT]);
-        Ok(Self { file, length, pieces: FrozenVec::new(), recent, map: OnceCell::new() })
+        Ok(Self {
+            file,
+            length,
+            pieces: FrozenVec::new(),
+            recent,
+            begins: RefCell::default(),
+            map: OnceCell::new(),
+        })
     }
 
     /// All of it, without reading anything yet.
@@ -77,14 +91,14 @@ impl Source {
         map.get(range).ok_or(Damage)
     }
 
-    /// The `length` bytes from `at` on.
-    fn read(&self, at: usize, length: usize) -> Result<&[u8], Damage> {
+    /// The `length` bytes from `at` on; as many as `ahead` are read, where there are as many.
+    fn read(&self, at: usize, length: usize, ahead: usize) -> Result<&[u8], Damage> {
         let end = at.checked_add(length).filter(|end| *end <= self.length).ok_or(Damage)?;
         let mut recent = self.recent.get();
         for n in 0..RECENT {
             let (start, place) = recent[n];
-            if let Some(piece) = self.pieces.get(place)
-                && start <= at
+            if start <= at
+                && let Some(piece) = self.pieces.get(place)
                 && end <= start + piece.len()
             {
                 recent[..=n].rotate_right(1);
@@ -92,12 +106,26 @@ impl Source {
                 return Ok(&piece[at - start..end - start]);
             }
         }
-        let mut piece = vec![0; length.max(PIECE).min(self.length - at)].into_boxed_slice();
-        self.file.read_exact_at(&mut piece, at as u64).map_err(|_| Damage)?;
+        let known = self.begins.borrow().get(&at).copied();
+        let known = known.filter(|place| self.pieces[*place].len() >= length);
+        let place = match known {
+            Some(place) => place,
+            None => self.read_piece(at, length.max(ahead).min(self.length - at))?,
+        };
         recent.rotate_right(1);
-        recent[0] = (at, self.pieces.len());
+        recent[0] = (at, place);
         self.recent.set(recent);
-        self.pieces.push_get(piece).get(..length).ok_or(Damage)
+        self.pieces[place].get(..length).ok_or(Damage)
+    }
+
+    /// Reads a piece; its place.
+    fn read_piece(&self, at: usize, length: usize) -> Result<usize, Damage> {
+        let mut piece = vec![0; length].into_boxed_slice();
+        self.file.read_exact_at(&mut piece, at as u64).map_err(|_| Damage)?;
+        let place = self.pieces.len();
+        self.pieces.push(piece);
+        self.begins.borrow_mut().insert(at, place);
+        Ok(place)
     }
 }
 
@@ -133,8 +161,18 @@ impl<'a> Part<'a> {
             Bytes::Memory(bytes) => bytes.get(at..end).ok_or(Damage),
             // A file with nothing in it has no piece that nothing could be read from.
             Bytes::File(_, _) if length == 0 => Ok(&[]),
-            Bytes::File(source, start) => source.read(start + at, length),
+            Bytes::File(source, start) if self.1 <= SMALL => {
+                source.read(start, self.1, self.1)?.get(at..end).ok_or(Damage)
+            }
+            Bytes::File(source, start) => source.read(start + at, length, PIECE),
         }
+    }
+
+    /// Reads `length` bytes from `at` on, or as many as there are, because most of them will be
+    /// asked for.
+    pub(super) fn read_ahead(self, at: u64, length: usize) -> Result<(), Damage> {
+        let at = usize::try_from(at).map_err(|_| Damage)?;
+        self.up_to(at, length).map(drop)
     }
 
     /// At most `most` bytes from `at` on: as many as there are.
@@ -294,7 +332,7 @@ mod tests {
 
     #[test]
     fn pieces_asked_for_lately_are_not_read_again() {
-        let source = source(&noise(9_000));
+        let source = source(&noise(SMALL + 9_000));
         let all = source.all();
         for at in [0, 100, 8_000, 504, 0, 8_100] {
             all.get(at, 8).unwrap();
@@ -304,7 +342,14 @@ mod tests {
             all.get(1_000 + at * PIECE, 8).unwrap();
         }
         all.get(0, 8).unwrap();
-        assert_eq!(source.pieces.len(), 2 + RECENT + 1, "the first was too long ago");
+        assert_eq!(source.pieces.len(), 2 + RECENT, "where a piece begins it is found again");
+        all.get(9, 8).unwrap();
+        assert_eq!(source.pieces.len(), 2 + RECENT, "and with it all that is in it");
+        for at in 0..RECENT {
+            all.get(1_000 + at * PIECE, 8).unwrap();
+        }
+        all.get(9, 8).unwrap();
+        assert_eq!(source.pieces.len(), 2 + RECENT + 1, "which was too long ago");
     }
 
     #[test]

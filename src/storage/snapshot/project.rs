@@ -25,6 +25,9 @@ pub(super) const PATTERN: usize = 12;
 /// the heap (8).
 pub(super) const FILE: usize = 44;
 
+/// Bytes in which most terms' lists end.
+const LISTS: usize = 2 << 10;
+
 /// The kinds of `Active`, in the order of its lists.
 pub(super) const ACTIVE_KINDS: [Kind; 4] = [Kind::Recipe, Kind::Fix, Kind::Pitfall, Kind::Decision];
 
@@ -260,7 +263,9 @@ impl ProjectSnapshot {
         let slot = self.slots::<4>(Section::Terms).first(term.key.to_i64() as u64)?;
         if let Some(place) = slot {
             term.place = u64::from(u32::from_le_bytes(*place)).checked_sub(1).ok_or(Damage)?;
-            let mut cursor = Cursor::at(self.section(Section::Lists), term.place)?;
+            let lists = self.section(Section::Lists);
+            lists.read_ahead(term.place, LISTS)?;
+            let mut cursor = Cursor::at(lists, term.place)?;
             term.patterns = cursor.small()?;
             for entries in &mut term.entries {
                 *entries = cursor.small()?;
