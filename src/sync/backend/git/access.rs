@@ -204,21 +204,29 @@ fn ssh_ways(settings: &GitSettings, unusable: &mut Vec<String>) -> Vec<Way> {
     ways
 }
 
-/// Whether `key` is that of `host`, as the files at `paths` say. The first that knows it decides;
-/// one that names another key outweighs those that know nothing.
+/// Whether `key` is that of `host`, as the files at `paths` say. A key that any of them revokes is
+/// refused; then the first that knows the host decides; one that names another key outweighs those
+/// that know nothing.
 fn check_host(paths: &[PathBuf], host: &str, port: u16, key: &[u8]) -> Result<(), String> {
     let (name, kind) = (known_hosts::shown(host, port), known_hosts::kind(key));
     let print = known_hosts::fingerprint(key);
     let mut objection = None;
-    for path in paths {
-        let text = file::read(path).ok().flatten().unwrap_or_default();
+    let verdicts: Vec<(&PathBuf, Verdict)> = paths
+        .iter()
+        .map(|path| {
+            let text = file::read(path).ok().flatten().unwrap_or_default();
+            (path, known_hosts::check(&String::from_utf8_lossy(&text), host, port, key))
+        })
+        .collect();
+    if let Some((path, _)) = verdicts.iter().find(|(_, said)| matches!(said, Verdict::Revoked)) {
         let shown = path.display();
-        match known_hosts::check(&String::from_utf8_lossy(&text), host, port, key) {
+        return Err(format!("the {kind} key {print} of {name} is revoked in {shown}"));
+    }
+    for (path, verdict) in verdicts {
+        let shown = path.display();
+        match verdict {
             Verdict::Known => return Ok(()),
-            Verdict::Unknown => {}
-            Verdict::Revoked => {
-                return Err(format!("the {kind} key {print} of {name} is revoked in {shown}"));
-            }
+            Verdict::Unknown | Verdict::Revoked => {}
             Verdict::Changed(line) => {
                 return Err(format!(
                     "{name} shows the {kind} key {print}, and line {line} of {shown} says another: \
@@ -279,7 +287,14 @@ mod tests {
         assert!(why.contains("listening") && why.contains("line 1 of"), "{why}");
         let why = check_host(&paths, "a.org", 2222, b"\0\0\0\x07ssh-rsa-").unwrap_err();
         assert!(why.contains("other kinds") && why.contains("-t rsa"), "{why}");
-        std::fs::write(&first, format!("@revoked * {}", line.split_once(' ').unwrap().1)).unwrap();
+        let revoked = format!("@revoked * {}", line.split_once(' ').unwrap().1);
+        std::fs::write(&first, &revoked).unwrap();
+        let why = check_host(&paths, "a.org", 2222, key).unwrap_err();
+        assert!(why.contains("revoked"), "{why}");
+        // The machine's file revokes what the user's knows.
+        std::fs::write(&first, &line).unwrap();
+        check_host(&paths, "a.org", 2222, key).unwrap();
+        std::fs::write(&second, &revoked).unwrap();
         let why = check_host(&paths, "a.org", 2222, key).unwrap_err();
         assert!(why.contains("revoked"), "{why}");
     }
