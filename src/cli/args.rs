@@ -361,9 +361,22 @@ pub(crate) enum SyncCommand {
     Status,
     /// Set another passphrase, and with --rotate new keys
     SetKey(SyncSetKeyArgs),
+    /// Take an item back everywhere, for ever: where a secret was shared
+    Redact(SyncRedactArgs),
     /// Decide whose word counts
     #[command(subcommand, arg_required_else_help = true)]
     Peer(SyncPeerCommand),
+}
+
+/// Arguments of `mana sync redact`.
+#[cfg(feature = "sync")]
+#[derive(Debug, Args)]
+pub(crate) struct SyncRedactArgs {
+    /// Id of the item, or its beginning
+    pub(crate) id: String,
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Arguments of `mana sync init`.

@@ -64,7 +64,7 @@ pub(crate) fn run(args: &EditArgs, output: &mut Output) -> Result<(), CliError> 
         }
         Page { body: String::new(), ..before.page() }
     } else if let Some(page) = given(args, &before.page()) {
-        accepted(page, &before.learned)?
+        accepted(page, &before)?
     } else if output.is_json() {
         return Err(CliError::new(Kind::Failed, "with --json no editor is opened")
             .hint("Give the new text with --body, or --title, --tag, --note or --revert."));
@@ -132,10 +132,11 @@ fn given(args: &EditArgs, page: &Page) -> Option<Page> {
     })
 }
 
-/// A page that was typed. With the learned words in it, it goes on following what is learned.
-fn accepted(mut page: Page, learned: &str) -> Result<Page, CliError> {
+/// A page that was typed. With the learned words put into it, it goes on following what is learned.
+fn accepted(mut page: Page, before: &Before) -> Result<Page, CliError> {
     let tidy = |body: &str| Page { body: body.into(), ..Page::default() }.tidy().body;
-    if tidy(&page.body) == tidy(learned) {
+    // Words of people that stay are no return: another device may tell just them.
+    if tidy(&page.body) == tidy(&before.learned) && page.body != before.page().body {
         page.body.clear();
     }
     Page::accept(&page).map_err(|refusal| CliError {
@@ -167,7 +168,7 @@ fn written(before: &Before, settings: &Settings, output: &mut Output) -> Result<
         let left = read(file.path()).map_err(|error| failed("cannot read the file", &error))?;
         let parsed = template::parse(&left)
             .map_err(|what| CliError::new(Kind::Failed, what))
-            .and_then(|page| accepted(page, &before.learned));
+            .and_then(|page| accepted(page, before));
         let refused = match parsed {
             Ok(page) => return Ok(page),
             Err(refused) => refused,
@@ -232,8 +233,7 @@ fn store(settings: &Settings, before: &Before, page: &Page) -> Result<(), CliErr
         None => (text::create(&author, &before.learned, page)?, page.clone()),
         Some(edit) => {
             let seen = before.edit.as_ref().map(|edit| edit.document.as_slice());
-            let worker = WorkerCommand::new(own_binary()?, [WORKER]);
-            text::edit_guarded(&worker, &edit.document, seen, &author, page)
+            text::edit_guarded(&own_worker()?, &edit.document, seen, &author, page)
                 .map_err(|error| error.about(id))?
         }
     };
@@ -253,8 +253,10 @@ fn store(settings: &Settings, before: &Before, page: &Page) -> Result<(), CliErr
     Ok(())
 }
 
-fn own_binary() -> Result<std::path::PathBuf, CliError> {
-    config::own_binary().map_err(|error| TextError::Start(error).into())
+/// How the process that reads documents is started.
+pub(super) fn own_worker() -> Result<WorkerCommand, CliError> {
+    let program = config::own_binary().map_err(TextError::Start)?;
+    Ok(WorkerCommand::new(program, [WORKER]))
 }
 
 /// The item as it is now.

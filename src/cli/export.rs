@@ -8,11 +8,13 @@ use zeroize::Zeroizing;
 
 use super::args::ExportArgs;
 use super::error::{CliError, Kind};
+use super::hearing::{Desk, RefusedText};
 use super::output::{self, Output, count};
 use super::sync::open;
 use super::time;
 use crate::config::{self, Settings};
-use crate::storage::{Leaving, Reader, StorageError, Store, file};
+use crate::model::page::Page;
+use crate::storage::{self, Reader, StorageError, Store, file};
 use crate::sync::archive::{self, Archive};
 use crate::sync::device::Device;
 use crate::sync::keys::{Cost, WorkspaceKeys};
@@ -20,6 +22,7 @@ use crate::sync::local::{self, Leaves};
 use crate::sync::random::{Random as _, System};
 use crate::sync::segment::LogId;
 use crate::sync::settings;
+use crate::sync::texts::LeavingText;
 
 /// A pattern as it leaves, as `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -33,6 +36,21 @@ struct Item {
     files: Vec<String>,
     commands: Vec<String>,
     remedy: Vec<String>,
+    changed: Vec<Finding>,
+    /// What people wrote about it; the text that agents read is `text`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by_hand: Option<ByHand>,
+}
+
+/// What people wrote about a pattern, as it leaves.
+#[derive(Debug, Serialize)]
+struct ByHand {
+    title: String,
+    text: String,
+    tags: Vec<String>,
+    notes: String,
+    /// Bytes of its document, which holds earlier versions as they left.
+    bytes: usize,
     changed: Vec<Finding>,
 }
 
@@ -51,7 +69,10 @@ struct Report {
     encrypted: bool,
     dry_run: bool,
     patterns: usize,
+    /// How many of them people wrote about.
+    texts: usize,
     bytes: usize,
+    refused_texts: Vec<RefusedText>,
     changed_by_rule: BTreeMap<&'static str, usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     items: Vec<Item>,
@@ -72,13 +93,13 @@ pub(crate) fn run(args: &ExportArgs, output: &mut Output) -> Result<(), CliError
     let mut store = Store::open(&settings.home, true)?;
     let device = device(&settings.home, args.dry_run)?;
     let keys = archive::keys_of_file(&device, &mut System)?;
-    let mut leaves = leaving(args, &store, &settings, &keys)?;
+    let Leaving { mut leaves, texts, refused } = leaving(args, &mut store, &settings, &keys)?;
     let now = time::now().timestamp_millis();
     let own = archive::own(&mut store, &device, !args.dry_run, &mut System)??;
     archive::less_the_past(&mut store, &mut leaves, &device, &own)?;
     drop(store);
     let log = LogId { device: device.key(), incarnation: own.incarnation };
-    let archive = Archive::new(log, local::label_key(&keys), &leaves, now);
+    let archive = Archive::new(log, local::label_key(&keys), &leaves, &texts, now);
     let bytes = match &passphrase {
         None => archive.plain(&device, env!("CARGO_PKG_VERSION")),
         Some(passphrase) => {
@@ -95,7 +116,7 @@ pub(crate) fn run(args: &ExportArgs, output: &mut Output) -> Result<(), CliError
     } else {
         file::replace(&args.file, &bytes).map_err(StorageError::from)?;
     }
-    show(args, &leaves, bytes.len(), output);
+    show(args, &leaves, &texts, refused, bytes.len(), output);
     Ok(())
 }
 
@@ -132,12 +153,19 @@ fn device(home: &Path, dry_run: bool) -> Result<Device, CliError> {
 }
 
 /// What leaves, as it leaves.
+struct Leaving {
+    leaves: Vec<Leaves>,
+    texts: Vec<LeavingText>,
+    /// Texts that cannot be used.
+    refused: Vec<RefusedText>,
+}
+
 fn leaving(
     args: &ExportArgs,
-    store: &Store,
+    store: &mut Store,
     settings: &Settings,
     keys: &WorkspaceKeys,
-) -> Result<Vec<Leaves>, CliError> {
+) -> Result<Leaving, CliError> {
     let sharing = settings::read(&settings.home.join(settings::FILE))?.unwrap_or_default();
     if let Some(project) = &args.project {
         let known = store.projects()?;
@@ -148,34 +176,47 @@ fn leaving(
                 .hint(format!("Known are: {}.", names.join(", "))));
         }
     }
-    let wanted = Leaving {
+    let wanted = storage::Leaving {
         project: args.project.clone(),
         kind: args.kind,
         proven: args.proven,
         private: sharing.sharing.private_projects.clone(),
     };
-    let sanitiser = open::sanitiser(store, settings, &sharing, keys)?;
+    let desk = Desk::open(store, settings, &sharing, Some(keys))?;
     let label_key = local::label_key(keys);
     let leaves: Vec<Leaves> = store
         .leaving(&wanted)?
         .into_iter()
-        .map(|pattern| local::leaves(pattern, &label_key, &sanitiser))
+        .map(|pattern| local::leaves(pattern, &label_key, desk.sanitiser()))
         .collect();
     if leaves.is_empty() {
         return Err(CliError::new(Kind::Nothing, "there is nothing to export")
             .hint("What waits for approval, what others told and what private projects taught stays here."));
     }
-    Ok(leaves)
+    let mut pen = desk.texts();
+    let mut texts = pen.leaving(store, &wanted, !args.dry_run, true)?;
+    // The others' words are not in the file.
+    texts.retain(|text| text.learned_here);
+    let refused = pen.refused.iter().map(RefusedText::new).collect();
+    Ok(Leaving { leaves, texts, refused })
 }
 
-fn show(args: &ExportArgs, leaves: &[Leaves], bytes: usize, output: &mut Output) {
+fn show(
+    args: &ExportArgs,
+    leaves: &[Leaves],
+    texts: &[LeavingText],
+    refused_texts: Vec<RefusedText>,
+    bytes: usize,
+    output: &mut Output,
+) {
     let mut by_rule: BTreeMap<&'static str, usize> = BTreeMap::new();
-    for finding in leaves.iter().flat_map(|leaves| &leaves.findings) {
+    let in_words = leaves.iter().flat_map(|leaves| &leaves.findings);
+    for finding in in_words.chain(texts.iter().flat_map(|text| &text.findings)) {
         *by_rule.entry(finding.rule).or_default() += finding.count;
     }
     let name = args.file.display().to_string();
     let items: Vec<Item> =
-        if args.dry_run { leaves.iter().map(item).collect() } else { Vec::new() };
+        if args.dry_run { leaves.iter().map(|l| item(l, texts)).collect() } else { Vec::new() };
     let what = count(leaves.len() as u64, "item", "items");
     if args.dry_run || args.file.as_os_str() != "-" {
         for item in &items {
@@ -184,9 +225,19 @@ fn show(args: &ExportArgs, leaves: &[Leaves], bytes: usize, output: &mut Output)
             for Finding { rule, field, count } in &item.changed {
                 output.line(format!("          changed: {rule} in {field}, {count}x"));
             }
+            if let Some(by_hand) = &item.by_hand {
+                by_hand.tell(output);
+            }
         }
         let verb = if args.dry_run { "Would export" } else { "Exported" };
-        output.line(format!("{verb} {what} to {name}."));
+        let by_hand = match texts.len() as u64 {
+            0 => String::new(),
+            n => format!(", and what people wrote about {} of them", count(n, "item", "items")),
+        };
+        output.line(format!("{verb} {what} to {name}{by_hand}."));
+        for text in &refused_texts {
+            output.line(text.line());
+        }
         if !by_rule.is_empty() {
             let rules: Vec<String> =
                 by_rule.iter().map(|(rule, n)| format!("{rule} {n}x")).collect();
@@ -201,15 +252,46 @@ fn show(args: &ExportArgs, leaves: &[Leaves], bytes: usize, output: &mut Output)
         encrypted: args.encrypted,
         dry_run: args.dry_run,
         patterns: leaves.len(),
+        texts: texts.len(),
         bytes,
+        refused_texts,
         changed_by_rule: by_rule,
         items,
     });
 }
 
-fn item(leaves: &Leaves) -> Item {
+impl ByHand {
+    fn new(text: &LeavingText) -> Self {
+        let Page { title, body, tags, notes } = text.page.clone();
+        let (bytes, changed) = (text.document.len(), findings(&text.findings));
+        Self { title, text: body, tags, notes, bytes, changed }
+    }
+
+    fn tell(&self, output: &mut Output) {
+        let notes = self.notes.replace('\n', "\n                   ");
+        let parts = [
+            ("title", self.title.as_str()),
+            ("text", &self.text),
+            ("tags", &self.tags.join(", ")),
+            ("notes", &notes),
+        ];
+        for (name, value) in parts.into_iter().filter(|(_, value)| !value.is_empty()) {
+            output.line(format!("          by hand: {name}: {value}"));
+        }
+        for Finding { rule, field, count } in &self.changed {
+            output.line(format!("          changed by hand: {rule} in {field}, {count}x"));
+        }
+    }
+}
+
+fn findings(found: &[crate::sync::sanitise::Finding]) -> Vec<Finding> {
+    let told = found.iter();
+    told.map(|f| Finding { rule: f.rule, field: f.field, count: f.count }).collect()
+}
+
+fn item(leaves: &Leaves, texts: &[LeavingText]) -> Item {
     let wording = leaves.wording.clone();
-    let findings = leaves.findings.iter();
+    let text = texts.iter().find(|text| text.pattern == leaves.pattern);
     Item {
         id: leaves.pattern.short(),
         kind: wording.kind.name(),
@@ -220,8 +302,7 @@ fn item(leaves: &Leaves) -> Item {
         files: wording.payload.files,
         commands: wording.payload.commands,
         remedy: wording.payload.remedy,
-        changed: findings
-            .map(|found| Finding { rule: found.rule, field: found.field, count: found.count })
-            .collect(),
+        changed: findings(&leaves.findings),
+        by_hand: text.map(ByHand::new),
     }
 }

@@ -9,9 +9,10 @@ use serde::Serialize;
 use super::args::ImportArgs;
 use super::error::{CliError, Kind};
 use super::export::no_passphrase;
+use super::hearing::{self, RefusedText};
 use super::output::{Output, count};
 use super::sync::open;
-use super::{hearing, time};
+use super::time;
 use crate::config::{self, Settings};
 use crate::storage::{Reader, StorageError, Store, file};
 use crate::sync::archive::{self, Archive, ArchiveError, Change, Imported};
@@ -38,6 +39,9 @@ struct Report {
     dry_run: bool,
     patterns: usize,
     changes: BTreeMap<&'static str, u64>,
+    /// Items about which people wrote something that is new.
+    texts: usize,
+    refused_texts: Vec<RefusedText>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     items: Vec<Item>,
 }
@@ -75,15 +79,17 @@ pub(crate) fn run(args: &ImportArgs, output: &mut Output) -> Result<(), CliError
     }
     let keys = workspace::load(&open::folder(&settings.home))?;
     let imported = archive::take_in(&mut store, &archive, keys.as_ref(), args.dry_run, now)?;
+    let mut refused = Vec::new();
     if !args.dry_run {
         let me = Device::kept(&open::folder(home))?.map(|device| device.key());
         // What a home that knows nothing wrote itself is all that is left of it.
         let me = me.filter(|_| !fresh);
-        hearing::hear(&mut store, keys.as_ref(), me.as_ref(), now)?;
+        let heard = hearing::hear(&mut store, &settings, keys.as_ref(), me.as_ref(), now)?;
+        refused = heard.refused;
         hearing::publish(&mut store, home)?;
     }
     let trust = store.device(&archive.log.device)?.trust;
-    show(args, &archive, trust, &imported, output);
+    show(args, &archive, trust, &imported, refused, output);
     Ok(())
 }
 
@@ -117,6 +123,7 @@ fn show(
     archive: &Archive,
     trust: Trust,
     imported: &Imported,
+    refused_texts: Vec<RefusedText>,
     output: &mut Output,
 ) {
     let counts: Vec<(Change, u64)> =
@@ -156,6 +163,18 @@ fn show(
             "The clock that wrote the file is ahead; its items count when the time has come.",
         );
     }
+    if !imported.texts.is_empty() {
+        let about = count(imported.texts.len() as u64, "item", "items");
+        let what = match trust {
+            Trust::Trusted => "it is merged with what was written here",
+            Trust::Unknown => "it is merged with what was written here once the device is trusted",
+            Trust::Refused => "it is left alone",
+        };
+        output.line(format!("Somebody wrote about {about} by hand: {what}."));
+    }
+    for text in &refused_texts {
+        output.line(text.line());
+    }
     match trust {
         Trust::Trusted => {}
         Trust::Refused => output.line("The device is refused: nothing that it says counts."),
@@ -170,6 +189,8 @@ fn show(
         dry_run: args.dry_run,
         patterns: imported.patterns.len(),
         changes: counts.into_iter().map(|(change, count)| (change.name(), count)).collect(),
+        texts: imported.texts.len(),
+        refused_texts,
         items,
     });
 }

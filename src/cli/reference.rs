@@ -28,6 +28,7 @@ const NOTES: &[(&str, &[&str])] = &[
             "Writes what was learned here, in words from which secrets, paths, names of users and \
              machines are taken out ([sync/sanitising.md](sync/sanitising.md)); `--dry-run` shows \
              each item as it would leave, and which rules changed what.",
+            "What people wrote about them by hand (`mana edit`) leaves with them, and is shown too.",
             "What waits for approval, what others told, skills, and what was learned in the \
              projects that `sharing.private_projects` in `sync.toml` names stays here.",
             "Projects leave as keyed labels; counts leave too.",
@@ -41,6 +42,12 @@ const NOTES: &[(&str, &[&str])] = &[
         "sync",
         &[
             "Without a verb of its own it takes in what others sent and then sends what is new here.",
+            "`status` says what is new for the others (items, texts written by hand, and what was \
+             taken back), what waits for approval, what was left out, when an exchange last went \
+             well and what failed since; `mana export --dry-run` shows the words themselves.",
+            "`redact` takes an item back for ever: it is forgotten here, the others drop what was \
+             said and written about it, and the logs that hold it are written anew on the remote \
+             ([sync/git.md](sync/git.md#taking-something-back)).",
             "What leaves, and with whom it is shared, is up to `sync.toml` \
              ([sync/settings.md](sync/settings.md)); the formats are in \
              [sync/format.md](sync/format.md).",

@@ -5,6 +5,7 @@ mod init;
 mod key;
 pub(super) mod open;
 mod peer;
+mod redact;
 mod status;
 
 use super::args::{SyncArgs, SyncCommand};
@@ -27,6 +28,7 @@ pub(crate) fn run(args: &SyncArgs, output: &mut Output) -> Result<(), CliError> 
         Some(SyncCommand::Pull) => exchange::run(exchange::Way::Pull, false, output),
         Some(SyncCommand::Status) => status::run(output),
         Some(SyncCommand::SetKey(args)) => key::run(args, output),
+        Some(SyncCommand::Redact(args)) => redact::run(args, output),
         Some(SyncCommand::Peer(command)) => peer::run(command, output),
     }
 }

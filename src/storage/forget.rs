@@ -224,7 +224,22 @@ impl Store {
         self.forgets = true;
         self.withdraw()?;
         file::remove_own(&self.home.join(super::vectors::FILE)).map_err(file_error)?;
-        self.atomically(|store| store.forget_rows(what, now))
+        self.atomically(|store| {
+            let said = store.claimed_patterns()?;
+            let forgotten = store.forget_rows(what, now)?;
+            // That something was said of them stays, so that the next exchange takes it back.
+            for id in said.difference(&store.claimed_patterns()?) {
+                store.change("UPDATE shared_claims SET value = x'' WHERE pattern = ?1", id)?;
+            }
+            Ok(forgotten)
+        })
+    }
+
+    /// The known patterns of which this or another device said something.
+    fn claimed_patterns(&mut self) -> Result<BTreeSet<[u8; 16]>, StorageError> {
+        let sql = "SELECT DISTINCT c.pattern FROM shared_claims c
+                   JOIN patterns p ON p.id = c.pattern WHERE ?1";
+        Ok(self.list(sql, &true)?.into_iter().collect())
     }
 
     fn forget_rows(&mut self, what: &Forget, now: i64) -> Result<u64, StorageError> {

@@ -73,7 +73,8 @@ impl Store {
     /// document if that changes.
     ///
     /// Unless the device is trusted, the pattern waits for approval, and does so again when its
-    /// words change.
+    /// words change. Where people wrote other words for it ([`super::edits`]), they are its text;
+    /// those that were written here need no approval.
     pub(super) fn follow_hearsay(
         &mut self,
         row: i64,
@@ -87,6 +88,9 @@ impl Store {
             .and_then(|mut query| query.query_row([row], pattern_from))
             .attempt(ATTEMPT)?;
         let payload = serde_json::to_string(&hearsay.payload).expect("payloads are JSON");
+        let words = self.words_of(row)?;
+        let written = words.as_ref().is_some_and(|words| words.written);
+        let text = words.map_or_else(|| hearsay.text.clone(), |words| words.text);
         let mut tally = hearsay.tally;
         tally.sessions = tally.sessions.min(SESSIONS);
         self.conn()
@@ -102,7 +106,7 @@ impl Store {
                     hearsay.tool,
                     hearsay.category,
                     hearsay.trigger,
-                    hearsay.text,
+                    text,
                     payload,
                     tally.successes,
                     tally.failures,
@@ -115,24 +119,25 @@ impl Store {
             .attempt(ATTEMPT)?;
         self.replace_keys(row, &hearsay.keys)?;
         let by_evidence = state_by_evidence(before.kind, &hearsay.payload, &tally);
-        let suspicious =
-            !hearsay.trusted || suspicion::of_words(before.kind, &hearsay.text, &hearsay.payload);
+        let foreign = if written { "" } else { text.as_str() };
+        let suspicious = !hearsay.trusted && !written
+            || suspicion::of_words(before.kind, foreign, &hearsay.payload);
         let state = match before.state {
             State::Retired => State::Retired,
             // What others tell waits for approval, however little speaks for it: it can be
-            // approved at once.
-            _ if !hearsay.trusted => self.reviewed(row, State::Active, suspicious)?,
+            // approved at once. What the user wrote about it is told.
+            _ if !hearsay.trusted || written => self.reviewed(row, State::Active, suspicious)?,
             _ => self.reviewed(row, by_evidence, suspicious)?,
         };
         self.conn()
             .prepare_cached("UPDATE patterns SET state = ?2 WHERE row = ?1")
             .and_then(|mut update| update.execute(params![row, state as i64]))
             .attempt(ATTEMPT)?;
-        if before.trigger == hearsay.trigger && before.text == hearsay.text {
+        if before.trigger == hearsay.trigger && before.text == text {
             return Ok(None);
         }
         let scope = format!("{} {}", scope_term(before.project), kind_term(before.kind));
-        let columns = [scope, tokens::joined(&hearsay.trigger), tokens::joined(&hearsay.text)];
+        let columns = [scope, tokens::joined(&hearsay.trigger), tokens::joined(&text)];
         let replaces = !(before.trigger.is_empty() && before.text.is_empty());
         Ok(Some(Document { row, replaces, columns: Some(columns) }))
     }

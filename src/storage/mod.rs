@@ -55,6 +55,8 @@ mod workers;
 
 pub(crate) use consolidation::{Change, SetAside, Sketch, Usage};
 pub(crate) use edits::Edit;
+#[cfg(feature = "sync")]
+pub(crate) use edits::{Edited, SharedText, hash_of};
 pub(crate) use effects::{About, Side, Sides, Told, Verdict};
 pub(crate) use error::{Disk, StorageError};
 pub(crate) use extracts::{CommandRun, Extract, Touch};

@@ -1,7 +1,7 @@
 //! The rows behind sharing: what devices say, how far their logs are read, what is to be sent.
 //! `sync::ledger` has the rules; here is only where it is kept.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, Params, Row, params};
 
@@ -46,7 +46,7 @@ pub(crate) struct Local {
 }
 
 impl Leaving {
-    fn takes(&self, key: Option<&str>, name: Option<&str>, pattern: &Pattern) -> bool {
+    pub(super) fn takes(&self, key: Option<&str>, name: Option<&str>, pattern: &Pattern) -> bool {
         let is = |wanted: &str| key == Some(wanted) || name == Some(wanted);
         self.kind.is_none_or(|kind| kind == pattern.kind)
             && (!self.proven || pattern.effect.helped > pattern.effect.hurt)
@@ -103,7 +103,11 @@ impl Reader {
     }
 
     /// Whether a pattern stands for one of a private project, as those of all projects can.
-    fn stands_for_private(&self, row: i64, leaving: &Leaving) -> Result<bool, StorageError> {
+    pub(super) fn stands_for_private(
+        &self,
+        row: i64,
+        leaving: &Leaving,
+    ) -> Result<bool, StorageError> {
         if leaving.private.is_empty() {
             return Ok(false);
         }
@@ -122,6 +126,108 @@ impl Reader {
     /// A value that sharing keeps.
     pub(crate) fn sharing_value(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
         self.one("SELECT value FROM sharing WHERE key = ?1", [key], |row| row.get(0))
+    }
+
+    /// The words that a device said of each pattern.
+    pub(crate) fn said_words(
+        &self,
+        device: &DeviceKey,
+    ) -> Result<BTreeMap<PatternId, Vec<u8>>, StorageError> {
+        let rows = self.all(
+            "SELECT pattern, value FROM shared_claims WHERE field = ?1 AND device = ?2",
+            params![Field::WORDING.0, device],
+            |row| Ok((PatternId::from_bytes(row.get(0)?), row.get(1)?)),
+        )?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Whether a device has taken back what it last said of a pattern.
+    pub(crate) fn is_taken_back(
+        &self,
+        pattern: PatternId,
+        device: &DeviceKey,
+    ) -> Result<bool, StorageError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM shared_removals r
+                   WHERE r.pattern = ?1 AND r.device = ?2 AND (r.redacted OR r.deleted >=
+                       (SELECT max(hlc) FROM shared_claims c
+                        WHERE c.pattern = r.pattern AND c.device = r.device)))";
+        let found = self.one(sql, params![pattern.as_bytes(), device], |row| row.get(0))?;
+        Ok(found.unwrap_or(false))
+    }
+
+    /// How many patterns devices tell in different words, and how many edited texts wait for
+    /// approval.
+    pub(crate) fn conflict_counts(&self) -> Result<[u64; 2], StorageError> {
+        let sql = "SELECT
+            (SELECT count(*) FROM (SELECT c.pattern FROM shared_claims c
+                JOIN shared_devices d ON d.key = c.device
+                WHERE c.field = 1 AND c.value <> x'' AND d.trust = 1
+                GROUP BY c.pattern HAVING count(DISTINCT c.value) > 1)),
+            (SELECT count(*) FROM edits e JOIN patterns p ON p.id = e.pattern WHERE p.state = 2)";
+        let read = |row: &Row<'_>| Ok([row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64]);
+        Ok(self.one(sql, [], read)?.unwrap_or_default())
+    }
+
+    /// Patterns that were taken back everywhere and noted so, with what was noted.
+    pub(crate) fn redactions(&self) -> Result<Vec<(PatternId, Vec<u8>)>, StorageError> {
+        self.all(
+            "SELECT key, value FROM sharing WHERE key LIKE 'redacted %' ORDER BY key",
+            [],
+            |row| Ok((pattern_in(&row.get::<_, String>(0)?), row.get(1)?)),
+        )
+    }
+
+    /// Patterns that this device is to take back everywhere.
+    pub(crate) fn redacting(&self) -> Result<Vec<PatternId>, StorageError> {
+        self.all("SELECT key FROM sharing WHERE key LIKE 'redact %' ORDER BY key", [], |row| {
+            Ok(pattern_in(&row.get::<_, String>(0)?))
+        })
+    }
+
+    /// Patterns that a trusted device has taken back everywhere.
+    pub(crate) fn redacted_patterns(&self) -> Result<Vec<PatternId>, StorageError> {
+        self.all(
+            "SELECT DISTINCT r.pattern FROM shared_removals r
+             JOIN shared_devices d ON d.key = r.device
+             WHERE r.redacted AND d.trust = 1 ORDER BY r.pattern",
+            [],
+            |row| row.get(0).map(PatternId::from_bytes),
+        )
+    }
+
+    /// Devices that spoke of a pattern in any way.
+    pub(crate) fn speakers(&self, pattern: PatternId) -> Result<Vec<DeviceKey>, StorageError> {
+        self.all(
+            "SELECT device FROM shared_claims WHERE pattern = ?1
+             UNION SELECT device FROM shared_counts WHERE pattern = ?1
+             UNION SELECT device FROM shared_removals WHERE pattern = ?1",
+            [pattern.as_bytes()],
+            |row| row.get(0),
+        )
+    }
+
+    /// Patterns whose ids begin with these hex digits and of which any device spoke.
+    pub(crate) fn spoken_by_prefix(&self, prefix: &str) -> Result<Vec<PatternId>, StorageError> {
+        if prefix.len() < 4 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(Vec::new());
+        }
+        self.all(
+            "SELECT pattern FROM (SELECT pattern FROM shared_claims
+                 UNION SELECT pattern FROM shared_counts UNION SELECT pattern FROM shared_removals)
+             WHERE substr(lower(hex(pattern)), 1, ?2) = ?1",
+            params![prefix.to_ascii_lowercase(), prefix.len() as i64],
+            |row| row.get(0).map(PatternId::from_bytes),
+        )
+    }
+
+    /// The pattern in this row, or the one that stands for it, with all that it stands for.
+    pub(crate) fn family(&self, row: i64) -> Result<Vec<PatternId>, StorageError> {
+        self.all(
+            "WITH head (row) AS (SELECT coalesce(merged_into, row) FROM patterns WHERE row = ?1)
+             SELECT p.id FROM patterns p, head h WHERE p.row = h.row OR p.merged_into = h.row",
+            [row],
+            |row| row.get(0).map(PatternId::from_bytes),
+        )
     }
 
     /// Folders of projects on this disk.
@@ -209,6 +315,12 @@ impl Reader {
     }
 }
 
+/// The pattern whose id stands at the end of a key.
+fn pattern_in(key: &str) -> PatternId {
+    let id = key.rsplit(' ').next().and_then(super::injections::bytes_of);
+    PatternId::from_bytes(id.unwrap_or_default())
+}
+
 fn device_from(row: &Row<'_>, first: usize) -> rusqlite::Result<DeviceState> {
     Ok(DeviceState {
         trust: Trust::from_number(row.get(first)?),
@@ -277,6 +389,25 @@ impl Store {
         value: &[u8],
     ) -> Result<(), StorageError> {
         self.put("INSERT OR REPLACE INTO sharing (key, value) VALUES (?1, ?2)", params![key, value])
+    }
+
+    /// Drops a value of sharing.
+    pub(crate) fn drop_sharing_value(&mut self, key: &str) -> Result<(), StorageError> {
+        self.put("DELETE FROM sharing WHERE key = ?1", [key])
+    }
+
+    /// Notes that this device is to take a pattern back everywhere.
+    pub(crate) fn put_redacting(&mut self, id: PatternId) -> Result<(), StorageError> {
+        self.put_sharing_value(&format!("redact {id}"), &[])
+    }
+
+    /// Notes something about a pattern that was taken back everywhere.
+    pub(crate) fn put_redaction(
+        &mut self,
+        id: PatternId,
+        value: &[u8],
+    ) -> Result<(), StorageError> {
+        self.put_sharing_value(&format!("redacted {id}"), value)
     }
 
     /// The next reading of the store's clock.
@@ -447,6 +578,22 @@ impl Store {
         )
     }
 
+    /// Drops what was said of a pattern until `deleted`, but not that it was said.
+    pub(crate) fn blank_claims(
+        &mut self,
+        pattern: PatternId,
+        deleted: Hlc,
+    ) -> Result<(), StorageError> {
+        if deleted == Hlc::default() {
+            return Ok(());
+        }
+        self.put(
+            "UPDATE shared_claims SET value = x''
+             WHERE pattern = ?1 AND hlc <= ?2 AND value <> x''",
+            params![pattern.as_bytes(), deleted.0 as i64],
+        )
+    }
+
     /// See `sync::ledger::Ledger::counts`.
     pub(crate) fn shared_counts(
         &mut self,
@@ -596,14 +743,17 @@ impl Store {
         )
     }
 
-    /// Patterns that a device spoke of and the user had forgotten since.
+    /// Patterns that a device spoke of and that are gone since: the user had them forgotten, or
+    /// what they were learned from.
     pub(crate) fn forgotten_claims(
         &mut self,
         device: &DeviceKey,
     ) -> Result<Vec<PatternId>, StorageError> {
         self.all(
-            "SELECT DISTINCT c.pattern FROM shared_claims c JOIN forgotten f ON f.id = c.pattern
-             WHERE c.device = ?1 ORDER BY c.pattern",
+            "SELECT DISTINCT c.pattern FROM shared_claims c
+             WHERE c.device = ?1 AND (EXISTS (SELECT 1 FROM forgotten f WHERE f.id = c.pattern)
+                 OR NOT EXISTS (SELECT 1 FROM patterns p WHERE p.id = c.pattern))
+             ORDER BY c.pattern",
             [device],
             |row| row.get(0).map(PatternId::from_bytes),
         )

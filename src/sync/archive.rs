@@ -8,6 +8,8 @@ mod sealed;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use zeroize::Zeroizing;
 
 use super::device::Device;
@@ -19,6 +21,7 @@ use super::random::{NoRandom, Random};
 use super::record::{Field, Record, Wording};
 use super::sanitise::harmless;
 use super::segment::{LogId, SegmentError};
+use super::texts::LeavingText;
 use crate::model::clock::Hlc;
 use crate::model::ids::PatternId;
 use crate::storage::{StorageError, Store};
@@ -71,15 +74,26 @@ pub(crate) fn is_sealed(bytes: &[u8]) -> bool {
 }
 
 impl Archive {
-    /// What a device says of its patterns.
-    pub(crate) fn new(log: LogId, labels: [u8; 32], leaves: &[Leaves], now: i64) -> Self {
-        let mut records = Vec::with_capacity(2 * leaves.len());
+    /// What a device says of its patterns, and what people wrote about them there.
+    pub(crate) fn new(
+        log: LogId,
+        labels: [u8; 32],
+        leaves: &[Leaves],
+        texts: &[LeavingText],
+        now: i64,
+    ) -> Self {
+        let mut records = Vec::with_capacity(2 * leaves.len() + texts.len());
         let hlc = Hlc::at(now);
+        let documents: BTreeMap<PatternId, &[u8]> =
+            texts.iter().map(|text| (text.pattern, text.document.as_slice())).collect();
         for Leaves { pattern, wording, counts, .. } in leaves {
             let (pattern, value) = (*pattern, wording.encode());
             records.push(Record::Field { pattern, field: Field::WORDING, hlc, value });
             let (incarnation, counts) = (log.incarnation, *counts);
             records.push(Record::Counts { pattern, incarnation, counts });
+            if let Some(bytes) = documents.get(&pattern) {
+                records.push(Record::Document { pattern, hlc, bytes: bytes.to_vec() });
+            }
         }
         Self { log, created: now, labels, records }
     }
@@ -230,6 +244,8 @@ impl Change {
 pub(crate) struct Imported {
     /// Each of its patterns with what becomes of it and its words, if they are words.
     pub(crate) patterns: Vec<(PatternId, Option<Change>, Option<Wording>)>,
+    /// Patterns about which people wrote something that its device did not say before.
+    pub(crate) texts: Vec<PatternId>,
 }
 
 impl Imported {
@@ -279,9 +295,17 @@ fn take_in_now(
             change(store, archive, &projects, (pattern, hlc, value), wording.as_ref(), now)?;
         patterns.push((pattern, change, wording));
     }
+    let mut texts = Vec::new();
+    for record in &archive.records {
+        let Record::Document { pattern, bytes, .. } = record else { continue };
+        let said = store.claim(*pattern, Field::DOCUMENT, &archive.log.device)?;
+        if said.is_none_or(|said| said.value != *bytes) && !store.is_forgotten_pattern(*pattern)? {
+            texts.push(*pattern);
+        }
+    }
     let Taken { changed, .. } = ledger::apply_records(store, &archive.log, &archive.records, now)?;
     store.note_changed(&changed)?;
-    Ok(Imported { patterns })
+    Ok(Imported { patterns, texts })
 }
 
 /// What becomes of one pattern; `None` if it has no words that can be read.

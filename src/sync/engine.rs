@@ -5,6 +5,7 @@
 //! and then says it, so that a crash between the two loses nothing and says nothing twice.
 
 mod alarms;
+mod rewrite;
 #[cfg(test)]
 mod simulation;
 
@@ -396,8 +397,13 @@ impl<L: Replica, B: Backend + ?Sized, R: Random> Exchange<'_, L, B, R> {
     fn write(&mut self, offers: &Offers) -> Outcome<u32, L> {
         let mut own = self.own()?;
         let mut records = Vec::new();
+        let device = self.device.key();
         for offer in &offers.patterns {
-            self.changes(&own, offer, &mut records).map_err(SyncError::Ledger)?;
+            // What has to vanish everywhere is not said again by those who know it too.
+            let gone = ledger::is_redacted(self.replica, offer.pattern, &device);
+            if !gone.map_err(SyncError::Ledger)? {
+                self.changes(&own, offer, &mut records).map_err(SyncError::Ledger)?;
+            }
         }
         for (pattern, everywhere) in &offers.removed {
             self.removal(*pattern, *everywhere, &mut records).map_err(SyncError::Ledger)?;
@@ -480,7 +486,9 @@ impl<L: Replica, B: Backend + ?Sized, R: Random> Exchange<'_, L, B, R> {
         let device = self.device.key();
         let removals = self.replica.removals(pattern)?;
         let known = removals.iter().find(|(by, _)| *by == device).map(|(_, removal)| *removal);
-        let said = self.replica.claim(pattern, Field::WORDING, &device)?.map(|claim| claim.hlc);
+        let words = self.replica.claim(pattern, Field::WORDING, &device)?;
+        let document = self.replica.claim(pattern, Field::DOCUMENT, &device)?;
+        let said = words.into_iter().chain(document).map(|claim| claim.hlc).max();
         let deleted = known.is_some_and(|known| said.is_none_or(|said| known.deleted >= said));
         if everywhere && !known.is_some_and(|known| known.redacted) {
             let hlc = self.replica.tick(self.now)?;
@@ -620,7 +628,14 @@ impl<L: Replica, B: Backend + ?Sized, R: Random> Exchange<'_, L, B, R> {
         if !all_read && self.now.saturating_sub(own.since_at) < PATIENCE {
             return Ok(());
         }
-        let (prefix, label) = (Name::prefix(self.keys), segment::label(&log, self.keys));
+        self.drop_old(&own)?;
+        Ok(())
+    }
+
+    /// Removes own segments that a later one replaces, and returns how many.
+    fn drop_old(&mut self, own: &Own) -> Outcome<u32, L> {
+        let (prefix, label) =
+            (Name::prefix(self.keys), segment::label(&self.log_of(own), self.keys));
         let known = self.replica.fates(&label).map_err(SyncError::Ledger)?;
         let old: Vec<String> = known
             .keys()
@@ -631,7 +646,8 @@ impl<L: Replica, B: Backend + ?Sized, R: Random> Exchange<'_, L, B, R> {
         self.keep(|this| {
             this.replica.drop_fates(&label, own.since)?;
             this.replica.put_own(&Own { kept: own.since, ..own.clone() })
-        })
+        })?;
+        Ok(old.len() as u32)
     }
 
     /// Keeps all changes that `work` makes, or none of them.

@@ -1,19 +1,21 @@
 //! Between the store's patterns and the ledger: what this device offers to others, and what of
 //! their words becomes patterns here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::crypto;
-use super::engine::Offer;
+use super::engine::{Offer, Own};
 use super::hex::hex;
 use super::keys::WorkspaceKeys;
-use super::ledger::{self, View};
+use super::ledger::{self, LogState, OWN, View};
+use super::record::cursor::Cursor;
 use super::record::{Counts, Wording};
 use super::sanitise::{Finding, Sanitiser, harmless};
-use super::segment::DeviceKey;
+use super::segment::{DeviceKey, LogId};
+use super::texts::Texts;
 use crate::model::ids::PatternId;
 use crate::model::pattern::Tally;
-use crate::storage::{Heard, Hearsay, Local, StorageError, Store};
+use crate::storage::{Heard, Hearsay, Local, Reader, StorageError, Store};
 
 /// Under which key of the store the label keys of imported files are kept, 32 bytes each.
 pub(crate) const LABELS: &str = "labels";
@@ -111,11 +113,13 @@ impl Projects {
 }
 
 /// Brings the patterns that were noted as changed in line with what the ledger comes to for them,
-/// and those that waited for a project that is known now. `me` is this device, where its own words need not be heard: not if
-/// its store was set back and it hears them from itself. Returns how many patterns that touched.
+/// and those that waited for a project that is known now; `texts` does so with what people wrote
+/// about them. `me` is this device, where its own words need not be heard: not if its store was set
+/// back and it hears them from itself. Returns how many patterns that touched.
 pub(crate) fn project(
     store: &mut Store,
     projects: &Projects,
+    texts: &mut Texts<'_>,
     me: Option<&DeviceKey>,
     now: i64,
 ) -> Result<usize, StorageError> {
@@ -126,6 +130,14 @@ pub(crate) fn project(
     all.sort_unstable();
     all.dedup();
     let mut touched = 0;
+    // Before the words: as long as those are not heard, a crash has all of it done again. Reading
+    // documents can take time, and no transaction waits for that.
+    for pattern in &all {
+        let view = ledger::view(store, *pattern, me)?;
+        // What was deleted is not kept for nothing.
+        store.blank_claims(*pattern, view.deleted)?;
+        texts.hear(store, *pattern, &view, now)?;
+    }
     // In portions: a transaction of many patterns would hold everybody else up.
     for portion in all.chunks(512) {
         touched += store.atomically(|store| {
@@ -148,7 +160,13 @@ fn project_one(
 ) -> Result<bool, StorageError> {
     let view = ledger::view(store, pattern, me)?;
     let Some((device, words)) = decoded(&view) else {
-        return store.hear(pattern, Heard::Nothing, now);
+        let told = store.hear(pattern, Heard::Nothing, now)?;
+        // What was written about a pattern that others take back goes with it, once it was said.
+        let left = !view.documents.is_empty() || store.knows_pattern(pattern)?;
+        if !left && !store.is_unsaid(pattern)? {
+            store.drop_text(pattern, now)?;
+        }
+        return Ok(told);
     };
     let wording = harmless(words).wording;
     let project = match wording.project {
@@ -179,6 +197,85 @@ fn project_one(
     store.hear(pattern, Heard::Words { kind: wording.kind, project, hearsay: &hearsay }, now)
 }
 
+/// A pattern that was taken back everywhere.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Redaction {
+    /// The pattern.
+    pub(crate) pattern: PatternId,
+    /// Logs in which it may still stand on the remote, each with the last segment that can hold it.
+    pub(crate) held: Vec<(LogId, u64)>,
+}
+
+impl Redaction {
+    fn encode(&self) -> Vec<u8> {
+        let log = |(log, sequence): &(LogId, u64)| {
+            [&log.device[..], &log.incarnation, &sequence.to_be_bytes()].concat()
+        };
+        self.held.iter().flat_map(log).collect()
+    }
+
+    fn decode(pattern: PatternId, bytes: &[u8]) -> Self {
+        let (chunks, _) = bytes.as_chunks::<56>();
+        let log = |chunk: &[u8; 56]| {
+            let mut cursor = Cursor::new(chunk);
+            let log = LogId { device: cursor.array().ok()?, incarnation: cursor.array().ok()? };
+            Some((log, cursor.u64().ok()?))
+        };
+        Self { pattern, held: chunks.iter().filter_map(log).collect() }
+    }
+}
+
+/// Notes patterns that a trusted device has taken back everywhere since the last time, and in whose
+/// logs they may stand; `before` is how far those were read until then. Returns those that are new.
+pub(crate) fn note_redactions(
+    store: &mut Store,
+    before: &[LogState],
+) -> Result<Vec<Redaction>, StorageError> {
+    let known: BTreeSet<PatternId> =
+        store.redactions()?.into_iter().map(|(pattern, _)| pattern).collect();
+    let redacted = store.redacted_patterns()?.into_iter();
+    let new: Vec<PatternId> = redacted.filter(|pattern| !known.contains(pattern)).collect();
+    new.into_iter().map(|pattern| note_redaction(store, pattern, before)).collect()
+}
+
+/// Notes in whose logs a pattern may stand that is taken back everywhere: those of devices that
+/// spoke of it. A snapshot behind what was read `before` does not hold it. Call it before what is
+/// known of it is dropped.
+pub(crate) fn note_redaction(
+    store: &mut Store,
+    pattern: PatternId,
+    before: &[LogState],
+) -> Result<Redaction, StorageError> {
+    let speakers = store.speakers(pattern)?;
+    let logs = store.shared_logs()?.into_iter().map(|state| state.log);
+    let spoke = logs.filter(|log| speakers.contains(&log.device));
+    let read = |log: LogId| {
+        let state = before.iter().find(|state| state.log == log);
+        (log, state.map_or(0, |state| state.sequence))
+    };
+    let redaction = Redaction { pattern, held: spoke.map(read).collect() };
+    store.put_redaction(pattern, &redaction.encode())?;
+    Ok(redaction)
+}
+
+/// Patterns that were taken back everywhere, with the logs in which they may stand still, as far as
+/// those were read: each device rewrites its own.
+pub(crate) fn redactions(store: &Reader) -> Result<Vec<Redaction>, StorageError> {
+    let logs = store.shared_logs()?;
+    let own = store.sharing_value(OWN)?.and_then(|bytes| Own::decode(&bytes));
+    let rewritten = |log: &LogId, sequence: u64| match &own {
+        // The own one is rewritten when what was before is gone.
+        Some(own) if own.incarnation == log.incarnation => own.kept > sequence,
+        _ => logs.iter().any(|state| state.log == *log && state.since > sequence),
+    };
+    let all = store.redactions()?.into_iter().map(|(pattern, bytes)| {
+        let mut redaction = Redaction::decode(pattern, &bytes);
+        redaction.held.retain(|(log, sequence)| !rewritten(log, *sequence));
+        redaction
+    });
+    Ok(all.collect())
+}
+
 /// Whose words stand, in hex, and the words; `None` when nobody's do or they are no words.
 fn decoded(view: &View) -> Option<(String, Wording)> {
     let (device, claim) = view.words.as_ref()?;
@@ -193,6 +290,8 @@ mod tests {
     use crate::sync::device::Device;
     use crate::sync::engine::{Exchange, Offers};
     use crate::sync::random::{Random as _, Seeded};
+    use crate::sync::text::WorkerCommand;
+    use crate::sync::texts::tests::plain_sanitiser;
 
     const NOW: i64 = 1_800_000_000_000;
 
@@ -229,8 +328,7 @@ mod tests {
         let offers = Offers { patterns: vec![offer], ..Offers::default() };
         let (mut of_author, mut of_reader) = (Seeded(4, 0), Seeded(5, 0));
         let own = crate::sync::engine::begin(&mut author, &device, &mut of_author).unwrap();
-        let log =
-            crate::sync::segment::LogId { device: device.key(), incarnation: own.incarnation };
+        let log = LogId { device: device.key(), incarnation: own.incarnation };
         let server = Memory::new();
         let mut window = server.view(&hex(&crate::sync::segment::label(&log, &keys)));
         let pushed = Exchange {
@@ -261,8 +359,11 @@ mod tests {
         // Here the program died. The next time there is nothing new to pull.
         assert_eq!(pull(&mut reader, &mut of_reader), 0);
         let projects = Projects::of(&reader, Some(&keys)).unwrap();
-        assert_eq!(project(&mut reader, &projects, None, NOW).unwrap(), 1);
+        let (worker, sanitiser) = (WorkerCommand::here(), plain_sanitiser());
+        let mut texts = Texts::new(&worker, &sanitiser, reading.key(), BTreeSet::new());
+        assert_eq!(project(&mut reader, &projects, &mut texts, None, NOW).unwrap(), 1);
         assert_eq!(reader.patterns_by_prefix(&pattern.short()).unwrap().len(), 1);
-        assert_eq!(project(&mut reader, &projects, None, NOW).unwrap(), 0, "that is done");
+        let again = project(&mut reader, &projects, &mut texts, None, NOW).unwrap();
+        assert_eq!(again, 0, "that is done");
     }
 }

@@ -22,4 +22,5 @@ pub(crate) mod sanitise;
 pub(crate) mod segment;
 pub(crate) mod settings;
 pub(crate) mod text;
+pub(crate) mod texts;
 pub(crate) mod workspace;

@@ -151,3 +151,295 @@ fn who_has_no_passphrase_does_not_get_in() {
     let silent = other.mana(arguments).run().code(1).errors();
     assert!(silent.contains("MANA_SYNC_KEY"), "{silent}");
 }
+
+/// The id of the fix that hooks tell.
+fn id_of(said: &str) -> String {
+    let id = said.split("[mana ").nth(1).and_then(|rest| rest.get(..8));
+    id.unwrap_or_else(|| panic!("{said}")).to_owned()
+}
+
+/// Homes of one workspace over the same remote, in which the first one's words were heard.
+fn workspace(words: &[&str]) -> (Vec<Sandbox>, PathBuf) {
+    let homes: Vec<Sandbox> = words.iter().map(|word| learned(word)).collect();
+    let remote = remote(&homes[0]);
+    for home in &homes {
+        drop(join(home, &remote));
+    }
+    round(&homes);
+    (homes, remote)
+}
+
+/// All say and hear everything.
+fn round(homes: &[Sandbox]) {
+    for home in homes.iter().chain(homes) {
+        let report = sync(home, &[]);
+        assert_eq!(report["refused_texts"], json!([]), "{report}");
+        assert_eq!(report["alarms"], json!([]), "{report}");
+    }
+    for home in homes {
+        drop(sync(home, &["pull"]));
+    }
+}
+
+fn edit(home: &Sandbox, id: &str, arguments: &[&str]) {
+    drop(home.mana(["edit", id].iter().chain(arguments)).run().success());
+}
+
+fn by_hand(home: &Sandbox, id: &str) -> Value {
+    home.mana(["show", id, "--json"]).run().success().json()["by_hand"].clone()
+}
+
+/// What lies on the remote, unpacked as git packs it: commits, trees and blobs.
+fn objects(remote: &std::path::Path) -> Vec<Vec<u8>> {
+    let git = |arguments: &[&str]| {
+        Command::new("git").arg("-C").arg(remote).args(arguments).output().unwrap().stdout
+    };
+    let all =
+        git(&["cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objecttype)"]);
+    let all = String::from_utf8(all).unwrap();
+    let objects = all.lines().map(|line| {
+        let (name, kind) = line.split_once(' ').unwrap();
+        git(&["cat-file", kind, name])
+    });
+    objects.chain([git(&["for-each-ref"])]).collect()
+}
+
+fn assert_shows_nothing_of(remote: &std::path::Path, words: &[&str]) {
+    let raw = snapshot(remote).into_values();
+    for bytes in objects(remote).into_iter().chain(raw) {
+        for word in words {
+            let found =
+                bytes.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+            assert!(!found, "{word} in {}", String::from_utf8_lossy(&bytes));
+        }
+    }
+}
+
+#[test]
+fn what_people_write_travels_and_the_remote_reads_none_of_it() {
+    let (homes, remote) = workspace(&["quuxodrome", "plughology", "snarkology"]);
+    let id = id_of(&told(&homes[0], "quuxodrome"));
+    let ours = "the frobnicator needs --all, see zanzibar";
+    let secret = format!("token AKIAIOSFODNN7EXAMQLE in {}/deep/cellar", homes[0].home().display());
+    edit(
+        &homes[0],
+        &id,
+        &["--body", ours, "--title", "Wombats", "--tag", "kiwi", "--note", &secret],
+    );
+    round(&homes);
+    for home in &homes[1..] {
+        let said = told(home, "quuxodrome");
+        assert!(said.contains(ours), "{said}");
+        let page = by_hand(home, &id);
+        assert_eq!((&page["title"], &page["tags"]), (&json!("Wombats"), &json!(["kiwi"])));
+        let notes = page["notes"].as_str().unwrap();
+        assert!(notes.contains("[secret:") && notes.contains("<path>/deep/cellar"), "{notes}");
+    }
+    assert_eq!(by_hand(&homes[0], &id)["notes"], secret.as_str(), "it stays as it is here");
+
+    // Three people write at once, two in the same sentence.
+    edit(&homes[0], &id, &["--body", "the frobnicator always needs --all, see zanzibar"]);
+    edit(&homes[1], &id, &["--body", "the frobnicator needs --all, see zanzibar and mukluk"]);
+    edit(&homes[2], &id, &["--tag", "kiwi", "--tag", "emu"]);
+    round(&homes);
+    for home in &homes {
+        let said = told(home, "quuxodrome");
+        let both = "the frobnicator always needs --all, see zanzibar and mukluk";
+        assert!(said.contains(both), "{said}");
+        assert_eq!(by_hand(home, &id)["tags"], json!(["emu", "kiwi"]));
+        let again = sync(home, &[]);
+        assert_eq!((&again["pushed_texts"], &again["pushed_records"]), (&json!(0), &json!(0)));
+    }
+    assert_shows_nothing_of(
+        &remote,
+        &[
+            "quuxodrome",
+            "plughology",
+            "snarkology",
+            "check-",
+            "frobnicator",
+            "zanzibar",
+            "mukluk",
+            "wombats",
+            "kiwi",
+            "emu,",
+            "cellar",
+            "AKIA",
+            "work/project",
+            "mana-test-",
+            "generation",
+        ],
+    );
+
+    // Forgotten by one, it goes from those who only heard of it, with all that was written.
+    drop(homes[0].mana(["forget", &id]).run().success());
+    drop(sync(&homes[0], &[]));
+    for home in &homes[1..] {
+        drop(sync(home, &[]));
+        assert!(!told(home, "quuxodrome").contains("frobnicator"));
+    }
+    for home in &homes[1..] {
+        assert!(by_hand_or_none(home, &id).is_null());
+    }
+}
+
+#[test]
+fn what_is_written_about_private_projects_stays() {
+    let (homes, remote) = workspace(&["quuxodrome", "plughology"]);
+    let path = homes[0].mana_home().join("sync.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let private = text.replace("private_projects = []", "private_projects = [\"project\"]");
+    assert_ne!(text, private);
+    fs::write(&path, private).unwrap();
+    let before = objects(&remote).len();
+    let id = id_of(&told(&homes[0], "quuxodrome"));
+    edit(&homes[0], &id, &["--body", "the frobnicator needs --all"]);
+    let report = sync(&homes[0], &["push"]);
+    assert_eq!((&report["pushed_texts"], &report["pushed_records"]), (&json!(0), &json!(0)));
+    assert_eq!(objects(&remote).len(), before);
+    drop(sync(&homes[1], &["pull"]));
+    assert!(by_hand(&homes[1], &id).is_null());
+}
+
+#[test]
+fn in_a_team_words_of_others_replace_learned_ones_only_after_a_review() {
+    // Both learned it themselves.
+    let (homes, _remote) = workspace(&["quuxodrome", "quuxodrome"]);
+    for home in &homes {
+        make_a_team(home);
+    }
+    let id = id_of(&told(&homes[0], "quuxodrome"));
+    edit(&homes[0], &id, &["--body", "the frobnicator needs --all"]);
+    edit(&homes[1], &id, &["--note", "seen in May"]);
+    round(&homes);
+    assert!(!told(&homes[1], "quuxodrome").contains("frobnicator"));
+    let waiting = homes[1].mana(["--json", "review", "list", "--all"]).run().success().json();
+    assert_eq!(waiting[0]["text"], "the frobnicator needs --all", "{waiting}");
+    drop(homes[1].mana(["review", "approve", &id]).run().success());
+    assert!(told(&homes[1], "quuxodrome").contains("frobnicator"));
+    assert_eq!(by_hand(&homes[1], &id)["notes"], "seen in May");
+    // What was written there has waited with it, and comes now.
+    round(&homes);
+    assert_eq!(by_hand(&homes[0], &id)["notes"], "seen in May");
+    assert!(told(&homes[0], "quuxodrome").contains("frobnicator"), "its own words need no review");
+    // Another change waits again.
+    edit(&homes[0], &id, &["--body", "the frobnicator needs --all, twice"]);
+    round(&homes);
+    assert!(!told(&homes[1], "quuxodrome").contains("frobnicator"));
+}
+
+#[test]
+fn what_is_redacted_goes_everywhere_and_from_the_remote() {
+    // The third has learned it as well.
+    let (homes, remote) = workspace(&["quuxodrome", "plughology", "quuxodrome"]);
+    let id = id_of(&told(&homes[0], "quuxodrome"));
+    edit(&homes[0], &id, &["--body", "the frobnicator needs --all"]);
+    round(&homes);
+    edit(&homes[1], &id, &["--note", "zanzibar"]);
+    round(&homes);
+    let names = |remote: &std::path::Path| -> Vec<String> {
+        let listed = Command::new("git")
+            .arg("-C")
+            .arg(remote)
+            .args(["for-each-ref", "--format=%(refname)", "refs/heads/mana"])
+            .output()
+            .unwrap();
+        let refs = String::from_utf8(listed.stdout).unwrap();
+        let of = |name: &str| {
+            let tree = Command::new("git")
+                .arg("-C")
+                .arg(remote)
+                .args(["ls-tree", "-r", "--name-only", name])
+                .output()
+                .unwrap();
+            String::from_utf8(tree.stdout).unwrap()
+        };
+        refs.lines()
+            .flat_map(|name| of(name).lines().map(str::to_owned).collect::<Vec<_>>())
+            .collect()
+    };
+    let segments = |remote: &std::path::Path| -> Vec<String> {
+        names(remote).into_iter().filter(|name| !name.contains("/key/")).collect()
+    };
+    let before = segments(&remote);
+    let dry = sync(&homes[0], &["redact", &id, "--dry-run"]);
+    assert_eq!(
+        (&dry["dry_run"], &dry["sent"], &dry["ids"]),
+        (&json!(true), &json!(false), &json!([id]))
+    );
+    assert_eq!(dry["devices"].as_array().unwrap().len(), 2, "{dry}");
+    assert_eq!(segments(&remote), before);
+    let said = told(&homes[0], "quuxodrome");
+    let shown = homes[0].mana(["show", &id]).run().text();
+    assert!(said.contains("frobnicator"), "{said} {shown}");
+
+    let done = sync(&homes[0], &["redact", &id]);
+    assert_eq!(done["sent"], true);
+    assert!(done["removed_segments"].as_u64() > Some(0), "{done}");
+    assert_eq!(done["still_held_by"].as_array().unwrap().len(), 2, "{done}");
+    assert!(!told(&homes[0], "quuxodrome").contains("quuxodrome"));
+    for home in &homes[1..] {
+        let report = sync(home, &[]);
+        assert_eq!(report["redacted"][0]["id"], id.as_str(), "{report}");
+        assert!(report["removed_segments"].as_u64() > Some(0), "{report}");
+        assert_eq!(report["alarms"], json!([]));
+        assert!(!told(home, "quuxodrome").contains("frobnicator"));
+        assert!(by_hand_or_none(home, &id).is_null());
+    }
+    // What the third learned by itself is its own, and is not said again.
+    assert!(told(&homes[2], "quuxodrome").contains("check-quuxodrome --all"));
+    round(&homes);
+    assert!(!told(&homes[0], "quuxodrome").contains("quuxodrome"));
+    assert!(!told(&homes[1], "quuxodrome").contains("quuxodrome"));
+    let after = segments(&remote);
+    assert!(before.iter().all(|name| !after.contains(name)), "{before:?} {after:?}");
+    for home in &homes {
+        let status = sync(home, &["status"]);
+        assert_eq!(status["redacted"][0]["held_by"], json!([]), "{status}");
+    }
+    // Nobody keeps the words of it that others said, and a newcomer hears none.
+    for (path, bytes) in homes[..2].iter().flat_map(|home| snapshot(&home.mana_home())) {
+        for word in ["frobnicator", "zanzibar"] {
+            let found = bytes.windows(word.len()).any(|part| part == word.as_bytes());
+            assert!(!found, "{} still has {word}", path.display());
+        }
+    }
+    let newcomer = learned("xyzzyology");
+    drop(join(&newcomer, &remote));
+    let report = sync(&newcomer, &[]);
+    assert_eq!(report["alarms"], json!([]), "{report}");
+    assert!(!told(&newcomer, "quuxodrome").contains("quuxodrome"));
+    assert!(told(&newcomer, "plughology").contains("check-plughology"), "the rest is there");
+    // Once more is no harm, by an id that is not known here any more.
+    let again = sync(&homes[1], &["redact", &id]);
+    assert_eq!(again["sent"], true);
+    let unknown = homes[1].mana(["sync", "redact", "ffffffff"]).run().code(4);
+    assert!(unknown.errors().contains("ffffffff"), "{unknown:?}");
+}
+
+/// What people wrote about an item; null where there is no such item.
+fn by_hand_or_none(home: &Sandbox, id: &str) -> Value {
+    let shown = home.mana(["show", id, "--json"]).run();
+    serde_json::from_slice::<Value>(&shown.stdout)
+        .map_or(Value::Null, |item| item["by_hand"].clone())
+}
+
+#[test]
+fn what_cannot_be_sent_now_is_taken_back_later() {
+    let (homes, remote) = workspace(&["quuxodrome", "plughology"]);
+    let id = id_of(&told(&homes[0], "quuxodrome"));
+    let away = remote.with_extension("away");
+    fs::rename(&remote, &away).unwrap();
+    let failed = homes[0].mana(["sync", "redact", &id]).run().code(1);
+    assert!(failed.errors().contains("the next `mana sync` tells the others"), "{failed:?}");
+    assert!(!told(&homes[0], "quuxodrome").contains("quuxodrome"));
+    let status = sync(&homes[0], &["status"]);
+    assert!(status["failed"]["reason"].is_string(), "{status}");
+    fs::rename(&away, &remote).unwrap();
+    assert!(sync(&homes[0], &[])["removed_segments"].as_u64() > Some(0));
+    drop(sync(&homes[1], &[]));
+    assert!(!told(&homes[1], "quuxodrome").contains("quuxodrome"));
+    let status = sync(&homes[0], &["status"]);
+    assert!(status["failed"].is_null(), "{status}");
+    assert_eq!(status["redacted"][0]["held_by"], json!([]), "{status}");
+}

@@ -1,5 +1,6 @@
 //! `mana sync`, `mana sync push` and `mana sync pull`.
 
+use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
@@ -7,19 +8,24 @@ use serde::Serialize;
 
 use super::open;
 use crate::cli::error::CliError;
+use crate::cli::hearing::{self, Desk, RefusedText};
 use crate::cli::output::{Output, count};
-use crate::cli::{hearing, time};
+use crate::cli::time;
 use crate::config::{self, Settings};
+use crate::model::ids::PatternId;
 use crate::storage::{Leaving, Store};
 use crate::sync::backend::retry::{Policy, patiently};
 use crate::sync::backend::{Backend, BackendError, Object};
 use crate::sync::device::{Device, fingerprint};
-use crate::sync::engine::{Alarm, Exchange, Offers, Pulled, Pushed, Replica as _};
+use crate::sync::engine::{Alarm, Exchange, Offer, Offers, Pulled, Pushed, Replica as _};
 use crate::sync::keys::WorkspaceKeys;
+use crate::sync::ledger::LogState;
 use crate::sync::local;
 use crate::sync::random::System;
+use crate::sync::record::Counts;
 use crate::sync::segment::DeviceKey;
 use crate::sync::settings::{self, Visibility};
+use crate::sync::texts::{self, LeavingText};
 
 /// Which way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,13 +39,26 @@ pub(super) enum Way {
 #[derive(Debug, Default, Serialize)]
 struct Report {
     pulled_segments: u32,
+    /// Items that others took back everywhere.
+    redacted: Vec<Redacted>,
+    /// Own segments that were removed because of that.
+    removed_segments: u32,
     patterns: usize,
     parked: u32,
     pushed_records: u32,
     pushed_segments: u32,
     pushed_bytes: u64,
+    pushed_texts: usize,
+    refused_texts: Vec<RefusedText>,
     rejected: Vec<Rejected>,
     alarms: Vec<Warning>,
+}
+
+#[derive(Debug, Serialize)]
+struct Redacted {
+    id: String,
+    /// Whether it was learned here as well: then it stays here.
+    learned_here: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -56,54 +75,112 @@ struct Warning {
 }
 
 /// Everything that an exchange is made with.
-struct Parts {
-    settings: Settings,
+pub(super) struct Parts {
+    pub(super) settings: Settings,
     sharing: settings::Settings,
     keys: WorkspaceKeys,
-    device: Device,
-    store: Store,
-    now: i64,
+    pub(super) device: Device,
+    pub(super) store: Store,
+    pub(super) now: i64,
 }
 
+impl Parts {
+    /// Opens all of it; `None` where another process writes and this one is not to `wait`.
+    pub(super) fn open(wait: bool) -> Result<Option<Self>, CliError> {
+        let settings = Settings::load(config::current_dir().as_deref())?;
+        let sharing = open::settings(&settings.home)?;
+        let keys = open::keys(&settings.home)?;
+        let store = match Store::open(&settings.home, wait) {
+            Err(error) if !wait && error.is_locked() => return Ok(None),
+            opened => opened?,
+        };
+        let device = open::device(&settings.home)?;
+        let now = time::now().timestamp_millis();
+        Ok(Some(Self { settings, sharing, keys, device, store, now }))
+    }
+
+    /// Notes how an exchange ended, for `mana sync status`.
+    pub(super) fn note_end<T>(&mut self, done: &Result<T, CliError>) -> Result<(), CliError> {
+        match done {
+            Ok(_) => {
+                self.store.drop_sharing_value(FAILED)?;
+                self.store.put_sharing_value(EXCHANGED, self.now.to_string().as_bytes())?;
+            }
+            Err(error) => {
+                let failed = format!("{} {}", self.now, error.source);
+                self.store.put_sharing_value(FAILED, failed.as_bytes())?;
+                hearing::publish(&mut self.store, &self.settings.home)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Under which keys it is noted when an exchange last went well, and when and why one failed since.
+pub(super) const EXCHANGED: &str = "exchanged";
+pub(super) const FAILED: &str = "failed";
+/// Under which key the texts are noted that the last pull left out.
+pub(super) const REFUSED: &str = "refused texts";
+
 pub(super) fn run(way: Way, supervised: bool, output: &mut Output) -> Result<(), CliError> {
-    let settings = Settings::load(config::current_dir().as_deref())?;
-    let sharing = open::settings(&settings.home)?;
-    let keys = open::keys(&settings.home)?;
-    let store = match Store::open(&settings.home, !supervised) {
-        // Its turn comes again.
-        Err(error) if supervised && error.is_locked() => return Ok(()),
-        opened => opened?,
-    };
-    let device = open::device(&settings.home)?;
-    let now = time::now().timestamp_millis();
-    let mut parts = Parts { settings, sharing, keys, device, store, now };
+    // The turn of one that the daemon starts comes again.
+    let Some(mut parts) = Parts::open(!supervised)? else { return Ok(()) };
     let mut report = Report::default();
-    if way != Way::Push {
-        pull(&mut parts, &mut report)?;
-    }
-    if way != Way::Pull {
-        push(&mut parts, &mut report)?;
-    }
-    parts.store.put_sharing_value("exchanged", now.to_string().as_bytes())?;
+    let done = go(&mut parts, way, &mut report);
+    parts.note_end(&done)?;
+    done?;
     hearing::publish(&mut parts.store, &parts.settings.home)?;
     show(&report, way, output);
     Ok(())
 }
 
+fn go(parts: &mut Parts, way: Way, report: &mut Report) -> Result<(), CliError> {
+    if way != Way::Push {
+        pull(parts, report)?;
+    }
+    if way != Way::Pull {
+        push(parts, report)?;
+    }
+    Ok(())
+}
+
 fn pull(parts: &mut Parts, report: &mut Report) -> Result<(), CliError> {
+    let before = parts.store.shared_logs()?;
     let pulled = with_exchange(parts, |exchange| exchange.pull().map_err(CliError::from))?;
     let me = parts.device.key();
     let me = heard_by(&mut parts.store, &me)?;
     let Pulled { segments, parked, rejected, alarms } = pulled;
     let keys = Some(&parts.keys);
-    report.patterns = hearing::hear(&mut parts.store, keys, me.as_ref(), parts.now)?;
+    let heard = hearing::hear(&mut parts.store, &parts.settings, keys, me.as_ref(), parts.now)?;
+    report.patterns = heard.patterns;
+    let refused = serde_json::to_vec(&heard.refused).expect("they have string keys");
+    parts.store.put_sharing_value(REFUSED, &refused)?;
+    report.refused_texts = heard.refused;
     report.pulled_segments = segments;
     report.parked = parked;
     let rejected = rejected.into_iter().map(|(segment, reason)| Rejected { segment, reason });
     report.rejected = rejected.collect();
     report.alarms = alarms.iter().map(warning).collect();
-    Ok(())
+    take_back(parts, &before, report)
 }
+
+/// Notes what was taken back everywhere. The own log is written anew at the next push if it may
+/// hold any of it; nothing of it stays in the store's free pages.
+fn take_back(parts: &mut Parts, before: &[LogState], report: &mut Report) -> Result<(), CliError> {
+    let noted = local::note_redactions(&mut parts.store, before)?;
+    let me = parts.device.key();
+    for redaction in &noted {
+        if redaction.held.iter().any(|(log, _)| log.device == me) {
+            parts.store.put_sharing_value(REWRITE, &[])?;
+        }
+        let learned_here = parts.store.knows_pattern(redaction.pattern)?;
+        report.redacted.push(Redacted { id: redaction.pattern.short(), learned_here });
+    }
+    if noted.is_empty() { Ok(()) } else { Ok(parts.store.purge()?) }
+}
+
+/// Under which key it is noted that the own log has to be written anew.
+const REWRITE: &str = "rewrite";
 
 /// A device hears its own words only after its store was set back.
 fn heard_by(store: &mut Store, me: &DeviceKey) -> Result<Option<DeviceKey>, CliError> {
@@ -112,35 +189,89 @@ fn heard_by(store: &mut Store, me: &DeviceKey) -> Result<Option<DeviceKey>, CliE
 }
 
 fn push(parts: &mut Parts, report: &mut Report) -> Result<(), CliError> {
-    let offers = offers(parts)?;
-    let pushed = with_exchange(parts, |exchange| exchange.push(&offers).map_err(CliError::from))?;
+    let Saying { offers, texts, refused } = saying(parts)?;
+    let anew = parts.store.sharing_value(REWRITE)?.is_some();
+    let (pushed, removed) = with_exchange(parts, |exchange| {
+        if anew {
+            return Ok(exchange.push_anew(&offers)?);
+        }
+        Ok((exchange.push(&offers)?, 0))
+    })?;
+    if anew {
+        parts.store.drop_sharing_value(REWRITE)?;
+    }
+    report.removed_segments = removed;
+    texts::note_sent(&mut parts.store, &texts)?;
     let Pushed { records, segments, bytes } = pushed;
+    report.pushed_texts = texts.iter().filter(|text| text.unsaid).count();
+    report.refused_texts.extend(refused);
     (report.pushed_records, report.pushed_segments, report.pushed_bytes) =
         (records, segments, bytes);
     Ok(())
 }
 
+/// What taking items back everywhere came to.
+pub(super) struct TakenBack {
+    /// Own segments that were removed from the remote.
+    pub(super) removed: u32,
+}
+
+/// Tells everybody to drop what this device is to take back, and writes the own log anew.
+pub(super) fn send_redactions(parts: &mut Parts) -> Result<TakenBack, CliError> {
+    let mut report = Report::default();
+    parts.store.put_sharing_value(REWRITE, &[])?;
+    push(parts, &mut report)?;
+    Ok(TakenBack { removed: report.removed_segments })
+}
+
 /// What this device wants to say.
-fn offers(parts: &mut Parts) -> Result<Offers, CliError> {
+struct Saying {
+    offers: Offers,
+    /// What people wrote, sent before or not.
+    texts: Vec<LeavingText>,
+    /// Own texts that cannot be used.
+    refused: Vec<RefusedText>,
+}
+
+fn saying(parts: &mut Parts) -> Result<Saying, CliError> {
     let leaving =
         Leaving { private: parts.sharing.sharing.private_projects.clone(), ..Leaving::default() };
-    let sanitiser = open::sanitiser(&parts.store, &parts.settings, &parts.sharing, &parts.keys)?;
-    let label_key = local::label_key(&parts.keys);
-    let patterns = parts
-        .store
-        .leaving(&leaving)?
-        .into_iter()
-        .map(|pattern| local::leaves(pattern, &label_key, &sanitiser).offer(None))
+    let desk = Desk::open(&mut parts.store, &parts.settings, &parts.sharing, Some(&parts.keys))?;
+    let mut pen = desk.texts();
+    let texts = pen.leaving(&mut parts.store, &leaving, true, false)?;
+    let mut unsaid: BTreeMap<PatternId, Vec<u8>> = texts
+        .iter()
+        .filter(|text| text.unsaid)
+        .map(|text| (text.pattern, text.document.clone()))
         .collect();
+    let label_key = local::label_key(&parts.keys);
+    let mut patterns = Vec::new();
+    for pattern in parts.store.leaving(&leaving)? {
+        let document = unsaid.remove(&pattern.pattern.id);
+        patterns.push(local::leaves(pattern, &label_key, desk.sanitiser()).offer(document));
+    }
+    // What was written about patterns that others told: their words are not this device's.
+    patterns.extend(unsaid.into_iter().map(|(pattern, document)| Offer {
+        pattern,
+        words: None,
+        counts: Counts::default(),
+        document: Some(document),
+    }));
     let forgotten = parts.store.forgotten_claims(&parts.device.key())?;
     let host = config::sharing().host.unwrap_or_default();
-    Ok(Offers {
+    let offers = Offers {
         patterns,
-        removed: forgotten.into_iter().map(|pattern| (pattern, false)).collect(),
+        removed: forgotten
+            .into_iter()
+            .map(|pattern| (pattern, false))
+            .chain(parts.store.redacting()?.into_iter().map(|pattern| (pattern, true)))
+            .collect(),
         // Only devices of one person say which machine they are.
         name: if is_private(&parts.sharing) { host } else { String::new() },
         version: env!("CARGO_PKG_VERSION").into(),
-    })
+    };
+    let refused = pen.refused.iter().map(RefusedText::new).collect();
+    Ok(Saying { offers, texts, refused })
 }
 
 fn is_private(sharing: &settings::Settings) -> bool {
@@ -214,6 +345,21 @@ fn show(report: &Report, way: Way, output: &mut Output) {
     }
     for Rejected { segment, reason } in &report.rejected {
         output.line(format!("warning: {segment} was left out: {reason}"));
+    }
+    for text in &report.refused_texts {
+        output.line(text.line());
+    }
+    for Redacted { id, learned_here } in &report.redacted {
+        let stays = if *learned_here {
+            "; it was learned here as well: that stays here, and is not shared"
+        } else {
+            ""
+        };
+        output.line(format!("{id} was taken back everywhere{stays}."));
+    }
+    if report.removed_segments > 0 {
+        let segments = count(u64::from(report.removed_segments), "segment", "segments");
+        output.line(format!("The own log was written anew: {segments} removed from the remote."));
     }
     if way != Way::Push {
         output.line(format!(

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::error::{CliError, Kind};
 use crate::config::{self, Settings, SharingEnvironment};
-use crate::storage::{StorageError, Store};
+use crate::storage::{Reader, StorageError, Store};
 use crate::sync::backend::Backend;
 use crate::sync::device::Device;
 use crate::sync::engine::Replica as _;
@@ -112,7 +112,7 @@ fn git(
         keys,
         passphrase: secret(environment.ssh_passphrase.clone()),
         agent: environment.agent.clone(),
-        known_hosts: in_ssh("known_hosts").into_iter().collect(),
+        known_hosts: known_hosts(ssh.as_deref()),
         ca_file: environment.ca_file.clone(),
         git_config: None,
     })?;
@@ -130,6 +130,15 @@ fn git(
         .hint("Build it with the feature `git`."))
 }
 
+/// The files of known hosts, in the order in which ssh asks them: the user's, then those of the
+/// whole machine.
+#[cfg(feature = "git")]
+fn known_hosts(ssh: Option<&Path>) -> Vec<PathBuf> {
+    let own = ssh.map(|ssh| [ssh.join("known_hosts"), ssh.join("known_hosts2")]);
+    let machine = ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"].map(PathBuf::from);
+    own.into_iter().flatten().chain(machine).collect()
+}
+
 /// A path of the settings, in which `~` is the user's home.
 fn expanded(path: &str, environment: &SharingEnvironment) -> PathBuf {
     match (path.strip_prefix("~/"), &environment.home) {
@@ -140,7 +149,7 @@ fn expanded(path: &str, environment: &SharingEnvironment) -> PathBuf {
 
 /// What takes out of texts what must not leave.
 pub(in crate::cli) fn sanitiser(
-    store: &Store,
+    store: &Reader,
     settings: &Settings,
     sharing: &settings::Settings,
     keys: &WorkspaceKeys,
@@ -184,4 +193,25 @@ pub(in crate::cli) fn passphrase(
         CliError::new(Kind::Failed, format!("the passphrase cannot be read: {error}"))
     })?;
     Ok(Some(Zeroizing::new(typed)).filter(|typed| !typed.is_empty()))
+}
+
+#[cfg(all(test, feature = "git"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_hosts_of_the_user_come_before_those_of_the_machine() {
+        let files = known_hosts(Some(Path::new("/home/ada/.ssh")));
+        let names: Vec<&str> = files.iter().filter_map(|path| path.to_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "/home/ada/.ssh/known_hosts",
+                "/home/ada/.ssh/known_hosts2",
+                "/etc/ssh/ssh_known_hosts",
+                "/etc/ssh/ssh_known_hosts2",
+            ]
+        );
+        assert_eq!(known_hosts(None), files[2..]);
+    }
 }

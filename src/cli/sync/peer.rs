@@ -103,7 +103,7 @@ fn decide(wanted: &str, trust: Trust, output: &mut Output) -> Result<(), CliErro
     })?;
     let keys = workspace::load(&open::folder(&settings.home))?;
     let now = time::now().timestamp_millis();
-    let changed = hearing::hear(&mut store, keys.as_ref(), Some(&me), now)?;
+    let heard = hearing::hear(&mut store, &settings, keys.as_ref(), Some(&me), now)?;
     hearing::publish(&mut store, &settings.home)?;
     let peers = peers(&store)?;
     let peer = peers.into_iter().find(|peer| peer.key == hex(&key));
@@ -112,8 +112,11 @@ fn decide(wanted: &str, trust: Trust, output: &mut Output) -> Result<(), CliErro
         "{} is {} now; {} changed.",
         fingerprint(&key),
         trust.name(),
-        count(changed as u64, "item", "items")
+        count(heard.patterns as u64, "item", "items")
     ));
+    for text in &heard.refused {
+        output.line(text.line());
+    }
     Ok(())
 }
 

@@ -2,15 +2,19 @@
 
 use serde::Serialize;
 
-use super::open;
 use super::peer::{self, Peer};
+use super::{exchange, open};
 use crate::cli::error::CliError;
+use crate::cli::hearing::RefusedText;
 use crate::cli::output::{Output, count};
 use crate::cli::time;
 use crate::config::{self, Settings};
 use crate::storage::{Leaving, Reader};
+use crate::sync::device::{Device, fingerprint};
 use crate::sync::hex::hex;
-use crate::sync::settings::Visibility;
+use crate::sync::keys::WorkspaceKeys;
+use crate::sync::local::{self, Redaction};
+use crate::sync::settings::{self, Carrier, Visibility};
 use crate::sync::workspace;
 
 /// Days of silence after which a device is told of.
@@ -21,18 +25,108 @@ const SILENCE: i64 = 3 * 24 * 3600 * 1000;
 struct Report {
     enabled: bool,
     backend: &'static str,
+    /// Where the remote lies; none where its section is missing.
+    remote: Option<String>,
     visibility: &'static str,
     workspace: Option<String>,
     epoch: Option<u32>,
+    /// When an exchange last went well.
     exchanged: Option<String>,
+    /// What failed since.
+    failed: Option<Failed>,
+    /// Items that may leave, and those of them whose words the others do not have yet.
     local: usize,
+    pending_items: usize,
+    /// Items about which people wrote something that may leave, and what the others do not have.
+    texts: usize,
+    pending_texts: usize,
+    /// Items that were forgotten, or are to vanish everywhere, and the others are not told yet.
+    pending_removals: usize,
     heard: u64,
     quarantined: u64,
+    /// Texts that others wrote into and that wait for approval.
+    waiting_texts: u64,
+    /// Items that devices tell in different words: the last ones count.
+    differing: u64,
+    /// Texts of others that the last pull left out.
+    refused_texts: Vec<RefusedText>,
     pending_segments: u64,
     rejected_segments: u64,
     parked_records: u64,
     waiting_for_project: u64,
+    /// Items that were taken back everywhere.
+    redacted: Vec<Held>,
     devices: Vec<Peer>,
+}
+
+/// An exchange that failed.
+#[derive(Debug, Serialize)]
+struct Failed {
+    at: String,
+    reason: String,
+}
+
+/// What the others do not have yet.
+#[derive(Debug, Default)]
+struct Pending {
+    items: usize,
+    texts: usize,
+    all_texts: usize,
+    removals: usize,
+}
+
+/// What a push would say, without saying it. Texts are told by their pages.
+fn pending(
+    reader: &Reader,
+    settings: &Settings,
+    sharing: &settings::Settings,
+    keys: Option<&WorkspaceKeys>,
+    leaving: &Leaving,
+) -> Result<Pending, CliError> {
+    let device = Device::kept(&open::folder(&settings.home))?;
+    let (Some(keys), Some(device)) = (keys, device) else { return Ok(Pending::default()) };
+    let me = device.key();
+    let sanitiser = open::sanitiser(reader, settings, sharing, keys)?;
+    let label_key = local::label_key(keys);
+    let mut said = reader.said_words(&me)?;
+    let redacted = reader.redacted_patterns()?;
+    let mut pending = Pending::default();
+    for pattern in reader.leaving(leaving)? {
+        let id = pattern.pattern.id;
+        let words = local::leaves(pattern, &label_key, &sanitiser).wording.encode();
+        pending.items += usize::from(!redacted.contains(&id) && said.remove(&id) != Some(words));
+    }
+    for edited in reader.edits_leaving(leaving)? {
+        pending.all_texts += 1;
+        pending.texts += usize::from(reader.is_unsaid(edited.pattern.id)?);
+    }
+    for pattern in said.into_keys() {
+        let gone = reader.is_forgotten_pattern(pattern)? || !reader.knows_pattern(pattern)?;
+        pending.removals += usize::from(gone && !reader.is_taken_back(pattern, &me)?);
+    }
+    for pattern in reader.redacting()? {
+        pending.removals += usize::from(!redacted.contains(&pattern));
+    }
+    Ok(pending)
+}
+
+/// An item that was taken back everywhere.
+#[derive(Debug, Serialize)]
+pub(super) struct Held {
+    pub(super) id: String,
+    /// Devices whose logs on the remote may still hold it.
+    pub(super) held_by: Vec<String>,
+}
+
+/// What was taken back everywhere, and where it may still lie.
+pub(super) fn held(reader: &Reader) -> Result<Vec<Held>, CliError> {
+    let all = local::redactions(reader)?.into_iter().map(|Redaction { pattern, held }| {
+        let mut held_by: Vec<String> =
+            held.iter().map(|(log, _)| fingerprint(&log.device)).collect();
+        held_by.dedup();
+        Held { id: pattern.short(), held_by }
+    });
+    Ok(all.collect())
 }
 
 pub(super) fn run(output: &mut Output) -> Result<(), CliError> {
@@ -45,27 +139,52 @@ pub(super) fn run(output: &mut Output) -> Result<(), CliError> {
     let [pending_segments, rejected_segments, parked_records, waiting_for_project] =
         reader.sharing_counts()?;
     let exchanged: Option<i64> = reader
-        .sharing_value("exchanged")?
+        .sharing_value(exchange::EXCHANGED)?
         .and_then(|value| String::from_utf8(value).ok()?.parse().ok());
+    let failed = reader.sharing_value(exchange::FAILED)?.and_then(|value| {
+        let value = String::from_utf8(value).ok()?;
+        let (at, reason) = value.split_once(' ')?;
+        Some(Failed { at: time::shown(at.parse().ok()?), reason: reason.to_owned() })
+    });
+    let refused_texts = reader.sharing_value(exchange::REFUSED)?;
+    let refused_texts =
+        refused_texts.and_then(|value| serde_json::from_slice(&value).ok()).unwrap_or_default();
+    let pending = pending(&reader, &settings, &sharing, keys.as_ref(), &leaving)?;
+    let [differing, waiting_texts] = reader.conflict_counts()?;
+    let section = match sharing.backend {
+        Carrier::Git => sharing.git.as_ref(),
+        Carrier::GitSelfhosted => sharing.git_selfhosted.as_ref(),
+        _ => None,
+    };
     let devices = peer::peers(&reader)?;
     let report = Report {
         enabled: sharing.enabled,
         backend: sharing.backend.name(),
+        remote: section.map(|section| section.remote.clone()),
         visibility: match sharing.sharing.visibility {
             Visibility::Private => "private",
             Visibility::Team => "team",
             Visibility::Public => "public",
         },
         workspace: keys.as_ref().map(|keys| hex(&keys.id)),
-        epoch: keys.as_ref().map(crate::sync::keys::WorkspaceKeys::epoch),
+        epoch: keys.as_ref().map(WorkspaceKeys::epoch),
         exchanged: exchanged.map(time::shown),
+        failed,
         local: reader.leaving(&leaving)?.len(),
+        pending_items: pending.items,
+        texts: pending.all_texts,
+        pending_texts: pending.texts,
+        pending_removals: pending.removals,
         heard: devices.iter().map(|peer| peer.items).sum(),
         quarantined: devices.iter().map(|peer| peer.waiting).sum(),
+        waiting_texts,
+        differing,
+        refused_texts,
         pending_segments,
         rejected_segments,
         parked_records,
         waiting_for_project,
+        redacted: held(&reader)?,
         devices,
     };
     show(&report, exchanged, output);
@@ -76,6 +195,9 @@ fn show(report: &Report, exchanged: Option<i64>, output: &mut Output) {
     output.object(report);
     let state = if report.enabled { "on" } else { "off" };
     output.line(format!("Sharing is {state}: {}, {}.", report.backend, report.visibility));
+    if let Some(remote) = &report.remote {
+        output.line(format!("The remote is {remote}."));
+    }
     match &report.workspace {
         Some(id) => {
             let epoch = report.epoch.unwrap_or_default();
@@ -91,6 +213,9 @@ fn show(report: &Report, exchanged: Option<i64>, output: &mut Output) {
         }
         _ => output.line("Nothing was exchanged yet."),
     }
+    if let Some(Failed { at, reason }) = &report.failed {
+        output.line(format!("It failed {at}: {reason}"));
+    }
     output.line(format!(
         "{} here may leave; {} came from others, {} of them wait for approval (`mana review`).",
         count(report.local as u64, "item", "items"),
@@ -98,12 +223,43 @@ fn show(report: &Report, exchanged: Option<i64>, output: &mut Output) {
         report.quarantined,
     ));
     output.line(format!(
+        "New for the others are the words of {}, texts written by hand about {} of {}, {} taken back.",
+        count(report.pending_items as u64, "item", "items"),
+        report.pending_texts,
+        report.texts,
+        count(report.pending_removals as u64, "item", "items"),
+    ));
+    if report.waiting_texts > 0 {
+        let texts = count(report.waiting_texts, "edited text", "edited texts");
+        output.line(format!("{texts} with words of others wait for approval (`mana review`)."));
+    }
+    if report.differing > 0 {
+        let items = count(report.differing, "item", "items");
+        output.line(format!("Devices tell {items} in different words: the last ones count."));
+    }
+    for text in &report.refused_texts {
+        output.line(text.line());
+    }
+    output.line(format!(
         "{} to be sent, {} left out, {} ahead of the clock, {} for projects unknown here.",
         count(report.pending_segments, "segment", "segments"),
         report.rejected_segments,
         report.parked_records,
         report.waiting_for_project,
     ));
+    if !report.redacted.is_empty() {
+        let items = count(report.redacted.len() as u64, "item", "items");
+        let mut holders: Vec<&str> =
+            report.redacted.iter().flat_map(|held| &held.held_by).map(String::as_str).collect();
+        holders.sort_unstable();
+        holders.dedup();
+        output.line(if holders.is_empty() {
+            format!("{items} taken back everywhere; no log on the remote holds any of it.")
+        } else {
+            let holders = holders.join(", ");
+            format!("{items} taken back everywhere; the remote may still hold it in the logs of {holders}.")
+        });
+    }
     for device in &report.devices {
         output.line(peer::line(device));
     }

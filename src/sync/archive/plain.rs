@@ -9,9 +9,10 @@ use crate::model::clock::Hlc;
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Kind, Payload};
 use crate::sync::device::Device;
-use crate::sync::hex::{hex, unhex};
+use crate::sync::hex::{hex, unhex, unhex_all};
 use crate::sync::record::{Counts, Field, RECORD, Record, Wording};
 use crate::sync::segment::LogId;
+use crate::sync::text;
 
 /// What the first line says of the format.
 const FORMAT: &str = "mana patterns";
@@ -63,6 +64,9 @@ struct Line {
     keys: Vec<i64>,
     hlc: String,
     counts: Numbers,
+    /// The document of what people wrote about it, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    document: Option<String>,
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -116,11 +120,12 @@ impl Line {
             keys: wording.keys,
             hlc: format!("{:016x}", hlc.0),
             counts: Numbers::new(counts),
+            document: None,
         }
     }
 
     /// The records; `None` when something is not what it should be.
-    fn records(self, log: &LogId) -> Option<[Record; 2]> {
+    fn records(self, log: &LogId) -> Option<Vec<Record>> {
         let pattern = PatternId::from_bytes(unhex(&self.id)?);
         let project = match self.project {
             None => None,
@@ -143,23 +148,48 @@ impl Line {
         }
         let hlc = Hlc(u64::from_be_bytes(unhex(&self.hlc)?));
         let (incarnation, counts) = (log.incarnation, self.counts.counts());
-        Some([
+        let mut records = vec![
             Record::Field { pattern, field: Field::WORDING, hlc, value },
             Record::Counts { pattern, incarnation, counts },
-        ])
+        ];
+        if let Some(document) = self.document {
+            let bytes = unhex_all(&document).filter(|bytes| bytes.len() <= text::LIMIT)?;
+            records.push(Record::Document { pattern, hlc, bytes });
+        }
+        Some(records)
     }
+}
+
+/// The lines of a file's records, which stand pattern by pattern.
+fn lines_of(archive: &Archive) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for record in &archive.records {
+        match (record, lines.last_mut()) {
+            (Record::Field { pattern, hlc, value, .. }, _) => {
+                if let Ok(wording) = Wording::decode(value) {
+                    lines.push(Line::new(*pattern, *hlc, wording, Counts::default()));
+                }
+            }
+            (Record::Counts { pattern, counts, .. }, Some(line))
+                if line.id == hex(pattern.as_bytes()) =>
+            {
+                line.counts = Numbers::new(*counts);
+            }
+            (Record::Document { pattern, bytes, .. }, Some(line))
+                if line.id == hex(pattern.as_bytes()) =>
+            {
+                line.document = Some(hex(bytes));
+            }
+            _ => {}
+        }
+    }
+    lines
 }
 
 pub(super) fn write(archive: &Archive, device: &Device, program: &str) -> Vec<u8> {
     let mut lines = Vec::new();
     let mut patterns = 0;
-    for pair in archive.records.chunks(2) {
-        let [Record::Field { pattern, hlc, value, .. }, Record::Counts { counts, .. }] = pair
-        else {
-            continue;
-        };
-        let Ok(wording) = Wording::decode(value) else { continue };
-        let line = Line::new(*pattern, *hlc, wording, *counts);
+    for line in lines_of(archive) {
         serde_json::to_writer(&mut lines, &line).expect("a line has string keys");
         lines.push(b'\n');
         patterns += 1;

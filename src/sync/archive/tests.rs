@@ -1,10 +1,16 @@
 //! Files: both forms, each fault, and what importing comes to.
 
+use std::collections::BTreeSet;
+
 use super::*;
+use crate::model::page::Page;
 use crate::model::pattern::{Kind, Payload};
 use crate::sync::local;
 use crate::sync::random::Seeded;
 use crate::sync::record::Counts;
+use crate::sync::text::{Author, WorkerCommand, create};
+use crate::sync::texts::Texts;
+use crate::sync::texts::tests::plain_sanitiser;
 
 const NOW: i64 = 1_767_225_600_000;
 
@@ -34,7 +40,23 @@ fn leaves(n: u32, text: &str) -> Leaves {
 
 fn archive(device: &Device, leaves: &[Leaves], now: i64) -> Archive {
     let log = LogId { device: device.key(), incarnation: [7; 16] };
-    Archive::new(log, local::label_key(&keys(device, 9)), leaves, now)
+    // About some of them people wrote.
+    let texts: Vec<LeavingText> = leaves.iter().step_by(3).map(text).collect();
+    Archive::new(log, local::label_key(&keys(device, 9)), leaves, &texts, now)
+}
+
+fn text(leaves: &Leaves) -> LeavingText {
+    let page = Page { body: format!("{} Always.", leaves.wording.text), ..Page::default() };
+    let author = Author { actor: [7; 16], now: NOW };
+    LeavingText {
+        pattern: leaves.pattern,
+        kind: Kind::Fix,
+        document: create(&author, &leaves.wording.text, &page).unwrap(),
+        page,
+        findings: Vec::new(),
+        unsaid: true,
+        learned_here: true,
+    }
 }
 
 fn some() -> Vec<Leaves> {
@@ -198,7 +220,10 @@ fn importing_says_what_becomes_of_each_pattern() {
     assert_eq!(changes(&replayed), [Change::Older, Change::Same]);
     assert!(replayed.is_old() && !imported.is_old());
     let projects = Projects::of(&store, None).unwrap();
-    local::project(&mut store, &projects, None, NOW + 2000).unwrap();
+    let (worker, sanitiser) = (WorkerCommand::here(), plain_sanitiser());
+    let mut texts = Texts::new(&worker, &sanitiser, [0; 32], BTreeSet::new());
+    local::project(&mut store, &projects, &mut texts, None, NOW + 2000).unwrap();
+    assert_eq!(store.edit_of(leaves(1, "").pattern).unwrap(), None, "nobody trusts the device");
     let again = take_in(&mut store, &second, None, false, NOW + 2000).unwrap();
     assert_eq!(changes(&again), [Change::Same; 3]);
     assert_eq!(store.changed_patterns().unwrap(), [], "nothing is to be looked at again");

@@ -19,7 +19,8 @@ use crate::model::clock::Hlc;
 use crate::model::ids::PatternId;
 pub(crate) use crate::model::sharing::{Claim, DeviceState, Fate, LogState, Removal, Trust};
 
-pub(crate) use self::view::{View, view};
+pub(crate) use self::stored::OWN;
+pub(crate) use self::view::{View, is_redacted, view};
 
 /// Where the ledger is kept. Of several changes in a row, all are kept or none.
 pub(crate) trait Ledger {
@@ -269,7 +270,7 @@ fn claim<L: Ledger>(
     hlc: Hlc,
     value: &[u8],
 ) -> Result<bool, L::Error> {
-    if view::is_redacted(ledger, pattern, &log.device)? {
+    if is_redacted(ledger, pattern, &log.device)? {
         return Ok(false);
     }
     let new = Claim { hlc, value: value.to_vec() };

@@ -12,7 +12,7 @@ use crate::sync::record::{self, Counts, Field, Record};
 use crate::sync::segment::{DeviceKey, LogId, Name};
 
 /// Under which key the state of the own log is kept.
-const OWN: &str = "own";
+pub(crate) const OWN: &str = "own";
 
 fn row_of(name: &Name) -> SegmentRow {
     (name.label, name.sequence, name.hash)

@@ -19,10 +19,12 @@ pub(crate) struct View {
     pub(crate) counts: Counts,
     /// Whether a trusted device wants it to vanish for ever.
     pub(crate) redacted: bool,
+    /// When a trusted device last deleted it: what was said until then does not count.
+    pub(crate) deleted: Hlc,
 }
 
 /// Whether a trusted device, or `author` itself, wants the pattern to vanish for ever.
-pub(super) fn is_redacted<L: Ledger>(
+pub(crate) fn is_redacted<L: Ledger>(
     ledger: &mut L,
     pattern: PatternId,
     author: &DeviceKey,
@@ -45,17 +47,17 @@ pub(crate) fn view<L: Ledger>(
     but: Option<&DeviceKey>,
 ) -> Result<View, L::Error> {
     let mut view = View::default();
-    let mut deleted = Hlc::default();
     let removals = ledger.removals(pattern)?;
     for (device, removal) in &removals {
         if ledger.device(device)?.trust == Trust::Trusted {
             view.redacted |= removal.redacted;
-            deleted = deleted.max(removal.deleted);
+            view.deleted = view.deleted.max(removal.deleted);
         }
     }
     if view.redacted {
         return Ok(view);
     }
+    let deleted = view.deleted;
     for (device, claim) in ledger.claims(pattern, Field::WORDING)? {
         let trust = ledger.device(&device)?.trust;
         let own = removals.iter().find(|(other, _)| *other == device);

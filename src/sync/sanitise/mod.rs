@@ -19,6 +19,7 @@ mod tests;
 mod urls;
 
 use super::record::{TEXT, TRIGGER, Wording};
+use crate::model::page::{self, Page};
 use crate::model::pattern::{Kind, Payload};
 use crate::model::signature;
 
@@ -134,6 +135,17 @@ impl Sanitiser {
         })
     }
 
+    /// What a person wrote about a pattern of this kind and tool as it leaves, and what was changed
+    /// in it. Doing it twice is the same as once.
+    pub(crate) fn page(&self, kind: Kind, tool: &str, page: Page) -> (Page, Vec<Finding>) {
+        walk_page(page, |field, text, longest, log| {
+            self.text(text, longest, log, |text| match field {
+                "text" if matches!(kind, Kind::Fix | Kind::Pitfall) => quoted(tool, text),
+                _ => None,
+            })
+        })
+    }
+
     /// A path as a whole, which may have blanks in it.
     fn file(&self, file: String, log: &mut Log<'_>) -> String {
         if !self.sanitize_paths {
@@ -188,6 +200,11 @@ impl Sanitiser {
 /// of theirs. Doing it twice is the same as once.
 pub(crate) fn harmless(wording: Wording) -> Cleaned {
     walk(wording, |_, text, longest, log| settled(text, longest, log, arrive::pass))
+}
+
+/// As [`harmless`], for what somebody else wrote about a pattern by hand.
+pub(crate) fn harmless_page(page: Page) -> Page {
+    walk_page(page, |_, text, longest, log| settled(text, longest, log, arrive::pass)).0
 }
 
 /// The last name of a path.
@@ -260,6 +277,34 @@ fn walk(
         Log { field: "payload", findings: &mut findings }.add("length", 1);
     }
     Cleaned { wording, findings }
+}
+
+/// Goes over all texts of `page` as [`walk`] does over those of words.
+fn walk_page(
+    page: Page,
+    each: impl Fn(&'static str, String, usize, &mut Log<'_>) -> String,
+) -> (Page, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let mut page = page;
+    // A page that is cut or made plain can show something that was not there before.
+    for _ in 0..PASSES {
+        let before = page.clone();
+        let mut one = |field, text, longest| {
+            each(field, text, longest, &mut Log { field, findings: &mut findings })
+        };
+        let Page { title, body, tags, notes } = page;
+        page = Page {
+            title: one("title", title, page::TITLE),
+            body: one("text", body, page::BODY),
+            tags: tags.into_iter().map(|tag| one("tags", tag, page::TAG)).collect(),
+            notes: one("notes", notes, page::NOTES),
+        }
+        .tidy();
+        if page == before {
+            break;
+        }
+    }
+    (page, findings)
 }
 
 /// Leaves out members of lists, the last of the longest first, until all texts together have at

@@ -17,7 +17,7 @@ mod tests;
 mod wire;
 mod worker;
 
-pub(crate) use document::{Author, create, edit};
+pub(crate) use document::{Author, LIMIT, create, edit};
 pub(crate) use error::TextError;
 pub(crate) use guard::{WorkerCommand, edit_guarded, merge_guarded, renew_guarded};
 pub(crate) use worker::serve;

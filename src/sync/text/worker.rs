@@ -37,7 +37,7 @@ pub(crate) fn serve(input: &mut dyn Read, output: &mut dyn Write) -> io::Result<
     Ok(())
 }
 
-fn answer(request: &Request) -> Answer {
+pub(super) fn answer(request: &Request) -> Answer {
     let found = request.largest();
     if found > LIMIT {
         return Err(TextError::Large { found });
