@@ -12,7 +12,7 @@ use super::export::no_passphrase;
 use super::hearing::{self, RefusedText};
 use super::output::{Output, count};
 use super::sync::open;
-use super::time;
+use super::{time, trial};
 use crate::config::{self, Settings};
 use crate::storage::{Reader, StorageError, Store, file};
 use crate::sync::archive::{self, Archive, ArchiveError, Change, Imported};
@@ -44,6 +44,8 @@ struct Report {
     refused_texts: Vec<RefusedText>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     items: Vec<Item>,
+    /// What came of trying what is new on what happened here.
+    tried: trial::Report,
 }
 
 impl From<ArchiveError> for CliError {
@@ -89,7 +91,13 @@ pub(crate) fn run(args: &ImportArgs, output: &mut Output) -> Result<(), CliError
         hearing::publish(&mut store, home)?;
     }
     let trust = store.device(&archive.log.device)?.trust;
-    show(args, &archive, trust, &imported, refused, output);
+    // Others have their turn while this process tries it.
+    drop(store);
+    let tried = match args.dry_run {
+        true => trial::Report::default(),
+        false => trial::afterwards(&settings, output),
+    };
+    show(args, &archive, trust, &imported, (refused, tried), output);
     Ok(())
 }
 
@@ -123,7 +131,7 @@ fn show(
     archive: &Archive,
     trust: Trust,
     imported: &Imported,
-    refused_texts: Vec<RefusedText>,
+    (refused_texts, tried): (Vec<RefusedText>, trial::Report),
     output: &mut Output,
 ) {
     let counts: Vec<(Change, u64)> =
@@ -182,6 +190,7 @@ fn show(
             "What is new waits for approval: `mana review --help`, or trust the device with `mana sync peer trust`.",
         ),
     }
+    trial::tell(&tried, output);
     output.object(&Report {
         device,
         trust: trust.name(),
@@ -192,5 +201,6 @@ fn show(
         texts: imported.texts.len(),
         refused_texts,
         items,
+        tried,
     });
 }

@@ -187,7 +187,8 @@ fn run_supervised(settings: &Settings) -> Result<(), CliError> {
     run_rounds(settings, Source::Daemon, &|problem| tracing::warn!("passed over: {problem}"))
 }
 
-/// Runs that nobody waits for: learns while turns end, and fits weights when that is due.
+/// Runs that nobody waits for: learns while turns end, fits weights when that is due, and tries
+/// what other devices told on what is new.
 fn run_rounds(settings: &Settings, source: Source, note: &dyn Fn(&str)) -> Result<(), CliError> {
     for _ in 0..ROUNDS {
         let Some(report) = learn_alone(settings, source)? else { return Ok(()) };
@@ -202,6 +203,8 @@ fn run_rounds(settings: &Settings, source: Source, note: &dyn Fn(&str)) -> Resul
             break;
         }
     }
+    #[cfg(feature = "sync")]
+    super::trial::aside(settings, source)?;
     Ok(())
 }
 

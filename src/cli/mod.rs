@@ -39,6 +39,8 @@ mod status;
 #[cfg(feature = "sync")]
 mod sync;
 mod time;
+#[cfg(feature = "sync")]
+mod trial;
 mod tune;
 mod uninstall;
 
@@ -110,7 +112,7 @@ fn dispatch(command: Command, output: &mut Output) -> Result<(), CliError> {
         Command::TextWorker => edit::serve(),
         Command::Consolidate(args) => consolidate::run(&args, output),
         Command::Skills(command) => skills::run(&command, output),
-        Command::Review(args) => review::run(args.command.as_ref(), output),
+        Command::Review(args) => review::run(&args, output),
         Command::Doctor(args) => doctor::run(&args, output),
         Command::Daemon(command) => daemon::run(&command, output),
         #[cfg(feature = "sync")]

@@ -2,14 +2,16 @@
 
 use serde::Serialize;
 
-use super::args::ReviewCommand;
+use super::args::{ReviewArgs, ReviewCommand};
 use super::error::{CliError, Kind};
 use super::output::{Output, count};
 use super::{encoder, scope, show, time};
 use crate::config::{self, Settings};
+use crate::model::ids::PatternId;
 use crate::model::pattern::{Pattern, State};
 use crate::model::suspicion;
-use crate::storage::{Reader, Store};
+use crate::model::trial::{Score, Trial};
+use crate::storage::{Reader, StorageError, Store, Teller};
 
 /// A pattern that waits, as `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -17,19 +19,68 @@ struct Item {
     id: String,
     kind: &'static str,
     text: String,
-    reason: &'static str,
+    reason: String,
     rejected: bool,
     sessions: u32,
     last: String,
+    from: Option<From>,
+    trial: Option<TrialShown>,
 }
 
-pub(crate) fn run(command: Option<&ReviewCommand>, output: &mut Output) -> Result<(), CliError> {
-    match command {
+/// Whose words a pattern has.
+#[derive(Debug, Serialize)]
+pub(super) struct From {
+    /// Beginning of a hash of its key, as `mana sync peer` prints it.
+    device: String,
+    name: String,
+    /// When it said so.
+    at: Option<String>,
+}
+
+/// What came of trying it on what happened here.
+#[derive(Debug, Serialize)]
+pub(super) struct TrialShown {
+    verdict: &'static str,
+    /// Sessions that were gone through, of those that there are.
+    sessions: u32,
+    known: u32,
+    /// Sessions in which it would have been told, and was right or wrong.
+    told: u32,
+    right: u32,
+    wrong: u32,
+    /// Share of right ones that it has to have, at the lower end of the interval.
+    need: f64,
+    at: String,
+    #[serde(skip)]
+    meaning: &'static str,
+}
+
+pub(crate) fn run(args: &ReviewArgs, output: &mut Output) -> Result<(), CliError> {
+    #[cfg(feature = "sync")]
+    if args.score {
+        return score(output);
+    }
+    match &args.command {
         None => list(false, false, output),
         Some(ReviewCommand::List(args)) => list(args.all, args.rejected, output),
         Some(ReviewCommand::Approve(args)) => judge(&args.ids, true, output),
         Some(ReviewCommand::Reject(args)) => judge(&args.ids, false, output),
     }
+}
+
+/// `mana review --score`.
+#[cfg(feature = "sync")]
+fn score(output: &mut Output) -> Result<(), CliError> {
+    use super::trial;
+
+    let settings = Settings::load(config::current_dir().as_deref())?;
+    let report = trial::run(&settings, trial::ASKED, output.shows_progress())?;
+    output.object(&report);
+    trial::tell(&report, output);
+    if report.tried == 0 {
+        output.line("Nothing that waits is due to be tried.");
+    }
+    Ok(())
 }
 
 fn list(all: bool, rejected: bool, output: &mut Output) -> Result<(), CliError> {
@@ -38,12 +89,16 @@ fn list(all: bool, rejected: bool, output: &mut Output) -> Result<(), CliError> 
     let reader = Reader::open(&settings.home)?;
     let project = if all { None } else { scope::of_folder(&reader, &settings, cwd.as_deref())? };
     let waiting = reader.waiting(project.map(|scope| scope.project), rejected)?;
-    let items: Vec<Item> = waiting.into_iter().map(|(p, rejected)| item(p, rejected)).collect();
+    let items = waiting.into_iter().map(|(p, rejected)| item(&reader, p, rejected));
+    let items: Vec<Item> = items.collect::<Result<_, _>>()?;
     output.object(&items);
-    for Item { id, kind, text, reason, rejected, .. } in &items {
+    for Item { id, kind, text, reason, rejected, trial, .. } in &items {
         output.line(format!("{id}  {kind:<8}  {text}"));
         let rejected = if *rejected { " (rejected)" } else { "" };
         output.line(format!("          {reason}{rejected}"));
+        for line in trial.iter().map(tried) {
+            output.line(format!("          {line}"));
+        }
     }
     if items.is_empty() {
         output.line("Nothing waits for approval.");
@@ -51,17 +106,74 @@ fn list(all: bool, rejected: bool, output: &mut Output) -> Result<(), CliError> 
     Ok(())
 }
 
-fn item(pattern: Pattern, rejected: bool) -> Item {
+fn item(reader: &Reader, pattern: Pattern, rejected: bool) -> Result<Item, StorageError> {
     let reason = suspicion::of_pattern(pattern.kind, &pattern.text, &pattern.payload);
-    Item {
+    let from = from(reader, pattern.id)?;
+    let foreign = match &from {
+        _ if rejected => "it was rejected".into(),
+        Some(from) => format!("its words came from {}", named(from)),
+        None => show::FOREIGN.into(),
+    };
+    Ok(Item {
         id: pattern.id.short(),
         kind: pattern.kind.name(),
-        reason: reason.unwrap_or(if rejected { "it was rejected" } else { show::FOREIGN }),
+        reason: reason.map_or(foreign, String::from),
         text: pattern.text,
         rejected,
         sessions: pattern.tally.sessions,
         last: time::shown(pattern.tally.last),
-    }
+        trial: trial(reader, pattern.id)?,
+        from,
+    })
+}
+
+/// Whose words a pattern has, where another device's stand.
+pub(super) fn from(reader: &Reader, id: PatternId) -> Result<Option<From>, StorageError> {
+    let from = |Teller { device, name, at }| From {
+        device: fingerprint(&device),
+        name,
+        at: (at > 0).then(|| time::shown(at)),
+    };
+    Ok(reader.teller(id)?.map(from))
+}
+
+#[cfg(feature = "sync")]
+fn fingerprint(device: &[u8]) -> String {
+    device.try_into().map_or_else(|_| String::new(), crate::sync::device::fingerprint)
+}
+
+/// A build that cannot share knows no device by its fingerprint.
+#[cfg(not(feature = "sync"))]
+fn fingerprint(device: &[u8]) -> String {
+    device.iter().take(10).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A device for people.
+pub(super) fn named(From { device, name, at }: &From) -> String {
+    let name = if name.is_empty() { String::new() } else { format!(" ({name})") };
+    let at = at.as_ref().map_or(String::new(), |at| format!(", {at}"));
+    format!("device {device}{name}{at}")
+}
+
+/// What came of trying a pattern.
+pub(super) fn trial(reader: &Reader, id: PatternId) -> Result<Option<TrialShown>, StorageError> {
+    let shown = |Trial { known, sessions, score, need, verdict, at, .. }| {
+        let Score { told, right, wrong, .. } = score;
+        let at = time::shown(at);
+        let (verdict, meaning) = (verdict.name(), verdict.meaning());
+        TrialShown { verdict, sessions, known, told, right, wrong, need, at, meaning }
+    };
+    Ok(reader.trial(id)?.map(shown))
+}
+
+/// What came of trying a pattern, in a line for people.
+pub(super) fn tried(trial: &TrialShown) -> String {
+    let TrialShown { meaning, told, right, wrong, sessions, at, .. } = trial;
+    let sessions = count(u64::from(*sessions), "session", "sessions");
+    format!(
+        "tried {at} on {sessions}: would have been told in {told}, right in {right}, wrong in \
+         {wrong}; {meaning}"
+    )
 }
 
 fn judge(ids: &[String], approved: bool, output: &mut Output) -> Result<(), CliError> {

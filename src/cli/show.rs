@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::args::ShowArgs;
 use super::error::{CliError, Kind};
 use super::output::{Output, count};
-use super::time;
+use super::{review, time};
 use crate::config::{self, Settings};
 use crate::hooks::instructions::Instructions;
 use crate::model::effect::Estimate;
@@ -43,6 +43,10 @@ struct Shown {
     now: String,
     /// What people wrote about it.
     by_hand: Option<ByHand>,
+    /// Whose words it has, where another device's stand.
+    from: Option<review::From>,
+    /// What came of trying it on what happened here.
+    trial: Option<review::TrialShown>,
     /// What tends to come before it or after it.
     neighbours: Vec<Neighbour>,
     evidence: Vec<EvidenceRow>,
@@ -132,6 +136,8 @@ fn load(reader: &Reader, pattern: Pattern, settings: &Settings) -> Result<Shown,
         last_told: last_told.map(time::shown),
         now: standing(reader, &pattern, settings)?,
         by_hand: by_hand(reader, &pattern)?,
+        from: review::from(reader, pattern.id)?,
+        trial: review::trial(reader, pattern.id)?,
         evidence: reader.evidence(pattern.row)?,
         id: pattern.id.to_string(),
         kind: pattern.kind.name(),
@@ -295,6 +301,12 @@ fn tell(shown: &Shown, output: &mut Output) {
     ));
     if let Some(by_hand) = &shown.by_hand {
         tell_by_hand(by_hand, output);
+    }
+    if let Some(from) = &shown.from {
+        output.line(format!("from      {}", review::named(from)));
+    }
+    if let Some(trial) = &shown.trial {
+        output.line(format!("trial     {}", review::tried(trial)));
     }
     tell_told(shown.told, shown.withheld, shown.last_told.as_ref(), output);
     output.line(format!("now       {}", shown.now));

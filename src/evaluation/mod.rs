@@ -17,6 +17,8 @@ mod scratch;
 mod session;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "sync")]
+pub(crate) mod trial;
 mod words;
 
 use std::collections::HashSet;

@@ -31,4 +31,5 @@ pub(crate) mod suspicion;
 pub(crate) mod text;
 pub(crate) mod tokens;
 pub(crate) mod trajectory;
+pub(crate) mod trial;
 pub(crate) mod vector;

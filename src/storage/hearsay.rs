@@ -9,7 +9,8 @@ use super::documents::Document;
 use super::error::{Attempt, StorageError};
 use super::open::Store;
 use super::patterns::{COLUMNS, kind_term, pattern_from, scope_term, tally_from};
-use crate::model::pattern::{Payload, State, Tally, state_by_evidence};
+use crate::model::pattern::{Kind, Payload, State, Tally, state_by_evidence};
+use crate::model::trial::Score;
 use crate::model::{suspicion, tokens};
 
 /// Sessions for which the word of others stands at most: whoever says more is not more right.
@@ -36,6 +37,21 @@ pub(crate) struct Hearsay {
     pub(crate) keys: Vec<i64>,
     /// How often it was seen.
     pub(crate) tally: Tally,
+}
+
+/// How often a pattern of others was seen: where it would have been right here, whatever they say.
+fn seen_here(kind: Kind, score: Score) -> Tally {
+    let failures = match kind {
+        Kind::Recipe => score.wrong,
+        _ => score.right + score.wrong,
+    };
+    Tally {
+        successes: score.right,
+        failures,
+        sessions: score.right,
+        first: score.first,
+        last: score.last,
+    }
 }
 
 impl Store {
@@ -72,9 +88,10 @@ impl Store {
     /// Brings a pattern for which nothing here speaks in line with what others say. Returns its
     /// document if that changes.
     ///
-    /// Unless the device is trusted, the pattern waits for approval, and does so again when its
-    /// words change. Where people wrote other words for it ([`super::edits`]), they are its text;
-    /// those that were written here need no approval.
+    /// Unless the device is trusted, or a trial of these very words on what happened here found
+    /// them right, the pattern waits for approval, and does so again when its words change. Where
+    /// people wrote other words for it ([`super::edits`]), they are its text, which no trial speaks
+    /// for; those that were written here need no approval.
     pub(super) fn follow_hearsay(
         &mut self,
         row: i64,
@@ -90,8 +107,12 @@ impl Store {
         let payload = serde_json::to_string(&hearsay.payload).expect("payloads are JSON");
         let words = self.words_of(row)?;
         let written = words.as_ref().is_some_and(|words| words.written);
+        let score = match hearsay.trusted || words.is_some() {
+            true => None,
+            false => self.helped_here(before.id, before.kind, hearsay)?,
+        };
         let text = words.map_or_else(|| hearsay.text.clone(), |words| words.text);
-        let mut tally = hearsay.tally;
+        let mut tally = score.map_or(hearsay.tally, |score| seen_here(before.kind, score));
         tally.sessions = tally.sessions.min(SESSIONS);
         self.conn()
             .prepare_cached(
@@ -119,14 +140,15 @@ impl Store {
             .attempt(ATTEMPT)?;
         self.replace_keys(row, &hearsay.keys)?;
         let by_evidence = state_by_evidence(before.kind, &hearsay.payload, &tally);
+        let unknown = !hearsay.trusted && score.is_none();
         let foreign = if written { "" } else { text.as_str() };
-        let suspicious = !hearsay.trusted && !written
+        let suspicious = unknown && !written
             || suspicion::of_words(before.kind, foreign, &hearsay.payload);
         let state = match before.state {
             State::Retired => State::Retired,
             // What others tell waits for approval, however little speaks for it: it can be
             // approved at once. What the user wrote about it is told.
-            _ if !hearsay.trusted || written => self.reviewed(row, State::Active, suspicious)?,
+            _ if unknown || written => self.reviewed(row, State::Active, suspicious)?,
             _ => self.reviewed(row, by_evidence, suspicious)?,
         };
         self.conn()
@@ -159,8 +181,9 @@ impl Store {
 
     /// Forgets what others say of the pattern with this id.
     pub(super) fn forget_hearsay(&mut self, id: &[u8; 16]) -> Result<(), StorageError> {
-        const STATEMENTS: [&str; 4] = [
+        const STATEMENTS: [&str; 5] = [
             "DELETE FROM hearsay WHERE pattern = ?1",
+            "DELETE FROM trials WHERE pattern = ?1",
             "DELETE FROM shared_waiting WHERE pattern = ?1",
             "DELETE FROM shared_counts WHERE pattern = ?1",
             // That something was said stays, so that the next exchange takes it back.

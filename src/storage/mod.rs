@@ -9,6 +9,8 @@
 //! of two copies of a step one rule picks the owner ([`steps`]), and a pattern is made anew from
 //! what all trajectories propose ([`drafts`]) whenever one of them changes.
 
+#[cfg(feature = "sync")]
+mod audition;
 mod bm25;
 mod browse;
 mod clock;
@@ -49,10 +51,13 @@ pub(crate) mod tests;
 #[cfg(feature = "encoder")]
 mod texts;
 mod transcripts;
+mod trials;
 mod vectors;
 mod weights;
 mod workers;
 
+#[cfg(feature = "sync")]
+pub(crate) use audition::Audition;
 pub(crate) use consolidation::{Change, SetAside, Sketch, Usage};
 pub(crate) use edits::Edit;
 #[cfg(feature = "sync")]
@@ -78,6 +83,9 @@ pub(crate) use skills::{Edge, Run};
 pub(crate) use snapshot::{answered_from_snapshots, from_snapshots, map, recall};
 pub(crate) use steps::{CallResult, Span, StepPlace, StoredTrajectory};
 pub(crate) use transcripts::{Account, StoredCursor, Totals};
+pub(crate) use trials::Teller;
+#[cfg(feature = "sync")]
+pub(crate) use trials::waiting::Waiting;
 pub(crate) use vectors::Means;
 #[cfg(any(test, feature = "encoder"))]
 pub(crate) use vectors::NewVector;

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_consolidation.sql"),
     include_str!("migrations/0006_reviews.sql"),
     include_str!("migrations/0007_sharing.sql"),
+    include_str!("migrations/0008_trials.sql"),
 ];
 
 /// The schema's number that this binary writes.

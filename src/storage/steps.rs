@@ -208,6 +208,19 @@ impl Reader {
         )
     }
 
+    /// All trajectories of a project, the newest first.
+    #[cfg(feature = "sync")]
+    pub(crate) fn trajectories_of(
+        &self,
+        project: i64,
+    ) -> Result<Vec<StoredTrajectory>, StorageError> {
+        self.list_trajectories(
+            "SELECT id, session, agent, project, root FROM trajectories
+             WHERE project = ?1 ORDER BY started DESC, id DESC",
+            project,
+        )
+    }
+
     fn list_trajectories(
         &self,
         sql: &str,

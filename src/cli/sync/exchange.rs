@@ -7,10 +7,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::open;
+use crate::cli::cycle::Source;
 use crate::cli::error::CliError;
 use crate::cli::hearing::{self, Desk, RefusedText};
 use crate::cli::output::{Output, count};
-use crate::cli::time;
+use crate::cli::{time, trial};
 use crate::config::{self, Settings};
 use crate::model::ids::PatternId;
 use crate::storage::{Leaving, Store};
@@ -52,6 +53,8 @@ struct Report {
     refused_texts: Vec<RefusedText>,
     rejected: Vec<Rejected>,
     alarms: Vec<Warning>,
+    /// What came of trying what was told on what happened here.
+    tried: trial::Report,
 }
 
 #[derive(Debug, Serialize)]
@@ -130,6 +133,15 @@ pub(super) fn run(way: Way, supervised: bool, output: &mut Output) -> Result<(),
     parts.note_end(&done)?;
     done?;
     hearing::publish(&mut parts.store, &parts.settings.home)?;
+    let Parts { settings, store, .. } = parts;
+    // Others have their turn while this process tries what is new.
+    drop(store);
+    if supervised {
+        return trial::aside(&settings, Source::Daemon);
+    }
+    if way != Way::Push {
+        report.tried = trial::afterwards(&settings, output);
+    }
     show(&report, way, output);
     Ok(())
 }
@@ -372,6 +384,7 @@ fn show(report: &Report, way: Way, output: &mut Output) {
             output.line(format!("{records} came from a clock that is ahead, and wait."));
         }
     }
+    trial::tell(&report.tried, output);
     if way != Way::Pull {
         output.line(format!(
             "Pushed {} in {}, {} bytes.",

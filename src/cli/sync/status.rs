@@ -1,5 +1,7 @@
 //! `mana sync status`: what is shared with whom, without asking the remote.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::peer::{self, Peer};
@@ -9,6 +11,7 @@ use crate::cli::hearing::RefusedText;
 use crate::cli::output::{Output, count};
 use crate::cli::time;
 use crate::config::{self, Settings};
+use crate::model::trial::Verdict;
 use crate::storage::{Leaving, Reader};
 use crate::sync::device::{Device, fingerprint};
 use crate::sync::hex::hex;
@@ -50,6 +53,8 @@ struct Report {
     differing: u64,
     /// Texts of others that the last pull left out.
     refused_texts: Vec<RefusedText>,
+    /// What came of trying items of others on what happened here, by verdict.
+    tried: BTreeMap<&'static str, u64>,
     pending_segments: u64,
     rejected_segments: u64,
     parked_records: u64,
@@ -180,6 +185,7 @@ pub(super) fn run(output: &mut Output) -> Result<(), CliError> {
         waiting_texts,
         differing,
         refused_texts,
+        tried: reader.verdicts()?.into_iter().map(|(v, n)| (v.name(), n)).collect(),
         pending_segments,
         rejected_segments,
         parked_records,
@@ -222,6 +228,14 @@ fn show(report: &Report, exchanged: Option<i64>, output: &mut Output) {
         report.heard,
         report.quarantined,
     ));
+    if !report.tried.is_empty() {
+        let told = |verdict: Verdict| {
+            let number = report.tried.get(verdict.name())?;
+            Some(format!("{number}: {}", verdict.meaning()))
+        };
+        let told: Vec<String> = Verdict::ALL.into_iter().filter_map(told).collect();
+        output.line(format!("Tried on what happened here: {}.", told.join("; ")));
+    }
     output.line(format!(
         "New for the others are the words of {}, texts written by hand about {} of {}, {} taken back.",
         count(report.pending_items as u64, "item", "items"),

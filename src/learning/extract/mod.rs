@@ -15,7 +15,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod view;
-mod wording;
+pub(crate) mod wording;
 
 use std::borrow::Cow;
 

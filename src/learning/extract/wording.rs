@@ -16,7 +16,7 @@ const MESSAGES: &[&str] = &["-m", "-am", "--message", "--body", "--title", "--no
 
 /// The command as it would be typed, without cosmetics; one with long arguments or with a message
 /// as template.
-pub(super) fn command(normal: &Normal) -> String {
+pub(crate) fn command(normal: &Normal) -> String {
     let exact = normal.exact();
     let key = normal.key();
     let long = exact.len() > COMMAND_LIMIT || exact.contains('\n');
@@ -50,7 +50,7 @@ pub(super) fn headline(signature: &Signature) -> String {
 }
 
 /// `a`, `a and b`, `a, b and c`.
-pub(super) fn list(items: &[String]) -> String {
+pub(crate) fn list(items: &[String]) -> String {
     match items {
         [] => String::new(),
         [only] => only.clone(),
