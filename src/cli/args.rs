@@ -61,7 +61,7 @@ pub(crate) enum Command {
     /// List, show and export what is known about working with a program
     #[command(subcommand, arg_required_else_help = true)]
     Skills(SkillsCommand),
-    /// List what reads like an instruction and waits for approval; approve or reject it
+    /// List what waits for approval, such as what other devices told; approve or reject it
     Review(ReviewArgs),
     /// Look for what is wrong with hooks, home and database, and mend what is safe to mend
     Doctor(DoctorArgs),

@@ -60,7 +60,8 @@ const NOTES: &[(&str, &[&str])] = &[
              changed, sealed under another passphrase or of a newer version is refused with that \
              as the reason, and nothing of it is kept.",
             "What is in it counts as told by the device that wrote it, and waits for approval \
-             (`mana review`) unless `mana sync peer trust` was said of that device.",
+             (`mana review`) unless `mana sync peer trust` was said of that device, or it would \
+             have helped on what happened here ([sync/trials.md](sync/trials.md)).",
             "Without `--merge`, only a home that knows nothing takes it in.",
             "Items are `new`, `changed`, the `same` as before, `older` than what the device said \
              later, `known` here already, `forgotten` here and not taken back, `waiting` for a \
@@ -273,6 +274,10 @@ const NOTES: &[(&str, &[&str])] = &[
         &[
             "What was learned and reads like an instruction to the agent is told to nobody until it \
              is approved here ([security.md](security.md)); each item is listed with the reason.",
+            "What other devices told waits as well, each item with who said it and what came of \
+             trying it on what happened here; what would surely have helped is told without \
+             asking ([sync/trials.md](sync/trials.md)). That happens by itself after an import, an \
+             exchange and learning; `--score` does it now.",
             "An approval holds for the words that were seen and outlasts learning; a rejection holds \
              for the item whatever its words, until it is approved.",
         ],

@@ -95,6 +95,12 @@ const QUERIES: &[(&str, &str)] = &[
     ),
     ("review", "SELECT pattern, approved, text, ?1 IS NULL FROM reviews"),
     (
+        "trial",
+        "SELECT pattern, words, known, sessions, told, right, wrong, first, last, need, verdict,
+                ?1 IS NULL
+         FROM trials",
+    ),
+    (
         "vector",
         "SELECT p.id, v.encoder, v.text, ?1 IS NULL
          FROM vectors v JOIN patterns p ON p.row = v.pattern",

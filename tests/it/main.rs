@@ -10,6 +10,8 @@
 mod process;
 mod sandbox;
 mod transcript;
+#[cfg(feature = "git")]
+mod trials;
 
 /// The same tiny model as in the unit tests.
 #[allow(dead_code, reason = "this side uses a part of it")]

@@ -308,7 +308,7 @@ fn paths_and_commands_are_tried_as_well() {
     let path = home.hear(ONE, Kind::Path, missing, |_| {});
     let elsewhere = home.hear(OTHER, Kind::Path, &missing.replace("lib", "web"), |_| {});
     let recipe = home.hear(ONE, Kind::Recipe, "$ npm run suite", |h| h.category = "test".into());
-    let other = home.hear(ONE, Kind::Recipe, "$ npm run e2e", |h| h.category = "test".into());
+    let other = home.hear(OTHER, Kind::Recipe, "$ npm run e2e", |h| h.category = "test".into());
     assert_eq!(home.try_all(), 4);
     let of = |id| {
         let Score { right, wrong, .. } = home.trial(id).unwrap().score;
