@@ -496,7 +496,6 @@ pub(crate) enum Format {
 
 /// Arguments of `mana review`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ReviewArgs {
     /// Try what other devices told on what happened here, now and not in the background
     #[cfg(feature = "sync")]

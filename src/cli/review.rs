@@ -57,8 +57,10 @@ pub(super) struct TrialShown {
 
 pub(crate) fn run(args: &ReviewArgs, output: &mut Output) -> Result<(), CliError> {
     #[cfg(feature = "sync")]
-    if args.score {
-        return score(output);
+    match &args.command {
+        None if args.score => return score(output),
+        Some(_) if args.score => return Err(CliError::new(Kind::Failed, "--score stands alone")),
+        _ => {}
     }
     match &args.command {
         None => list(false, false, output),

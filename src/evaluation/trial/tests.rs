@@ -1,3 +1,5 @@
+//! A home that learned scripted sessions, and what others tell it.
+
 use tempfile::TempDir;
 
 use super::*;
