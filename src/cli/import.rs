@@ -93,10 +93,8 @@ pub(crate) fn run(args: &ImportArgs, output: &mut Output) -> Result<(), CliError
     let trust = store.device(&archive.log.device)?.trust;
     // Others have their turn while this process tries it.
     drop(store);
-    let tried = match args.dry_run {
-        true => trial::Report::default(),
-        false => trial::afterwards(&settings, output),
-    };
+    let tried =
+        if args.dry_run { trial::Report::default() } else { trial::afterwards(&settings, output) };
     show(args, &archive, trust, &imported, (refused, tried), output);
     Ok(())
 }

@@ -25,6 +25,14 @@ struct Item {
     last: String,
     from: Option<From>,
     trial: Option<TrialShown>,
+    others: Vec<Other>,
+}
+
+/// What another device says of the same.
+#[derive(Debug, Serialize)]
+pub(super) struct Other {
+    from: From,
+    text: String,
 }
 
 /// Whose words a pattern has.
@@ -94,12 +102,15 @@ fn list(all: bool, rejected: bool, output: &mut Output) -> Result<(), CliError> 
     let items = waiting.into_iter().map(|(p, rejected)| item(&reader, p, rejected));
     let items: Vec<Item> = items.collect::<Result<_, _>>()?;
     output.object(&items);
-    for Item { id, kind, text, reason, rejected, trial, .. } in &items {
+    for Item { id, kind, text, reason, rejected, trial, others, .. } in &items {
         output.line(format!("{id}  {kind:<8}  {text}"));
         let rejected = if *rejected { " (rejected)" } else { "" };
         output.line(format!("          {reason}{rejected}"));
         for line in trial.iter().map(tried) {
             output.line(format!("          {line}"));
+        }
+        for other in others {
+            output.line(format!("          {}", instead(other)));
         }
     }
     if items.is_empty() {
@@ -120,23 +131,49 @@ fn item(reader: &Reader, pattern: Pattern, rejected: bool) -> Result<Item, Stora
         id: pattern.id.short(),
         kind: pattern.kind.name(),
         reason: reason.map_or(foreign, String::from),
-        text: pattern.text,
         rejected,
         sessions: pattern.tally.sessions,
         last: time::shown(pattern.tally.last),
         trial: trial(reader, pattern.id)?,
+        others: others(reader, &pattern)?,
         from,
+        text: pattern.text,
     })
 }
 
 /// Whose words a pattern has, where another device's stand.
 pub(super) fn from(reader: &Reader, id: PatternId) -> Result<Option<From>, StorageError> {
-    let from = |Teller { device, name, at }| From {
-        device: fingerprint(&device),
-        name,
-        at: (at > 0).then(|| time::shown(at)),
-    };
-    Ok(reader.teller(id)?.map(from))
+    Ok(reader.teller(id)?.map(shown))
+}
+
+fn shown(Teller { device, name, at }: Teller) -> From {
+    From { device: fingerprint(&device), name, at: (at > 0).then(|| time::shown(at)) }
+}
+
+/// What other devices say of a pattern that has the words of one, where these differ: merging
+/// lets one stand, and the others are kept.
+#[cfg(feature = "sync")]
+pub(super) fn others(reader: &Reader, pattern: &Pattern) -> Result<Vec<Other>, StorageError> {
+    use crate::sync::record::Wording;
+    use crate::sync::sanitise::harmless;
+
+    let all = reader.other_words(pattern.id)?.into_iter();
+    let decoded = all.filter_map(|(teller, value)| {
+        let text = harmless(Wording::decode(&value).ok()?).wording.text;
+        (text != pattern.text).then(|| Other { from: shown(teller), text })
+    });
+    Ok(decoded.collect())
+}
+
+/// A build that cannot share cannot read what devices say either.
+#[cfg(not(feature = "sync"))]
+pub(super) fn others(_: &Reader, _: &Pattern) -> Result<Vec<Other>, StorageError> {
+    Ok(Vec::new())
+}
+
+/// What another device says instead, in a line for people.
+pub(super) fn instead(other: &Other) -> String {
+    format!("{} says: {}", named(&other.from), other.text)
 }
 
 #[cfg(feature = "sync")]

@@ -47,6 +47,8 @@ struct Shown {
     from: Option<review::From>,
     /// What came of trying it on what happened here.
     trial: Option<review::TrialShown>,
+    /// What other devices say of it instead.
+    others: Vec<review::Other>,
     /// What tends to come before it or after it.
     neighbours: Vec<Neighbour>,
     evidence: Vec<EvidenceRow>,
@@ -138,6 +140,7 @@ fn load(reader: &Reader, pattern: Pattern, settings: &Settings) -> Result<Shown,
         by_hand: by_hand(reader, &pattern)?,
         from: review::from(reader, pattern.id)?,
         trial: review::trial(reader, pattern.id)?,
+        others: review::others(reader, &pattern)?,
         evidence: reader.evidence(pattern.row)?,
         id: pattern.id.to_string(),
         kind: pattern.kind.name(),
@@ -307,6 +310,9 @@ fn tell(shown: &Shown, output: &mut Output) {
     }
     if let Some(trial) = &shown.trial {
         output.line(format!("trial     {}", review::tried(trial)));
+    }
+    for other in &shown.others {
+        output.line(format!("instead   {}", review::instead(other)));
     }
     tell_told(shown.told, shown.withheld, shown.last_told.as_ref(), output);
     output.line(format!("now       {}", shown.now));

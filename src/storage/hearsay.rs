@@ -107,12 +107,13 @@ impl Store {
         let payload = serde_json::to_string(&hearsay.payload).expect("payloads are JSON");
         let words = self.words_of(row)?;
         let written = words.as_ref().is_some_and(|words| words.written);
-        let score = match hearsay.trusted || words.is_some() {
-            true => None,
-            false => self.helped_here(before.id, before.kind, hearsay)?,
+        let helped = if hearsay.trusted || words.is_some() {
+            None
+        } else {
+            self.helped_here(before.id, before.kind, hearsay)?
         };
         let text = words.map_or_else(|| hearsay.text.clone(), |words| words.text);
-        let mut tally = score.map_or(hearsay.tally, |score| seen_here(before.kind, score));
+        let mut tally = helped.map_or(hearsay.tally, |score| seen_here(before.kind, score));
         tally.sessions = tally.sessions.min(SESSIONS);
         self.conn()
             .prepare_cached(
@@ -140,7 +141,7 @@ impl Store {
             .attempt(ATTEMPT)?;
         self.replace_keys(row, &hearsay.keys)?;
         let by_evidence = state_by_evidence(before.kind, &hearsay.payload, &tally);
-        let unknown = !hearsay.trusted && score.is_none();
+        let unknown = !hearsay.trusted && helped.is_none();
         let foreign = if written { "" } else { text.as_str() };
         let suspicious = unknown && !written
             || suspicion::of_words(before.kind, foreign, &hearsay.payload);

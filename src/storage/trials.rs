@@ -91,6 +91,36 @@ impl Reader {
     }
 }
 
+#[cfg(feature = "sync")]
+impl Reader {
+    /// What other devices say of the pattern with this id than the one whose words stand: their
+    /// words as they told them, the latest first. Refused devices count for nothing.
+    pub(crate) fn other_words(
+        &self,
+        id: PatternId,
+    ) -> Result<Vec<(Teller, Vec<u8>)>, StorageError> {
+        const ATTEMPT: &str = "look up what other devices say of a pattern";
+        let mut query = self
+            .conn
+            .prepare_cached(
+                "SELECT d.key, d.name, c.hlc >> 16, c.value
+                 FROM hearsay h JOIN shared_claims c ON c.pattern = h.pattern AND c.field = 1
+                 JOIN shared_devices d ON d.key = c.device
+                 LEFT JOIN shared_removals r ON r.pattern = c.pattern AND r.device = c.device
+                 WHERE h.pattern = ?1 AND d.trust <> 2 AND lower(hex(d.key)) <> h.device
+                     AND c.value <> x'' AND coalesce(r.redacted, 0) = 0
+                     AND coalesce(r.deleted, 0) < c.hlc
+                 ORDER BY c.hlc DESC, d.key",
+            )
+            .attempt(ATTEMPT)?;
+        let rows = query.query_map([id.as_bytes()], |row| {
+            let teller = Teller { device: row.get(0)?, name: row.get(1)?, at: row.get(2)? };
+            Ok((teller, row.get(3)?))
+        });
+        rows.and_then(Iterator::collect).attempt(ATTEMPT)
+    }
+}
+
 impl Store {
     /// What speaks for telling what others say without being asked: a trial of these very words.
     pub(super) fn helped_here(

@@ -202,7 +202,9 @@ impl Usual {
 impl Group {
     fn add(&mut self, done: &BTreeSet<u32>) {
         self.number += 1;
-        done.iter().for_each(|deed| self.done[*deed as usize] += 1);
+        for deed in done {
+            self.done[*deed as usize] += 1;
+        }
     }
 
     /// Of calls but those `told`; few of them say little.

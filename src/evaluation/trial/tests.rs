@@ -40,7 +40,9 @@ impl Home {
     /// A home that learned each script as a session, a day apart.
     fn of(scripts: &[&str]) -> Self {
         let mut home = Self::new();
-        scripts.iter().for_each(|script| home.learn(script));
+        for script in scripts {
+            home.learn(script);
+        }
         home
     }
 
@@ -280,7 +282,7 @@ fn a_trigger_for_everything_is_wrong_nearly_always() {
 fn no_device_crowds_out_another() {
     let mut home = Home::of(&[BROKEN; 3]);
     for n in 0..80 {
-        home.hear(ONE, Kind::Fix, MISLED, |h| h.trigger.push_str(&format!(" x{n}")));
+        home.hear(ONE, Kind::Fix, MISLED, |h| h.trigger = format!("{} x{n}", h.trigger));
     }
     let good = home.hear(OTHER, Kind::Fix, CHECK, |_| {});
     let due = due(&home.store, home.store.waiting_for_trial().unwrap()).unwrap();
