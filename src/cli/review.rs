@@ -124,7 +124,7 @@ fn item(reader: &Reader, pattern: Pattern, rejected: bool) -> Result<Item, Stora
     let from = from(reader, pattern.id)?;
     let foreign = match &from {
         _ if rejected => "it was rejected".into(),
-        Some(from) => format!("its words came from {}", named(from)),
+        Some(from) => format!("{}: {}", show::FOREIGN, named(from)),
         None => show::FOREIGN.into(),
     };
     Ok(Item {
@@ -167,6 +167,7 @@ pub(super) fn others(reader: &Reader, pattern: &Pattern) -> Result<Vec<Other>, S
 
 /// A build that cannot share cannot read what devices say either.
 #[cfg(not(feature = "sync"))]
+#[expect(clippy::unnecessary_wraps, reason = "with sharing, it reads the store")]
 pub(super) fn others(_: &Reader, _: &Pattern) -> Result<Vec<Other>, StorageError> {
     Ok(Vec::new())
 }
@@ -184,14 +185,16 @@ fn fingerprint(device: &[u8]) -> String {
 /// A build that cannot share knows no device by its fingerprint.
 #[cfg(not(feature = "sync"))]
 fn fingerprint(device: &[u8]) -> String {
-    device.iter().take(10).map(|byte| format!("{byte:02x}")).collect()
+    let digits =
+        |byte: &u8| [byte >> 4, byte & 15].map(|n| char::from(b"0123456789abcdef"[usize::from(n)]));
+    device.iter().take(10).flat_map(digits).collect()
 }
 
 /// A device for people.
 pub(super) fn named(From { device, name, at }: &From) -> String {
     let name = if name.is_empty() { String::new() } else { format!(" ({name})") };
     let at = at.as_ref().map_or(String::new(), |at| format!(", {at}"));
-    format!("device {device}{name}{at}")
+    format!("{device}{name}{at}")
 }
 
 /// What came of trying a pattern.

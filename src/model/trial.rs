@@ -4,9 +4,11 @@
 //! The unit is a session: what happens twice in one is not twice as sure, and whoever makes one
 //! session cannot make many.
 
+#[cfg(any(test, feature = "sync"))]
 use super::effect::Group;
 
 /// Sessions in which it has to have been right before it is told unasked.
+#[cfg(any(test, feature = "sync"))]
 pub(crate) const LEAST: u32 = 3;
 
 /// In how many sessions a pattern would have been told, and what came of that.
@@ -75,6 +77,7 @@ impl Verdict {
     /// What follows from `score`, where the share of right ones has to be at least `need` and
     /// `familiar` says that all it says was seen here. The share is taken at the lower end of its
     /// interval (Wilson, 1927), so that a few lucky sessions do not count as certainty.
+    #[cfg(any(test, feature = "sync"))]
     pub(crate) fn of(score: Score, need: f64, familiar: bool) -> Self {
         let judged = Group { cases: score.right + score.wrong, well: score.right };
         let enough = judged.share().is_some_and(|share| share.low >= need);
@@ -112,6 +115,7 @@ pub(crate) struct Trial {
 impl Trial {
     /// Whether enough was learned since that another trial may end otherwise: a tenth more, and
     /// as many sessions as make a difference. What is told already is watched otherwise.
+    #[cfg(any(test, feature = "sync"))]
     pub(crate) fn is_outdated(&self, known: u32) -> bool {
         self.verdict != Verdict::Helpful && known >= self.known + LEAST.max(self.known / 10)
     }

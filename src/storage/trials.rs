@@ -1,6 +1,8 @@
 //! What came of trying out patterns that other devices told, and whose words these are.
 
-use rusqlite::{OptionalExtension, Row, params};
+#[cfg(feature = "sync")]
+use rusqlite::params;
+use rusqlite::{OptionalExtension, Row};
 
 use super::error::{Attempt, StorageError};
 use super::hearsay::Hearsay;

@@ -138,11 +138,11 @@ fn what_would_have_helped_is_told_what_would_have_misled_is_held() {
     assert!(unknown["from"]["at"].is_string());
     let text = reader.mana(["review", "list", "--all"]).run().success().text();
     let device = peers[0]["device"].as_str().unwrap();
-    assert!(text.contains(&format!("its words came from device {device}")), "{text}");
+    assert!(text.contains(&format!("its words came from another device: {device}")), "{text}");
     assert!(text.contains("it would have misled here"), "{text}");
     let id = misled["id"].as_str().unwrap();
     let shown = reader.mana(["show", id]).run().success().text();
-    assert!(shown.contains(&format!("from      device {device}")), "{shown}");
+    assert!(shown.contains(&format!("from      {device}")), "{shown}");
     assert!(shown.contains("right in 0, wrong in 4"), "{shown}");
 
     assert_eq!(score(&reader)["tried"], 0, "a second run has nothing to do");
