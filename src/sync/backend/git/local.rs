@@ -2,11 +2,14 @@
 //!
 //! libgit2's own way overwrites branches without looking: of 1,600 pushes by eight writers to one
 //! branch it confirmed, 84 were lost. Here a branch changes only when it is as it was seen last.
+//! Whether it is, must be asked under the branch's lock; libgit2's "make it, but only if it is not
+//! there" asks before, and of two that make one at once lets both.
 
+use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
-use std::{fs, io};
 
 use git2::{Error, ErrorCode, Repository};
 
@@ -19,6 +22,12 @@ use super::{BackendError, Oid};
 const ABANDONED: Duration = Duration::from_secs(3);
 /// How often it is looked at meanwhile.
 const LOOK: Duration = Duration::from_millis(100);
+/// The file in the repository whose lock the process holds that pushes.
+const TURN: &str = "mana-turn";
+/// How long another process may push.
+const LONGEST: Duration = Duration::from_secs(30);
+/// How often it is asked for the turn meanwhile.
+const SOON: Duration = Duration::from_millis(5);
 
 /// Makes all `updates` in the repository at `path`.
 pub(super) fn push(
@@ -27,6 +36,7 @@ pub(super) fn push(
     updates: &[Update],
 ) -> Result<(), Failure> {
     let there = Repository::open(path).map_err(|error| at(path, &error))?;
+    let _turn = turn(&there)?;
     for update in updates {
         if let Some(new) = update.new {
             transfer(repository, &there, update.old, new).map_err(|error| at(path, &error))?;
@@ -40,6 +50,29 @@ pub(super) fn push(
         }
     }
     Ok(())
+}
+
+/// Lets one process at a time push into the folder, where the folder allows that: a lock of git's
+/// that is there all the same was left by a killed one, or is held by git itself for a moment. The
+/// kernel gives the turn back when its holder ends.
+fn turn(there: &Repository) -> Result<Option<File>, Failure> {
+    let path = there.commondir().join(TURN);
+    let Ok(file) = File::options().create(true).append(true).open(&path) else { return Ok(None) };
+    let mut waited = Duration::ZERO;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) if waited < LONGEST => {}
+            Err(TryLockError::WouldBlock) => {
+                let text = format!("{}: another device has been writing for long", path.display());
+                return Err(BackendError::Transient(text).into());
+            }
+            // A file system without such locks.
+            Err(TryLockError::Error(_)) => return Ok(None),
+        }
+        thread::sleep(SOON);
+        waited += SOON;
+    }
 }
 
 /// Copies what the commit `new` needs and `old` does not have.
@@ -71,8 +104,11 @@ fn transfer(
 fn change(there: &Repository, update: &Update) -> Result<(), Error> {
     let name = &update.reference;
     match (update.old, update.new) {
-        (Some(old), Some(new)) => there.reference_matching(name, new, true, old, "").map(drop),
-        (None, Some(new)) => there.reference(name, new, false, "").map(drop),
+        // The commit of zeros stands for a branch that is not there.
+        (old, Some(new)) => {
+            let old = old.unwrap_or(Oid::ZERO_SHA1);
+            there.reference_matching(name, new, true, old, "").map(drop)
+        }
         // A found branch remembers its commit: another one, and it stays.
         (Some(old), None) => match there.find_reference(name) {
             Ok(mut found) if found.target() == Some(old) => found.delete(),
@@ -135,6 +171,8 @@ fn at(path: &Path, error: &Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+
     use super::*;
     use crate::sync::backend::conformance::segments;
     use crate::sync::backend::git::tree::{self, Branch, Files};
@@ -181,6 +219,35 @@ mod tests {
         change(Some(two), None).unwrap();
         assert!(matches!(change(Some(two), None), Err(Failure::Behind)), "it is gone");
         assert_eq!(tip(), None);
+    }
+
+    #[test]
+    fn of_two_that_make_a_branch_at_once_one_is_told_no() {
+        let (path, there) = bare();
+        let contestants = [1, 2].map(|n| {
+            let (folder, here) = bare();
+            let [object] = segments(1, "a", [n]);
+            let made = commit(&here, &object, None);
+            (folder, made)
+        });
+        for round in 0..200 {
+            let reference = format!("refs/heads/mana/x{round}");
+            let start = Barrier::new(2);
+            let run = |(folder, new): &(tempfile::TempDir, Oid)| {
+                let here = Repository::open_bare(folder.path()).unwrap();
+                let (reference, new) = (reference.clone(), Some(*new));
+                start.wait();
+                let done = push(&here, path.path(), &[Update { reference, old: None, new }]);
+                new.filter(|_| done.is_ok())
+            };
+            let won: Vec<Oid> = thread::scope(|scope| {
+                let run = &run;
+                let threads = contestants.each_ref().map(|one| scope.spawn(move || run(one)));
+                threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
+            });
+            assert_eq!(won.len(), 1, "round {round}");
+            assert_eq!(there.refname_to_id(&reference).unwrap(), won[0], "round {round}");
+        }
     }
 
     #[test]

@@ -609,9 +609,8 @@ fn unsafe_addresses_are_not_opened() {
 /// Lets 8 devices put 10 times each at the same moment, and two copies of a ninth 5 times each, all
 /// in processes of their own; whatever was confirmed must be there.
 fn many_at_once(settings: impl Fn(&str) -> GitSettings) {
-    // Two copies that make their branch at the same moment can lose objects, in a folder it seems.
-    open(settings(&label("copy"))).put(&[segment(1, "copy", 0, vec![0])]).unwrap();
     let devices = (0..8).map(|n| (format!("device {n}"), 10, 0));
+    // Also those that make their branch at the same moment.
     let copies = [("copy".to_owned(), 5, 100), ("copy".to_owned(), 5, 200)];
     let start = |(device, puts, from): (String, u64, u64)| {
         let settings = settings(&label(&device));
