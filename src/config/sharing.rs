@@ -36,6 +36,9 @@ pub(crate) struct SharingEnvironment {
     pub(crate) login: Option<String>,
     /// What this machine calls itself.
     pub(crate) host: Option<String>,
+    /// What tells this machine from others, where it has such an id (machine-id(5)). It stays here:
+    /// the manual asks not to show it to anybody.
+    pub(crate) machine: Option<String>,
 }
 
 /// Reads it.
@@ -52,6 +55,16 @@ pub(crate) fn sharing() -> SharingEnvironment {
         agent: path("SSH_AUTH_SOCK"),
         home: user_home(),
         login: text("USER").or_else(|| text("LOGNAME")),
+        machine: machine(),
         host: rustix::system::uname().nodename().to_str().ok().map(str::to_owned),
     }
+}
+
+/// The machine's id: 32 hex digits. A container often has none, or not yet.
+fn machine() -> Option<String> {
+    ["/etc/machine-id", "/var/lib/dbus/machine-id"].iter().find_map(|path| {
+        let text = std::fs::read_to_string(path).ok()?;
+        let id = text.trim();
+        (id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())).then(|| id.to_owned())
+    })
 }

@@ -62,6 +62,8 @@ pub(crate) struct DeviceState {
     pub(crate) name: String,
     /// Its version of the program; may be empty.
     pub(crate) version: String,
+    /// The clock of the sign of life that said name and version.
+    pub(crate) named: Hlc,
     /// The latest clock of what it wrote.
     pub(crate) heard: Hlc,
 }

@@ -143,8 +143,8 @@ impl Store {
         let by_evidence = state_by_evidence(before.kind, &hearsay.payload, &tally);
         let unknown = !hearsay.trusted && helped.is_none();
         let foreign = if written { "" } else { text.as_str() };
-        let suspicious = unknown && !written
-            || suspicion::of_words(before.kind, foreign, &hearsay.payload);
+        let suspicious =
+            unknown && !written || suspicion::of_words(before.kind, foreign, &hearsay.payload);
         let state = match before.state {
             State::Retired => State::Retired,
             // What others tell waits for approval, however little speaks for it: it can be

@@ -55,6 +55,31 @@ impl EncodingLock {
     }
 }
 
+/// File whose lock the process holds that exchanges with others.
+#[cfg(feature = "sync")]
+const EXCHANGING: &str = "exchange.lock";
+
+/// Being the one process that exchanges with a carrier for a home: two would say the same things
+/// twice. It is held without the write lock for most of the time, and released like it.
+#[cfg(feature = "sync")]
+#[derive(Debug)]
+pub(crate) struct ExchangeLock {
+    _file: File,
+}
+
+#[cfg(feature = "sync")]
+impl ExchangeLock {
+    /// Takes the lock of the home at `home`, or says at once that another process exchanges.
+    pub(crate) fn take(home: &Path) -> Result<Self, StorageError> {
+        take(home, EXCHANGING).map(|file| Self { _file: file })
+    }
+
+    /// Takes the lock, waiting for another process to finish.
+    pub(crate) fn wait(home: &Path) -> Result<Self, StorageError> {
+        wait(home, EXCHANGING).map(|file| Self { _file: file })
+    }
+}
+
 fn take(home: &Path, name: &str) -> Result<File, StorageError> {
     let file = open(home, name)?;
     match file.try_lock() {

@@ -71,6 +71,8 @@ pub(crate) use hearsay::Hearsay;
 pub(crate) use journal::{Journal, Record};
 #[cfg(any(test, feature = "encoder"))]
 pub(crate) use lock::EncodingLock;
+#[cfg(feature = "sync")]
+pub(crate) use lock::ExchangeLock;
 pub(crate) use open::{Reader, Store, create_home};
 pub(crate) use patterns::EvidenceRow;
 pub(crate) use postings::Corpus;

@@ -452,11 +452,12 @@ fn close_home(home: &Path) -> Result<(), StorageError> {
 
 /// Takes what others may do from the files in the home that are MANA's by their names.
 fn close_files(home: &Path) {
-    const FILES: [&str; 8] = [
+    const FILES: [&str; 9] = [
         DATABASE,
         "forgotten",
         "pending.log",
         "write.lock",
+        "exchange.lock",
         "vectors.usearch",
         "local-homes",
         "daemon.",

@@ -250,7 +250,8 @@ impl Reader {
 
     /// All devices that were heard of.
     pub(crate) fn shared_devices(&self) -> Result<Vec<(DeviceKey, DeviceState)>, StorageError> {
-        let sql = "SELECT key, trust, name, version, heard FROM shared_devices ORDER BY key";
+        let sql = "SELECT d.key, trust, name, version, heard, value FROM shared_devices d
+                   LEFT JOIN sharing s ON s.key = 'named ' || hex(d.key) ORDER BY d.key";
         self.all(sql, [], |row| Ok((row.get(0)?, device_from(row, 1)?)))
     }
 
@@ -327,6 +328,7 @@ fn device_from(row: &Row<'_>, first: usize) -> rusqlite::Result<DeviceState> {
         name: row.get(first + 1)?,
         version: row.get(first + 2)?,
         heard: Hlc(row.get::<_, i64>(first + 3)? as u64),
+        named: Hlc(row.get::<_, Option<[u8; 8]>>(first + 4)?.map_or(0, u64::from_be_bytes)),
     })
 }
 
@@ -382,6 +384,22 @@ impl Store {
         let _rolled_back = self.conn().execute_batch("ROLLBACK");
     }
 
+    /// Gives the store another incarnation: it was copied, and no two stores may write as one. What
+    /// it has counted so far stays its own. Call it inside a transaction.
+    pub(crate) fn renew_incarnation(&mut self) -> Result<(), StorageError> {
+        let sql = "SELECT value FROM meta WHERE key = 'incarnation'";
+        let before: Option<String> = self.one(sql, [], |row| row.get(0))?;
+        self.put(
+            "UPDATE meta SET value = lower(hex(randomblob(16))) WHERE key = 'incarnation'",
+            [],
+        )?;
+        self.put(
+            "UPDATE counts SET incarnation = (SELECT value FROM meta WHERE key = 'incarnation')
+             WHERE incarnation = ?1",
+            [before],
+        )
+    }
+
     /// Keeps a value for sharing.
     pub(crate) fn put_sharing_value(
         &mut self,
@@ -427,7 +445,8 @@ impl Store {
 
     /// See `sync::ledger::Ledger::device`.
     pub(crate) fn shared_device(&mut self, key: &DeviceKey) -> Result<DeviceState, StorageError> {
-        let sql = "SELECT trust, name, version, heard FROM shared_devices WHERE key = ?1";
+        let sql = "SELECT trust, name, version, heard, value FROM shared_devices d
+                   LEFT JOIN sharing s ON s.key = 'named ' || hex(d.key) WHERE d.key = ?1";
         Ok(self.one(sql, [key], |row| device_from(row, 0))?.unwrap_or_default())
     }
 
@@ -441,6 +460,13 @@ impl Store {
             "INSERT OR REPLACE INTO shared_devices (key, trust, name, version, heard)
              VALUES (?1, ?2, ?3, ?4, ?5)",
             params![key, state.trust as i64, state.name, state.version, state.heard.0 as i64],
+        )?;
+        if state.named == Hlc::default() {
+            return Ok(());
+        }
+        self.put(
+            "INSERT OR REPLACE INTO sharing (key, value) VALUES ('named ' || hex(?1), ?2)",
+            params![key, state.named.0.to_be_bytes()],
         )
     }
 
@@ -505,6 +531,20 @@ impl Store {
              VALUES (?1, ?2, ?3, ?4, ?5)",
             params![label, *sequence as i64, hash, attempts, rejected],
         )
+    }
+
+    /// See `sync::ledger::Ledger::is_double`.
+    pub(crate) fn has_double(
+        &mut self,
+        (label, sequence, hash): &SegmentRow,
+    ) -> Result<bool, StorageError> {
+        let found = self.one(
+            "SELECT 1 FROM shared_segments WHERE label = ?1 AND sequence = ?2 AND hash <> ?3
+                 AND attempts = 0 AND rejected IS NULL",
+            params![label, *sequence as i64, hash],
+            |row| row.get::<_, i64>(0),
+        )?;
+        Ok(found.is_some())
     }
 
     /// Forgets what became of the segments of one label before `sequence`.

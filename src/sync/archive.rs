@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 use super::device::Device;
-use super::engine::{Own, Replica as _};
+use super::engine::{Own, Replica as _, of_this_life};
 use super::keys::{Cost, KeyBoxError, WorkspaceKeys};
 use super::ledger::{self, Ledger as _, Taken, Trust};
 use super::local::{LABELS, Leaves, Projects};
@@ -165,10 +165,11 @@ pub(crate) fn own(
     };
     let own = Own { incarnation, kept: 1, ..Own::default() };
     if keep {
-        store.put_own(&own)?;
+        // As `engine::begin` does: the trust first.
         let mut state = store.device(&device.key())?;
         state.trust = Trust::Trusted;
         store.put_device(&device.key(), &state)?;
+        store.put_own(&own)?;
     }
     Ok(Ok(own))
 }
@@ -180,12 +181,9 @@ pub(crate) fn less_the_past(
     device: &Device,
     own: &Own,
 ) -> Result<(), StorageError> {
+    let device = device.key();
     for leaves in leaves {
-        for past in &own.past {
-            let log = LogId { device: device.key(), incarnation: *past };
-            let said = store.counts(leaves.pattern, &log)?;
-            leaves.counts = leaves.counts.minus(said.unwrap_or_default());
-        }
+        leaves.counts = of_this_life(store, &device, own, leaves.pattern, leaves.counts)?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use super::segment::DeviceKey;
 use crate::storage::file::{self, PathError};
 
 /// The key's file in the folder of sharing: 32 bytes in hex.
-const FILE: &str = "device.key";
+pub(super) const FILE: &str = "device.key";
 
 /// Why there is no key for this device.
 #[derive(Debug, thiserror::Error)]

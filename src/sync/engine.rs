@@ -2,26 +2,29 @@
 //!
 //! A pull takes in every segment that was not read before, in whatever order the carrier shows
 //! them; numbers and hashes only tell what is missing. A push first keeps what it is about to say
-//! and then says it, so that a crash between the two loses nothing and says nothing twice.
+//! and then says it, so that a crash between the two loses nothing and says nothing twice. While it
+//! waits for the carrier, it holds nothing that others need ([`Desk`]).
 
 mod alarms;
+mod lives;
 mod rewrite;
+mod saying;
 #[cfg(test)]
 mod simulation;
+mod taking;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sha2::{Digest as _, Sha256};
-
 pub(crate) use self::alarms::Alarm;
+pub(crate) use self::lives::{Anew, of_this_life};
 use super::backend::{Backend, BackendError, Object};
 use super::device::Device;
 use super::keys::WorkspaceKeys;
-use super::ledger::{self, Claim, Fate, Ledger, LogState, Removal, Trust};
+use super::ledger::{Claim, Fate, Ledger, LogState, Removal, Trust};
 use super::random::{NoRandom, Random};
 use super::record::cursor::Cursor;
 use super::record::{Counts, Field, Incarnation, Record};
-use super::segment::{self, Content, DeviceKey, LogId, Name, Place, Seen};
+use super::segment::{self, DeviceKey, LogId, Name};
 use crate::model::clock::Hlc;
 use crate::model::ids::PatternId;
 
@@ -31,8 +34,10 @@ const COMPACT: u64 = 64;
 const PATIENCE: i64 = 30 * 24 * 3600 * 1000;
 /// Milliseconds between two signs of life.
 const HEARTBEAT: i64 = 24 * 3600 * 1000;
-/// How often a segment may end the program before it is left out.
-const ATTEMPTS: u32 = 2;
+/// How often in a row a segment may end the program.
+const ATTEMPTS: u32 = 3;
+/// Bytes of segments from which on they are taken in before more are fetched.
+const PORTION: usize = 4 << 20;
 
 /// What this device knows of its own log.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -99,6 +104,13 @@ pub(crate) trait Replica: Ledger {
     fn commit(&mut self) -> Result<(), Self::Error>;
     /// Drops them.
     fn rollback(&mut self);
+    /// Makes sure that nothing that this store writes from now on is taken for what a copy of it
+    /// writes.
+    fn become_another(&mut self) -> Result<(), Self::Error>;
+    /// What the writer of the own log keeps under `key`.
+    fn note(&mut self, key: &str) -> Result<Option<Vec<u8>>, Self::Error>;
+    /// Keeps it.
+    fn put_note(&mut self, key: &str, value: &[u8]) -> Result<(), Self::Error>;
     /// What is known of the own log; `None` before the first time.
     fn own(&mut self) -> Result<Option<Own>, Self::Error>;
     /// Keeps it.
@@ -192,10 +204,31 @@ pub(crate) enum SyncError<E> {
     Random(#[from] NoRandom),
 }
 
+/// Where a ledger can be had for a short time, again and again: in between, others can change it.
+pub(crate) trait Desk {
+    /// The ledger.
+    type Replica: Replica;
+
+    /// Does `work` with the ledger, which nobody else changes meanwhile.
+    fn sit<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self::Replica) -> Outcome<T, Self::Replica>,
+    ) -> Outcome<T, Self::Replica>;
+}
+
+/// A ledger that is in hand for the whole time.
+impl<L: Replica> Desk for L {
+    type Replica = L;
+
+    fn sit<T>(&mut self, work: impl FnOnce(&mut L) -> Outcome<T, L>) -> Outcome<T, L> {
+        work(self)
+    }
+}
+
 /// One exchange with one carrier.
-pub(crate) struct Exchange<'a, L, B: ?Sized, R> {
-    /// What is known here.
-    pub(crate) replica: &'a mut L,
+pub(crate) struct Exchange<'a, D, B: ?Sized, R> {
+    /// Where what is known here can be had.
+    pub(crate) desk: &'a mut D,
     /// Where the others' words are.
     pub(crate) backend: &'a mut B,
     /// Who can read them.
@@ -210,386 +243,112 @@ pub(crate) struct Exchange<'a, L, B: ?Sized, R> {
     pub(crate) trusting: bool,
 }
 
-type Outcome<T, L> = Result<T, SyncError<<L as Ledger>::Error>>;
+/// What is done in one go with the ledger, without a word to the carrier.
+struct Sitting<'a, L, R> {
+    replica: &'a mut L,
+    keys: &'a WorkspaceKeys,
+    device: &'a Device,
+    now: i64,
+    random: &'a mut R,
+    trusting: bool,
+}
 
-impl<L: Replica, B: Backend + ?Sized, R: Random> Exchange<'_, L, B, R> {
+pub(crate) type Outcome<T, L> = Result<T, SyncError<<L as Ledger>::Error>>;
+
+/// What a carrier shows of each log.
+type Shown = BTreeMap<[u8; 16], BTreeSet<Name>>;
+
+impl<D: Desk, B: Backend + ?Sized, R: Random> Exchange<'_, D, B, R> {
     /// Takes in what others said since the last time.
-    pub(crate) fn pull(&mut self) -> Outcome<Pulled, L> {
+    pub(crate) fn pull(&mut self) -> Outcome<Pulled, D::Replica> {
         self.backend.refresh()?;
         let prefix = Name::prefix(self.keys);
-        let mut shown: BTreeMap<[u8; 16], BTreeSet<Name>> = BTreeMap::new();
+        let mut shown = Shown::new();
         for name in self.backend.list(&prefix, None)? {
             if let Some(name) = Name::parse(&prefix, &name) {
                 shown.entry(name.label).or_default().insert(name);
             }
         }
         let mut pulled = Pulled::default();
-        self.look_at_own(&shown, &mut pulled)?;
-        for (label, names) in &shown {
-            self.read_log(&prefix, label, names, &mut pulled)?;
-        }
-        self.keep(|this| {
-            let taken = ledger::apply_parked(this.replica, this.now)?;
-            this.replica.note_changed(&taken.changed)
+        let unread = self.sit(|sitting| {
+            sitting.look_at_own(&shown, &mut pulled)?;
+            sitting.unread(&prefix, &shown, &mut pulled)
         })?;
-        self.raise_alarms(&shown, &mut pulled)?;
+        let mut unread = unread.into_iter().peekable();
+        while unread.peek().is_some() {
+            let (portion, failed) = self.portion(&prefix, &mut unread);
+            // What has come is taken in, whatever came of the rest.
+            self.sit(|sitting| {
+                portion.iter().try_for_each(|(name, attempts, bytes)| {
+                    sitting.take_in(&prefix, name, bytes, *attempts, &mut pulled)
+                })
+            })?;
+            failed?;
+        }
+        self.sit(|sitting| {
+            sitting.take_in_parked()?;
+            sitting.raise_alarms(&shown, &mut pulled)
+        })?;
         Ok(pulled)
     }
 
-    /// Says what is new, and what the carrier has not confirmed yet.
-    pub(crate) fn push(&mut self, offers: &Offers) -> Outcome<Pushed, L> {
-        let records = self.atomically(|this| this.write(offers))?;
+    /// Says what is new, and what the carrier has not confirmed yet. `offers` says what this device
+    /// has to say; it is asked in one go with writing that down, so that nothing leaves that was
+    /// forgotten meanwhile.
+    pub(crate) fn push(
+        &mut self,
+        offers: impl FnOnce(&mut D::Replica) -> Result<Offers, <D::Replica as Ledger>::Error>,
+    ) -> Outcome<Pushed, D::Replica> {
+        let records = self.sit(|sitting| {
+            let offers = offers(sitting.replica).map_err(SyncError::Ledger)?;
+            sitting.atomically(|sitting| sitting.write(&offers))
+        })?;
         let mut pushed = self.send()?;
         pushed.records = records;
         self.clean_up()?;
         Ok(pushed)
     }
 
-    /// The own log, begun if there is none.
-    fn own(&mut self) -> Outcome<Own, L> {
-        begin(self.replica, self.device, self.random)
-    }
-
-    fn log_of(&self, own: &Own) -> LogId {
-        LogId { device: self.device.key(), incarnation: own.incarnation }
-    }
-
-    /// Whether the carrier shows segments under the own label that this store did not write: then
-    /// it was copied or set back, and goes on as a new log. If it does not show some that it
-    /// confirmed, everything is said again.
-    fn look_at_own(
+    /// Has the ledger for `work`.
+    fn sit<T>(
         &mut self,
-        shown: &BTreeMap<[u8; 16], BTreeSet<Name>>,
-        pulled: &mut Pulled,
-    ) -> Outcome<(), L> {
-        let own = self.own()?;
-        let label = segment::label(&self.log_of(&own), self.keys);
-        let none = BTreeSet::new();
-        let shown = shown.get(&label).unwrap_or(&none);
-        let known = self.replica.fates(&label).map_err(SyncError::Ledger)?;
-        if shown.iter().any(|name| name.sequence >= own.kept && !known.contains_key(name)) {
-            pulled.alarms.push(Alarm::Copied);
-            return self.begin_anew(&own);
-        }
-        let waiting = self.replica.outbox().map_err(SyncError::Ledger)?;
-        let lost = known.keys().any(|name| {
-            name.sequence >= own.since.max(own.kept)
-                && !shown.contains(name)
-                && !waiting.iter().any(|(unsent, _)| unsent == name)
-        });
-        if lost {
-            pulled.alarms.push(Alarm::Lost);
-            self.atomically(|this| this.write_snapshot(&own))?;
-        }
-        Ok(())
+        work: impl FnOnce(&mut Sitting<'_, D::Replica, R>) -> Outcome<T, D::Replica>,
+    ) -> Outcome<T, D::Replica> {
+        let Self { desk, keys, device, now, random, trusting, .. } = self;
+        let (now, trusting) = (*now, *trusting);
+        desk.sit(|replica| work(&mut Sitting { replica, keys, device, now, random, trusting }))
     }
 
-    fn begin_anew(&mut self, own: &Own) -> Outcome<(), L> {
-        let mut past = own.past.clone();
-        past.push(own.incarnation);
-        let new = Own { incarnation: self.random.array()?, past, kept: 1, ..Own::default() };
-        self.keep(|this| {
-            // What was not sent is said again under the new label.
-            let unsent = this.replica.outbox()?;
-            let names: Vec<Name> = unsent.iter().map(|(name, _)| *name).collect();
-            this.replica.confirm(&names)?;
-            this.replica.put_own(&new)
-        })?;
-        self.atomically(|this| this.write_snapshot(&new))
-    }
-
-    fn read_log(
+    /// The next of the `unread` segments, as many as are taken in at once, and what kept it from
+    /// getting more.
+    #[expect(clippy::type_complexity, reason = "two lists and an answer")]
+    fn portion(
         &mut self,
         prefix: &str,
-        label: &[u8; 16],
-        names: &BTreeSet<Name>,
-        pulled: &mut Pulled,
-    ) -> Outcome<(), L> {
-        let known = self.replica.fates(label).map_err(SyncError::Ledger)?;
-        for name in names {
-            let attempts = match known.get(name) {
-                Some(Fate::Applied) => continue,
-                Some(Fate::Rejected(why)) => {
-                    pulled.rejected.push((name.full(prefix), why.clone()));
-                    continue;
+        unread: &mut impl Iterator<Item = (Name, u32)>,
+    ) -> (Vec<(Name, u32, Vec<u8>)>, Result<(), BackendError>) {
+        let mut portion = Vec::new();
+        let mut bytes = 0;
+        while bytes < PORTION {
+            let Some((name, attempts)) = unread.next() else { break };
+            match self.backend.get(&name.full(prefix)) {
+                Ok(Some(object)) => {
+                    bytes += object.len();
+                    portion.push((name, attempts, object));
                 }
-                Some(Fate::Attempted(times)) => *times,
-                None => 0,
-            };
-            let Some(bytes) = self.get(&name.full(prefix))? else { continue };
-            self.take_in(prefix, name, &bytes, attempts, pulled)?;
-        }
-        Ok(())
-    }
-
-    /// An object's bytes; `None` when it cannot be had now.
-    fn get(&mut self, name: &str) -> Outcome<Option<Vec<u8>>, L> {
-        match self.backend.get(name) {
-            Ok(bytes) => Ok(bytes),
-            // One object that makes no sense does not hide the others.
-            Err(BackendError::Refused(_)) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn take_in(
-        &mut self,
-        prefix: &str,
-        name: &Name,
-        bytes: &[u8],
-        attempts: u32,
-        pulled: &mut Pulled,
-    ) -> Outcome<(), L> {
-        if !name.fits(&Sha256::digest(bytes).into()) {
-            // Damaged on the way or by the server: what the name promises may still come.
-            pulled.alarms.push(Alarm::Damaged { name: name.full(prefix) });
-            return Ok(());
-        }
-        let opened = segment::open(bytes, self.keys).and_then(|segment| {
-            let fits = segment.place.label == name.label && segment.place.sequence == name.sequence;
-            if fits { Ok(segment) } else { Err(segment::SegmentError::Misplaced) }
-        });
-        let refusal = match &opened {
-            // The key of a new epoch, or a newer program, may come later.
-            Err(error) if error.may_pass() => {
-                pulled.rejected.push((name.full(prefix), error.to_string()));
-                return Ok(());
-            }
-            Err(error) => Some(error.to_string()),
-            Ok(_) if attempts >= ATTEMPTS => {
-                Some("taking it in ended the program twice".to_owned())
-            }
-            Ok(_) => None,
-        };
-        if let Some(why) = refusal {
-            pulled.rejected.push((name.full(prefix), why.clone()));
-            return self.keep(|this| this.replica.put_fate(name, &Fate::Rejected(why)));
-        }
-        let Ok(segment) = opened else { return Ok(()) };
-        self.keep(|this| this.replica.put_fate(name, &Fate::Attempted(attempts + 1)))?;
-        let own = self.own()?;
-        let me = self.log_of(&own);
-        let taken = self.keep(|this| {
-            this.welcome(&segment.content.log)?;
-            let taken = ledger::apply(this.replica, &segment, &me, this.now)?;
-            this.replica.note_changed(&taken.changed)?;
-            Ok(taken)
-        })?;
-        pulled.segments += 1;
-        pulled.parked += taken.parked;
-        Ok(())
-    }
-
-    /// Where all devices of a workspace are one user's, a new one is trusted.
-    fn welcome(&mut self, log: &LogId) -> Result<(), L::Error> {
-        if !self.trusting || self.replica.log(log)?.is_some_and(|state| state.sequence > 0) {
-            return Ok(());
-        }
-        let mut state = self.replica.device(&log.device)?;
-        if state.trust == Trust::Unknown {
-            state.trust = Trust::Trusted;
-            self.replica.put_device(&log.device, &state)?;
-        }
-        Ok(())
-    }
-
-    /// Writes what is new into the own log, and returns how many records that is.
-    fn write(&mut self, offers: &Offers) -> Outcome<u32, L> {
-        let mut own = self.own()?;
-        let mut records = Vec::new();
-        let device = self.device.key();
-        for offer in &offers.patterns {
-            // What has to vanish everywhere is not said again by those who know it too.
-            let gone = ledger::is_redacted(self.replica, offer.pattern, &device);
-            if !gone.map_err(SyncError::Ledger)? {
-                self.changes(&own, offer, &mut records).map_err(SyncError::Ledger)?;
+                // One object that makes no sense does not hide the others.
+                Ok(None) | Err(BackendError::Refused(_)) => {}
+                Err(error) => return (portion, Err(error)),
             }
         }
-        for (pattern, everywhere) in &offers.removed {
-            self.removal(*pattern, *everywhere, &mut records).map_err(SyncError::Ledger)?;
-        }
-        let due = self.now.saturating_sub(own.beat) >= HEARTBEAT || self.now < own.beat;
-        if due || !records.is_empty() {
-            let hlc = self.replica.tick(self.now).map_err(SyncError::Ledger)?;
-            let (name, version) = (offers.name.clone(), offers.version.clone());
-            own.beat = self.now;
-            let beat = Record::Heartbeat { hlc, name, version };
-            let count = records.len() as u32;
-            records.push(beat);
-            self.append(&mut own, &records, None)?;
-            if own.sequence >= own.since + COMPACT {
-                self.write_snapshot(&own)?;
-            }
-            return Ok(count);
-        }
-        Ok(0)
-    }
-
-    /// What is new of one pattern.
-    fn changes(
-        &mut self,
-        own: &Own,
-        offer: &Offer,
-        records: &mut Vec<Record>,
-    ) -> Result<(), L::Error> {
-        let log = self.log_of(own);
-        let pattern = offer.pattern;
-        if let Some(words) = &offer.words {
-            let said = self.replica.claim(pattern, Field::WORDING, &log.device)?;
-            let gone = self.deleted_since(pattern, &log, said.as_ref().map(|claim| claim.hlc))?;
-            if gone || said.is_none_or(|claim| claim.value != *words) {
-                let (hlc, value) = (self.replica.tick(self.now)?, words.clone());
-                records.push(Record::Field { pattern, field: Field::WORDING, hlc, value });
-            }
-        }
-        if let Some(document) = &offer.document {
-            let said = self.replica.claim(pattern, Field::DOCUMENT, &log.device)?;
-            if said.is_none_or(|claim| claim.value != *document) {
-                let (hlc, bytes) = (self.replica.tick(self.now)?, document.clone());
-                records.push(Record::Document { pattern, hlc, bytes });
-            }
-        }
-        let mut counts = offer.counts;
-        for past in &own.past {
-            let before = LogId { incarnation: *past, ..log };
-            counts = counts.minus(self.replica.counts(pattern, &before)?.unwrap_or_default());
-        }
-        let said = self.replica.counts(pattern, &log)?;
-        let counts = said.unwrap_or_default().join(counts);
-        if said != Some(counts) {
-            let incarnation = log.incarnation;
-            records.push(Record::Counts { pattern, incarnation, counts });
-        }
-        Ok(())
-    }
-
-    /// Whether this device deleted the pattern after it last said its words.
-    fn deleted_since(
-        &mut self,
-        pattern: PatternId,
-        log: &LogId,
-        said: Option<Hlc>,
-    ) -> Result<bool, L::Error> {
-        let Some(said) = said else { return Ok(false) };
-        let removals = self.replica.removals(pattern)?;
-        Ok(removals
-            .iter()
-            .any(|(device, removal)| *device == log.device && removal.deleted >= said))
-    }
-
-    fn removal(
-        &mut self,
-        pattern: PatternId,
-        everywhere: bool,
-        records: &mut Vec<Record>,
-    ) -> Result<(), L::Error> {
-        let device = self.device.key();
-        let removals = self.replica.removals(pattern)?;
-        let known = removals.iter().find(|(by, _)| *by == device).map(|(_, removal)| *removal);
-        let words = self.replica.claim(pattern, Field::WORDING, &device)?;
-        let document = self.replica.claim(pattern, Field::DOCUMENT, &device)?;
-        let said = words.into_iter().chain(document).map(|claim| claim.hlc).max();
-        let deleted = known.is_some_and(|known| said.is_none_or(|said| known.deleted >= said));
-        if everywhere && !known.is_some_and(|known| known.redacted) {
-            let hlc = self.replica.tick(self.now)?;
-            records.push(Record::Redact { pattern, hlc });
-        } else if !everywhere && said.is_some() && !deleted {
-            let hlc = self.replica.tick(self.now)?;
-            records.push(Record::Tombstone { pattern, hlc });
-        }
-        Ok(())
-    }
-
-    /// Says once more all that this device says, and that nothing before is needed.
-    fn write_snapshot(&mut self, own: &Own) -> Outcome<(), L> {
-        let mut own = own.clone();
-        let records = self.statements(&own).map_err(SyncError::Ledger)?;
-        let since = own.sequence + 1;
-        self.append(&mut own, &records, Some(since))?;
-        (own.since, own.since_at) = (since, self.now);
-        self.replica.put_own(&own).map_err(SyncError::Ledger)
-    }
-
-    /// All that this device says now: its claims, counts and removals.
-    fn statements(&mut self, own: &Own) -> Result<Vec<Record>, L::Error> {
-        let log = self.log_of(own);
-        let mut records = Vec::new();
-        for (pattern, field, Claim { hlc, value }) in self.replica.claims_by(&log.device)? {
-            records.push(match field {
-                Field::DOCUMENT => Record::Document { pattern, hlc, bytes: value },
-                _ => Record::Field { pattern, field, hlc, value },
-            });
-        }
-        for incarnation in own.past.iter().chain([&own.incarnation]) {
-            let log = LogId { incarnation: *incarnation, ..log };
-            let counts = self.replica.counts_by(&log)?.into_iter();
-            records.extend(counts.map(|(pattern, counts)| Record::Counts {
-                pattern,
-                incarnation: *incarnation,
-                counts,
-            }));
-        }
-        for (pattern, removal) in self.replica.removals_by(&log.device)? {
-            let hlc = removal.deleted;
-            records.push(if removal.redacted {
-                Record::Redact { pattern, hlc }
-            } else {
-                Record::Tombstone { pattern, hlc }
-            });
-        }
-        Ok(records)
-    }
-
-    /// Seals records as the next segments of the own log and takes them in. The last of them says
-    /// `since`.
-    fn append(&mut self, own: &mut Own, records: &[Record], since: Option<u64>) -> Outcome<(), L> {
-        let chunks = chunks(records);
-        for (n, chunk) in chunks.iter().enumerate() {
-            let last = n + 1 == chunks.len();
-            self.append_one(own, chunk, since.filter(|_| last).unwrap_or(0))?;
-        }
-        Ok(())
-    }
-
-    fn append_one(&mut self, own: &mut Own, records: &[Record], since: u64) -> Outcome<(), L> {
-        let log = self.log_of(own);
-        let place = Place {
-            workspace: self.keys.id,
-            epoch: self.keys.epoch(),
-            label: segment::label(&log, self.keys),
-            sequence: own.sequence + 1,
-            previous: own.hash,
-        };
-        let seen = self.seen(&log)?;
-        let hlc = self.replica.tick(self.now).map_err(SyncError::Ledger)?;
-        let content = Content { log, hlc, since, seen, records: records.to_vec() };
-        let bytes = segment::seal(place, &content, self.keys, self.device, self.random)?;
-        let hash = Sha256::digest(&bytes).into();
-        let name = Name::new(&place, &hash);
-        let segment = segment::Segment { place, hash, content };
-        (own.sequence, own.hash) = (place.sequence, hash);
-        // The own clock cannot be ahead of itself, whatever the machine's clock says now.
-        let now = self.now.max(hlc.millis());
-        ledger::apply(self.replica, &segment, &log, now)
-            .and_then(|_| self.replica.put_outbox(&name, &bytes))
-            .and_then(|()| self.replica.put_own(own))
-            .map_err(SyncError::Ledger)
-    }
-
-    /// How far the logs of others are read.
-    fn seen(&mut self, own: &LogId) -> Outcome<Vec<Seen>, L> {
-        let logs = self.replica.logs().map_err(SyncError::Ledger)?;
-        let read = logs.into_iter().filter(|state| state.sequence > 0 && state.log != *own);
-        Ok(read
-            .map(|state| Seen { log: state.log, sequence: state.sequence, hash: state.hash })
-            .collect())
+        (portion, Ok(()))
     }
 
     /// Sends what is not confirmed.
-    fn send(&mut self) -> Outcome<Pushed, L> {
+    fn send(&mut self) -> Outcome<Pushed, D::Replica> {
         let prefix = Name::prefix(self.keys);
         let mut pushed = Pushed::default();
-        let outbox = self.replica.outbox().map_err(SyncError::Ledger)?;
+        let outbox = self.sit(|sitting| sitting.replica.outbox().map_err(SyncError::Ledger))?;
         // Not all at once: what is confirmed need not be sent again after a failure.
         for batch in outbox.chunks(16) {
             let objects: Vec<Object> = batch
@@ -598,7 +357,7 @@ impl<L: Replica, B: Backend + ?Sized, R: Random> Exchange<'_, L, B, R> {
                 .collect();
             self.backend.put(&objects)?;
             let names: Vec<Name> = batch.iter().map(|(name, _)| *name).collect();
-            self.keep(|this| this.replica.confirm(&names))?;
+            self.sit(|sitting| sitting.keep(|sitting| sitting.replica.confirm(&names)))?;
             pushed.segments += batch.len() as u32;
             pushed.bytes += objects.iter().map(|object| object.bytes.len() as u64).sum::<u64>();
         }
@@ -607,47 +366,28 @@ impl<L: Replica, B: Backend + ?Sized, R: Random> Exchange<'_, L, B, R> {
 
     /// Removes own segments that nobody needs any more: a later one holds what they say, and every
     /// device that counts has read that, or had a month to do so.
-    fn clean_up(&mut self) -> Outcome<(), L> {
-        let own = self.own()?;
-        if own.since <= own.kept {
-            return Ok(());
-        }
-        let log = self.log_of(&own);
-        let logs = self.replica.logs().map_err(SyncError::Ledger)?;
-        let mut newest: BTreeMap<_, u64> = BTreeMap::new();
-        for state in
-            logs.iter().filter(|state| state.log.device != log.device && state.sequence > 0)
-        {
-            let device = self.replica.device(&state.log.device).map_err(SyncError::Ledger)?;
-            if device.trust != Trust::Refused {
-                let read = newest.entry(state.log.device).or_default();
-                *read = (*read).max(state.read);
-            }
-        }
-        let all_read = newest.values().all(|read| *read >= own.since);
-        if !all_read && self.now.saturating_sub(own.since_at) < PATIENCE {
-            return Ok(());
-        }
-        self.drop_old(&own)?;
-        Ok(())
+    fn clean_up(&mut self) -> Outcome<(), D::Replica> {
+        let Some((own, old)) = self.sit(|sitting| sitting.outdated())? else { return Ok(()) };
+        self.drop_old(&own, &old)
     }
 
-    /// Removes own segments that a later one replaces, and returns how many.
-    fn drop_old(&mut self, own: &Own) -> Outcome<u32, L> {
-        let (prefix, label) =
-            (Name::prefix(self.keys), segment::label(&self.log_of(own), self.keys));
-        let known = self.replica.fates(&label).map_err(SyncError::Ledger)?;
-        let old: Vec<String> = known
-            .keys()
-            .filter(|name| name.sequence < own.since)
-            .map(|name| name.full(&prefix))
-            .collect();
+    /// Removes own segments that a later one of the log as in `own` replaces.
+    fn drop_old(&mut self, own: &Own, old: &[Name]) -> Outcome<(), D::Replica> {
+        let prefix = Name::prefix(self.keys);
+        let old: Vec<String> = old.iter().map(|name| name.full(&prefix)).collect();
         self.backend.delete_own(&old)?;
-        self.keep(|this| {
-            this.replica.drop_fates(&label, own.since)?;
-            this.replica.put_own(&Own { kept: own.since, ..own.clone() })
-        })?;
-        Ok(old.len() as u32)
+        self.sit(|sitting| sitting.note_removed(own))
+    }
+}
+
+impl<L: Replica, R: Random> Sitting<'_, L, R> {
+    /// The own log, begun if there is none.
+    fn own(&mut self) -> Outcome<Own, L> {
+        begin(self.replica, self.device, self.random)
+    }
+
+    fn log_of(&self, own: &Own) -> LogId {
+        LogId { device: self.device.key(), incarnation: own.incarnation }
     }
 
     /// Keeps all changes that `work` makes, or none of them.
@@ -681,12 +421,26 @@ pub(crate) fn begin<L: Replica>(
         return Ok(own);
     }
     let own = Own { incarnation: random.array()?, kept: 1, ..Own::default() };
-    replica.put_own(&own).map_err(SyncError::Ledger)?;
+    // The trust first: whoever finds a log takes it for begun.
     let key = device.key();
     let mut state = replica.device(&key).map_err(SyncError::Ledger)?;
     state.trust = Trust::Trusted;
     replica.put_device(&key, &state).map_err(SyncError::Ledger)?;
+    replica.put_own(&own).map_err(SyncError::Ledger)?;
     Ok(own)
+}
+
+/// Goes on as a new log, because the store was copied or set back: what a copy of it says and what
+/// it says itself stay apart. Nothing that was said is lost.
+pub(crate) fn begin_anew<L: Replica>(
+    replica: &mut L,
+    keys: &WorkspaceKeys,
+    device: &Device,
+    now: i64,
+    random: &mut impl Random,
+    anew: Anew,
+) -> Outcome<(), L> {
+    Sitting { replica, keys, device, now, random, trusting: false }.begin_anew(anew)
 }
 
 /// Records in pieces that fit into segments.

@@ -332,7 +332,7 @@ mod tests {
         let server = Memory::new();
         let mut window = server.view(&hex(&crate::sync::segment::label(&log, &keys)));
         let pushed = Exchange {
-            replica: &mut author,
+            desk: &mut author,
             backend: &mut window,
             keys: &keys,
             device: &device,
@@ -340,12 +340,12 @@ mod tests {
             random: &mut of_author,
             trusting: true,
         }
-        .push(&offers)
+        .push(|_| Ok(offers.clone()))
         .unwrap();
         assert_eq!(pushed.records, 2);
         let pull = |store: &mut Store, random: &mut Seeded| {
             let mut exchange = Exchange {
-                replica: store,
+                desk: store,
                 backend: &mut server.view("reader"),
                 keys: &keys,
                 device: &reading,

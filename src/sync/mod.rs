@@ -7,10 +7,12 @@
 pub(crate) mod archive;
 pub(crate) mod backend;
 mod crypto;
+pub(crate) mod desk;
 pub(crate) mod device;
 pub(crate) mod engine;
 #[cfg(test)]
 mod fixtures;
+pub(crate) mod guard;
 pub(crate) mod hex;
 pub(crate) mod keys;
 pub(crate) mod ledger;

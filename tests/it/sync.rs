@@ -1,8 +1,10 @@
 //! `mana sync`: two homes over a bare repository.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -442,4 +444,147 @@ fn what_cannot_be_sent_now_is_taken_back_later() {
     let status = sync(&homes[0], &["status"]);
     assert!(status["failed"].is_null(), "{status}");
     assert_eq!(status["redacted"][0]["held_by"], json!([]), "{status}");
+}
+
+/// The kinds of the alarms that an exchange raised.
+fn alarms(report: &Value) -> Vec<&str> {
+    let all = report["alarms"].as_array().unwrap();
+    all.iter().map(|alarm| alarm["kind"].as_str().unwrap()).collect()
+}
+
+/// Another machine with a copy of everything that this one has.
+fn cloned(sandbox: &Sandbox) -> Sandbox {
+    let clone = Sandbox::new();
+    for folder in ["home", "work"] {
+        let copied = Command::new("cp")
+            .arg("-a")
+            .arg(sandbox.root().join(folder).join("."))
+            .arg(clone.root().join(folder))
+            .status();
+        assert!(copied.unwrap().success());
+    }
+    clone
+}
+
+#[test]
+fn a_cloned_home_becomes_another_device_and_both_go_on() {
+    let (one, other) = (learned("quuxodrome"), learned("plughology"));
+    let remote = remote(&one);
+    for sandbox in [&one, &other] {
+        drop(join(sandbox, &remote));
+        drop(sync(sandbox, &[]));
+    }
+    let clone = cloned(&one);
+    let report = sync(&clone, &[]);
+    assert_eq!(alarms(&report), ["copied"], "{report}");
+    assert_eq!(alarms(&sync(&clone, &[])), [""; 0]);
+    assert_eq!(alarms(&sync(&one, &[])), [""; 0], "the first is still itself");
+    let report = sync(&other, &[]);
+    assert_eq!(alarms(&report), [""; 0], "{report}");
+    for sandbox in [&clone, &other] {
+        let said = told(sandbox, "quuxodrome");
+        assert!(said.contains("./check-quuxodrome --all"), "{said}");
+    }
+}
+
+#[test]
+fn a_database_from_a_backup_says_nothing_twice() {
+    let one = learned("quuxodrome");
+    let remote = remote(&one);
+    drop(join(&one, &remote));
+    drop(sync(&one, &[]));
+    let kept = cloned(&one);
+    for number in [2, 3] {
+        Transcript::new(&one, number)
+            .prompt("Please make the other checks pass")
+            .bash("./check-frobnitz")
+            .failed(3, "error: no such suite: frobnitz")
+            .bash("./check-frobnitz --all")
+            .ok("12 checks passed")
+            .write();
+    }
+    drop(one.mana(["learn"]).run().success());
+    assert!(sync(&one, &[])["pushed_records"].as_u64() > Some(0));
+    // Only the database comes back, as from a backup of it.
+    for name in fs::read_dir(one.mana_home()).unwrap().flatten() {
+        let name = name.file_name();
+        if name.to_string_lossy().starts_with("metadata.sqlite") {
+            fs::remove_file(one.mana_home().join(&name)).unwrap();
+        }
+    }
+    for name in fs::read_dir(kept.mana_home()).unwrap().flatten() {
+        let name = name.file_name();
+        if name.to_string_lossy().starts_with("metadata.sqlite") {
+            fs::copy(kept.mana_home().join(&name), one.mana_home().join(&name)).unwrap();
+        }
+    }
+    // Pushing alone notices it as well: nothing is said under the old name any more.
+    assert_eq!(alarms(&sync(&one, &["push"])), ["copied"]);
+    assert_eq!(alarms(&sync(&one, &[])), [""; 0]);
+    // What it had said meanwhile it hears from the remote.
+    assert!(told(&one, "frobnitz").contains("./check-frobnitz --all"));
+}
+
+#[test]
+fn nobody_waits_for_a_remote_that_hangs() {
+    let one = learned("quuxodrome");
+    let remote = remote(&one);
+    drop(join(&one, &remote));
+    // Takes connections, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let path = one.mana_home().join("sync.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let address = format!("http://localhost:{}/share.git", silent.local_addr().unwrap().port());
+    let changed = text.replace(remote.to_str().unwrap(), &address);
+    assert_ne!(text, changed);
+    fs::write(&path, changed).unwrap();
+    for way in ["pull", "push"] {
+        let mut hanging = Command::new(one.binary())
+            .args(["sync", way])
+            .env_clear()
+            .envs(one.environment())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let (connection, _) = silent.accept().unwrap();
+        let started = Instant::now();
+        drop(one.mana(["learn"]).run().success());
+        drop(one.mana(["--json", "search", "quuxodrome"]).run().success());
+        let waited = started.elapsed();
+        let still_hangs = hanging.try_wait().unwrap().is_none();
+        hanging.kill().unwrap();
+        hanging.wait().unwrap();
+        drop(connection);
+        assert!(still_hangs, "{way}: it was to hang");
+        assert!(waited < Duration::from_secs(15), "{way}: {waited:?}");
+    }
+    // What was written down before it was killed is sent later, once.
+    fs::write(&path, text).unwrap();
+    let report = sync(&one, &[]);
+    assert!(report["pushed_segments"].as_u64() > Some(0), "{report}");
+    assert_eq!(alarms(&report), [""; 0]);
+    assert_eq!(sync(&one, &[])["pushed_segments"], 0);
+}
+
+#[test]
+fn two_exchanges_of_one_home_take_turns() {
+    let one = learned("quuxodrome");
+    let remote = remote(&one);
+    drop(join(&one, &remote));
+    let start = || {
+        let mut command = Command::new(one.binary());
+        command.args(["--json", "sync"]).env_clear().envs(one.environment());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap()
+    };
+    let outputs = [start(), start(), start()].map(|child| child.wait_with_output().unwrap());
+    let mut records = 0;
+    for output in outputs {
+        assert!(output.status.success(), "{output:?}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(alarms(&report), [""; 0]);
+        records += u64::from(report["pushed_records"].as_u64() > Some(0));
+    }
+    assert_eq!(records, 1, "one of them says it, the others see that it is said");
 }

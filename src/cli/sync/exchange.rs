@@ -1,6 +1,7 @@
 //! `mana sync`, `mana sync push` and `mana sync pull`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -9,16 +10,19 @@ use serde::Serialize;
 use super::open;
 use crate::cli::cycle::Source;
 use crate::cli::error::CliError;
-use crate::cli::hearing::{self, Desk, RefusedText};
+use crate::cli::hearing::{self, RefusedText};
 use crate::cli::output::{Output, count};
 use crate::cli::{time, trial};
 use crate::config::{self, Settings};
 use crate::model::ids::PatternId;
-use crate::storage::{Leaving, Store};
+use crate::storage::{Leaving, StorageError, Store};
 use crate::sync::backend::retry::{Policy, patiently};
 use crate::sync::backend::{Backend, BackendError, Object};
+use crate::sync::desk::Briefly;
 use crate::sync::device::{Device, fingerprint};
-use crate::sync::engine::{Alarm, Exchange, Offer, Offers, Pulled, Pushed, Replica as _};
+use crate::sync::engine::{
+    Alarm, Exchange, Offer, Offers, Pulled, Pushed, Replica as _, begin_anew,
+};
 use crate::sync::keys::WorkspaceKeys;
 use crate::sync::ledger::LogState;
 use crate::sync::local;
@@ -77,46 +81,71 @@ struct Warning {
     text: String,
 }
 
-/// Everything that an exchange is made with.
+/// Everything that an exchange is made with. The store is in hand only while something is done with
+/// it: nobody waits for the carrier but this process.
 pub(super) struct Parts {
     pub(super) settings: Settings,
     sharing: settings::Settings,
     keys: WorkspaceKeys,
     pub(super) device: Device,
-    pub(super) store: Store,
+    pub(super) desk: Briefly,
     pub(super) now: i64,
+    /// What was noticed of the store while it was opened.
+    noticed: Vec<Warning>,
 }
 
 impl Parts {
-    /// Opens all of it; `None` where another process writes and this one is not to `wait`.
+    /// Opens all of it; `None` where another process writes or exchanges and this one is not to
+    /// `wait`.
     pub(super) fn open(wait: bool) -> Result<Option<Self>, CliError> {
         let settings = Settings::load(config::current_dir().as_deref())?;
         let sharing = open::settings(&settings.home)?;
         let keys = open::keys(&settings.home)?;
-        let store = match Store::open(&settings.home, wait) {
+        let machine = config::sharing().machine.unwrap_or_default();
+        let mut desk = match Briefly::at(&settings.home, machine, wait) {
             Err(error) if !wait && error.is_locked() => return Ok(None),
-            opened => opened?,
+            desk => desk?,
         };
-        let device = open::device(&settings.home)?;
         let now = time::now().timestamp_millis();
-        Ok(Some(Self { settings, sharing, keys, device, store, now }))
+        let (device, noticed) = first_sitting(&mut desk, &settings.home, &keys, now)?;
+        Ok(Some(Self { settings, sharing, keys, device, desk, now, noticed }))
     }
 
     /// Notes how an exchange ended, for `mana sync status`.
     pub(super) fn note_end<T>(&mut self, done: &Result<T, CliError>) -> Result<(), CliError> {
-        match done {
-            Ok(_) => {
-                self.store.drop_sharing_value(FAILED)?;
-                self.store.put_sharing_value(EXCHANGED, self.now.to_string().as_bytes())?;
+        let Self { settings, desk, now, .. } = self;
+        desk.with(|store| {
+            match done {
+                Ok(_) => {
+                    store.drop_sharing_value(FAILED)?;
+                    store.put_sharing_value(EXCHANGED, now.to_string().as_bytes())?;
+                }
+                Err(error) => {
+                    let failed = format!("{now} {}", error.source);
+                    store.put_sharing_value(FAILED, failed.as_bytes())?;
+                }
             }
-            Err(error) => {
-                let failed = format!("{} {}", self.now, error.source);
-                self.store.put_sharing_value(FAILED, failed.as_bytes())?;
-                hearing::publish(&mut self.store, &self.settings.home)?;
-            }
-        }
-        Ok(())
+            hearing::publish(store, &settings.home).map_err(CliError::from)
+        })
     }
+}
+
+/// This device. If its store was copied or set back, it goes on as a new one from here.
+fn first_sitting(
+    desk: &mut Briefly,
+    home: &Path,
+    keys: &WorkspaceKeys,
+    now: i64,
+) -> Result<(Device, Vec<Warning>), CliError> {
+    desk.guarded(|store, guard| {
+        let device = open::device(home)?;
+        let mut noticed = Vec::new();
+        if let Some(anew) = guard.doubts(store)? {
+            begin_anew(store, keys, &device, now, &mut System, anew)?;
+            noticed.push(warning(&Alarm::Copied));
+        }
+        Ok((device, noticed))
+    })
 }
 
 /// Under which keys it is noted when an exchange last went well, and when and why one failed since.
@@ -126,16 +155,14 @@ pub(super) const FAILED: &str = "failed";
 pub(super) const REFUSED: &str = "refused texts";
 
 pub(super) fn run(way: Way, supervised: bool, output: &mut Output) -> Result<(), CliError> {
-    // The turn of one that the daemon starts comes again.
+    // Where somebody else writes or exchanges, the daemon's turn comes again.
     let Some(mut parts) = Parts::open(!supervised)? else { return Ok(()) };
-    let mut report = Report::default();
+    let mut report = Report { alarms: std::mem::take(&mut parts.noticed), ..Report::default() };
     let done = go(&mut parts, way, &mut report);
     parts.note_end(&done)?;
     done?;
-    hearing::publish(&mut parts.store, &parts.settings.home)?;
-    let Parts { settings, store, .. } = parts;
-    // Others have their turn while this process tries what is new.
-    drop(store);
+    // Others exchange while this process tries what is new.
+    let Parts { settings, .. } = parts;
     if supervised {
         return trial::aside(&settings, Source::Daemon);
     }
@@ -157,69 +184,109 @@ fn go(parts: &mut Parts, way: Way, report: &mut Report) -> Result<(), CliError> 
 }
 
 fn pull(parts: &mut Parts, report: &mut Report) -> Result<(), CliError> {
-    let before = parts.store.shared_logs()?;
+    let before = parts.desk.with(|store| store.shared_logs())?;
     let pulled = with_exchange(parts, |exchange| exchange.pull().map_err(CliError::from))?;
-    let me = parts.device.key();
-    let me = heard_by(&mut parts.store, &me)?;
     let Pulled { segments, parked, rejected, alarms } = pulled;
-    let keys = Some(&parts.keys);
-    let heard = hearing::hear(&mut parts.store, &parts.settings, keys, me.as_ref(), parts.now)?;
+    let Parts { settings, keys, device, desk, now, .. } = parts;
+    let heard = desk.with(|store| {
+        let me = heard_by(store, &device.key())?;
+        let heard = hearing::hear(store, settings, Some(keys), me.as_ref(), *now)?;
+        let refused = serde_json::to_vec(&heard.refused).expect("they have string keys");
+        store.put_sharing_value(REFUSED, &refused)?;
+        take_back(store, &device.key(), &before, report)?;
+        Ok::<_, CliError>(heard)
+    })?;
     report.patterns = heard.patterns;
-    let refused = serde_json::to_vec(&heard.refused).expect("they have string keys");
-    parts.store.put_sharing_value(REFUSED, &refused)?;
     report.refused_texts = heard.refused;
     report.pulled_segments = segments;
     report.parked = parked;
     let rejected = rejected.into_iter().map(|(segment, reason)| Rejected { segment, reason });
     report.rejected = rejected.collect();
-    report.alarms = alarms.iter().map(warning).collect();
-    take_back(parts, &before, report)
+    report.alarms.extend(alarms.iter().map(warning));
+    Ok(())
 }
 
 /// Notes what was taken back everywhere. The own log is written anew at the next push if it may
 /// hold any of it; nothing of it stays in the store's free pages.
-fn take_back(parts: &mut Parts, before: &[LogState], report: &mut Report) -> Result<(), CliError> {
-    let noted = local::note_redactions(&mut parts.store, before)?;
-    let me = parts.device.key();
+fn take_back(
+    store: &mut Store,
+    me: &DeviceKey,
+    before: &[LogState],
+    report: &mut Report,
+) -> Result<(), StorageError> {
+    let noted = local::note_redactions(store, before)?;
     for redaction in &noted {
-        if redaction.held.iter().any(|(log, _)| log.device == me) {
-            parts.store.put_sharing_value(REWRITE, &[])?;
+        if redaction.held.iter().any(|(log, _)| log.device == *me) {
+            store.put_sharing_value(REWRITE, &[])?;
         }
-        let learned_here = parts.store.knows_pattern(redaction.pattern)?;
+        let learned_here = store.knows_pattern(redaction.pattern)?;
         report.redacted.push(Redacted { id: redaction.pattern.short(), learned_here });
     }
-    if noted.is_empty() { Ok(()) } else { Ok(parts.store.purge()?) }
+    if noted.is_empty() { Ok(()) } else { store.purge() }
 }
 
 /// Under which key it is noted that the own log has to be written anew.
 const REWRITE: &str = "rewrite";
 
 /// A device hears its own words only after its store was set back.
-fn heard_by(store: &mut Store, me: &DeviceKey) -> Result<Option<DeviceKey>, CliError> {
+fn heard_by(store: &mut Store, me: &DeviceKey) -> Result<Option<DeviceKey>, StorageError> {
     let set_back = store.own()?.is_some_and(|own| !own.past.is_empty());
     Ok((!set_back).then_some(*me))
 }
 
 fn push(parts: &mut Parts, report: &mut Report) -> Result<(), CliError> {
-    let Saying { offers, texts, refused } = saying(parts)?;
-    let anew = parts.store.sharing_value(REWRITE)?.is_some();
+    let Parts { settings, sharing, keys, device, desk, .. } = parts;
+    let leaving =
+        Leaving { private: sharing.sharing.private_projects.clone(), ..Leaving::default() };
+    let me = device.key();
+    let (Saying { offers, texts, refused }, anew) = desk.with(|store| {
+        let anew = store.sharing_value(REWRITE)?.is_some();
+        Ok::<_, CliError>((saying(store, settings, sharing, keys, &leaving)?, anew))
+    })?;
+    let offers = |store: &mut Store| still_said(store, offers, &leaving, &me);
     let (pushed, removed) = with_exchange(parts, |exchange| {
         if anew {
-            return Ok(exchange.push_anew(&offers)?);
+            return Ok(exchange.push_anew(offers)?);
         }
-        Ok((exchange.push(&offers)?, 0))
+        Ok((exchange.push(offers)?, 0))
     })?;
-    if anew {
-        parts.store.drop_sharing_value(REWRITE)?;
-    }
+    parts.desk.with(|store| {
+        if anew {
+            store.drop_sharing_value(REWRITE)?;
+        }
+        texts::note_sent(store, &texts)
+    })?;
     report.removed_segments = removed;
-    texts::note_sent(&mut parts.store, &texts)?;
     let Pushed { records, segments, bytes } = pushed;
     report.pushed_texts = texts.iter().filter(|text| text.unsaid).count();
     report.refused_texts.extend(refused);
     (report.pushed_records, report.pushed_segments, report.pushed_bytes) =
         (records, segments, bytes);
     Ok(())
+}
+
+/// Of what was to be said, what still may leave when it is written down: others may have forgotten
+/// some of it meanwhile.
+fn still_said(
+    store: &mut Store,
+    mut offers: Offers,
+    leaving: &Leaving,
+    me: &DeviceKey,
+) -> Result<Offers, StorageError> {
+    let may_leave: BTreeSet<PatternId> =
+        store.leaving(leaving)?.into_iter().map(|pattern| pattern.pattern.id).collect();
+    let forgotten = store.forgotten_claims(me)?;
+    let redacting = store.redacting()?;
+    offers.patterns.retain(|offer| {
+        let gone = forgotten.contains(&offer.pattern) || redacting.contains(&offer.pattern);
+        !gone && (offer.words.is_none() || may_leave.contains(&offer.pattern))
+    });
+    offers.removed = forgotten
+        .into_iter()
+        .map(|pattern| (pattern, false))
+        .chain(redacting.into_iter().map(|pattern| (pattern, true)))
+        .collect();
+    Ok(offers)
 }
 
 /// What taking items back everywhere came to.
@@ -231,7 +298,7 @@ pub(super) struct TakenBack {
 /// Tells everybody to drop what this device is to take back, and writes the own log anew.
 pub(super) fn send_redactions(parts: &mut Parts) -> Result<TakenBack, CliError> {
     let mut report = Report::default();
-    parts.store.put_sharing_value(REWRITE, &[])?;
+    parts.desk.with(|store| store.put_sharing_value(REWRITE, &[]))?;
     push(parts, &mut report)?;
     Ok(TakenBack { removed: report.removed_segments })
 }
@@ -245,20 +312,25 @@ struct Saying {
     refused: Vec<RefusedText>,
 }
 
-fn saying(parts: &mut Parts) -> Result<Saying, CliError> {
-    let leaving =
-        Leaving { private: parts.sharing.sharing.private_projects.clone(), ..Leaving::default() };
-    let desk = Desk::open(&mut parts.store, &parts.settings, &parts.sharing, Some(&parts.keys))?;
+/// What this device wants to say; what it takes back is known when that is written down.
+fn saying(
+    store: &mut Store,
+    settings: &Settings,
+    sharing: &settings::Settings,
+    keys: &WorkspaceKeys,
+    leaving: &Leaving,
+) -> Result<Saying, CliError> {
+    let desk = hearing::Desk::open(store, settings, sharing, Some(keys))?;
     let mut pen = desk.texts();
-    let texts = pen.leaving(&mut parts.store, &leaving, true, false)?;
+    let texts = pen.leaving(store, leaving, true, false)?;
     let mut unsaid: BTreeMap<PatternId, Vec<u8>> = texts
         .iter()
         .filter(|text| text.unsaid)
         .map(|text| (text.pattern, text.document.clone()))
         .collect();
-    let label_key = local::label_key(&parts.keys);
+    let label_key = local::label_key(keys);
     let mut patterns = Vec::new();
-    for pattern in parts.store.leaving(&leaving)? {
+    for pattern in store.leaving(leaving)? {
         let document = unsaid.remove(&pattern.pattern.id);
         patterns.push(local::leaves(pattern, &label_key, desk.sanitiser()).offer(document));
     }
@@ -269,17 +341,12 @@ fn saying(parts: &mut Parts) -> Result<Saying, CliError> {
         counts: Counts::default(),
         document: Some(document),
     }));
-    let forgotten = parts.store.forgotten_claims(&parts.device.key())?;
     let host = config::sharing().host.unwrap_or_default();
     let offers = Offers {
         patterns,
-        removed: forgotten
-            .into_iter()
-            .map(|pattern| (pattern, false))
-            .chain(parts.store.redacting()?.into_iter().map(|pattern| (pattern, true)))
-            .collect(),
+        removed: Vec::new(),
         // Only devices of one person say which machine they are.
-        name: if is_private(&parts.sharing) { host } else { String::new() },
+        name: if is_private(sharing) { host } else { String::new() },
         version: env!("CARGO_PKG_VERSION").into(),
     };
     let refused = pen.refused.iter().map(RefusedText::new).collect();
@@ -293,19 +360,20 @@ fn is_private(sharing: &settings::Settings) -> bool {
 /// Opens the carrier and does something with it.
 fn with_exchange<T>(
     parts: &mut Parts,
-    act: impl FnOnce(&mut Exchange<'_, Store, Patient, System>) -> Result<T, CliError>,
+    act: impl FnOnce(&mut Exchange<'_, Briefly, Patient, System>) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
-    let label = open::label(&mut parts.store, &parts.keys, &parts.device)?;
-    let backend = open::backend(&parts.settings.home, &parts.sharing, label, parts.now)?;
-    let mut backend = Patient(backend, parts.now as u64);
+    let Parts { settings, sharing, keys, device, desk, now, .. } = parts;
+    let label = desk.with(|store| open::label(store, keys, device))?;
+    let backend = open::backend(&settings.home, sharing, label, *now)?;
+    let mut backend = Patient(backend, *now as u64);
     act(&mut Exchange {
-        replica: &mut parts.store,
+        desk,
         backend: &mut backend,
-        keys: &parts.keys,
-        device: &parts.device,
-        now: parts.now,
+        keys,
+        device,
+        now: *now,
         random: &mut System,
-        trusting: is_private(&parts.sharing),
+        trusting: is_private(sharing),
     })
 }
 

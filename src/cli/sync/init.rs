@@ -11,7 +11,7 @@ use crate::cli::error::{CliError, Kind};
 use crate::cli::output::Output;
 use crate::cli::{hearing, time};
 use crate::config::{self, Settings};
-use crate::storage::{StorageError, Store, file};
+use crate::storage::{ExchangeLock, StorageError, Store, file};
 use crate::sync::backend::Backend;
 use crate::sync::device::fingerprint;
 use crate::sync::hex::hex;
@@ -36,6 +36,8 @@ pub(super) fn run(args: &SyncInitArgs, output: &mut Output) -> Result<(), CliErr
         CliError::new(Kind::Configuration, format!("there is no backend {:?}", args.backend))
             .hint("`git` and `git_selfhosted` are built.")
     })?;
+    crate::storage::create_home(&settings.home)?;
+    let _alone = ExchangeLock::wait(&settings.home)?;
     let mut store = Store::open(&settings.home, true)?;
     let folder = open::folder(&settings.home);
     let now = time::now().timestamp_millis();

@@ -8,7 +8,7 @@ use crate::cli::error::{CliError, Kind};
 use crate::cli::output::Output;
 use crate::cli::time;
 use crate::config::{self, Settings};
-use crate::storage::Store;
+use crate::storage::{ExchangeLock, Store};
 use crate::sync::random::System;
 use crate::sync::workspace::{self, Remote};
 
@@ -23,6 +23,7 @@ pub(super) fn run(args: &SyncSetKeyArgs, output: &mut Output) -> Result<(), CliE
     let settings = Settings::load(config::current_dir().as_deref())?;
     let sharing = open::settings(&settings.home)?;
     let mut keys = open::keys(&settings.home)?;
+    let _alone = ExchangeLock::wait(&settings.home)?;
     let mut store = Store::open(&settings.home, true)?;
     let device = open::device(&settings.home)?;
     let folder = open::folder(&settings.home);

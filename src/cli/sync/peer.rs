@@ -41,7 +41,7 @@ pub(super) fn run(command: &SyncPeerCommand, output: &mut Output) -> Result<(), 
 pub(super) fn peers(reader: &Reader) -> Result<Vec<Peer>, CliError> {
     let counts = reader.hearsay_counts()?;
     let peers = reader.shared_devices()?.into_iter().map(|(key, state)| {
-        let DeviceState { trust, name, version, heard } = state;
+        let DeviceState { trust, name, version, heard, .. } = state;
         let key = (fingerprint(&key), hex(&key));
         let said = counts.iter().find(|(device, _, _)| *device == key.1);
         Peer {

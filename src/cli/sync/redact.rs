@@ -7,12 +7,14 @@ use super::status;
 use crate::cli::args::SyncRedactArgs;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::output::{Output, count};
-use crate::cli::{encoder, hearing, show};
+use crate::cli::{encoder, show};
 use crate::learning::learn;
 use crate::model::ids::PatternId;
-use crate::storage::Forget;
+use crate::model::pattern::Pattern;
+use crate::storage::{Forget, Store};
 use crate::sync::device::fingerprint;
 use crate::sync::local;
+use crate::sync::segment::DeviceKey;
 
 /// What was done, as `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -32,31 +34,8 @@ pub(super) fn run(args: &SyncRedactArgs, output: &mut Output) -> Result<(), CliE
     let Some(mut parts) = Parts::open(true)? else {
         unreachable!("it waits for others");
     };
-    let found = show::find(&parts.store, &args.id)?;
-    let patterns: Vec<PatternId> = match &found {
-        Some(pattern) => parts.store.family(pattern.row)?,
-        // It may have been forgotten here before.
-        None => match parts.store.spoken_by_prefix(&args.id)?[..] {
-            [pattern] => vec![pattern],
-            [] => {
-                return Err(CliError::new(
-                    Kind::Nothing,
-                    format!("no item that is known or was shared has the id {}", args.id),
-                ));
-            }
-            _ => {
-                return Err(CliError::new(Kind::Failed, "more than one item has this id")
-                    .hint("Give more of its digits."));
-            }
-        },
-    };
-    let mut devices = Vec::new();
-    for pattern in &patterns {
-        devices.extend(parts.store.speakers(*pattern)?);
-    }
-    devices.sort_unstable();
-    devices.dedup();
     let me = parts.device.key();
+    let Item { found, patterns, devices } = parts.desk.with(|store| find(store, &args.id))?;
     let mut report = Report {
         ids: patterns.iter().map(PatternId::short).collect(),
         dry_run: args.dry_run,
@@ -70,24 +49,28 @@ pub(super) fn run(args: &SyncRedactArgs, output: &mut Output) -> Result<(), CliE
         output.object(&report);
         return Ok(());
     }
-    let logs = parts.store.shared_logs()?;
-    for pattern in &patterns {
-        local::note_redaction(&mut parts.store, *pattern, &logs)?;
-        parts.store.put_redacting(*pattern)?;
-    }
-    if let Some(pattern) = found {
-        let home = parts.settings.home.clone();
-        parts.store.encode_with(Some(Box::new(encoder::of_home(&home))));
-        learn::forget(&mut parts.store, &Forget::Pattern(pattern.row), parts.now)?;
-    }
+    let (home, now) = (parts.settings.home.clone(), parts.now);
+    parts.desk.with(|store| {
+        let logs = store.shared_logs()?;
+        for pattern in &patterns {
+            local::note_redaction(store, *pattern, &logs)?;
+            store.put_redacting(*pattern)?;
+        }
+        if let Some(pattern) = found {
+            store.encode_with(Some(Box::new(encoder::of_home(&home))));
+            learn::forget(store, &Forget::Pattern(pattern.row), now)?;
+        }
+        Ok::<_, CliError>(())
+    })?;
     let sent = exchange::send_redactions(&mut parts);
     parts.note_end(&sent)?;
-    hearing::publish(&mut parts.store, &parts.settings.home)?;
     let taken = sent.map_err(|error| {
         error.hint("It is forgotten here and noted: the next `mana sync` tells the others.")
     })?;
     (report.sent, report.removed_segments) = (true, taken.removed);
-    report.still_held_by = status::held(&parts.store)?
+    report.still_held_by = parts
+        .desk
+        .with(|store| status::held(store))?
         .into_iter()
         .filter(|held| report.ids.contains(&held.id))
         .flat_map(|held| held.held_by)
@@ -97,6 +80,44 @@ pub(super) fn run(args: &SyncRedactArgs, output: &mut Output) -> Result<(), CliE
     tell(&report, output);
     output.object(&report);
     Ok(())
+}
+
+/// An item that is to be taken back.
+struct Item {
+    /// The pattern that is known here.
+    found: Option<Pattern>,
+    /// It, and what was said of it.
+    patterns: Vec<PatternId>,
+    /// Who spoke of it.
+    devices: Vec<DeviceKey>,
+}
+
+fn find(store: &Store, id: &str) -> Result<Item, CliError> {
+    let found = show::find(store, id)?;
+    let patterns: Vec<PatternId> = match &found {
+        Some(pattern) => store.family(pattern.row)?,
+        // It may have been forgotten here before.
+        None => match store.spoken_by_prefix(id)?[..] {
+            [pattern] => vec![pattern],
+            [] => {
+                return Err(CliError::new(
+                    Kind::Nothing,
+                    format!("no item that is known or was shared has the id {id}"),
+                ));
+            }
+            _ => {
+                return Err(CliError::new(Kind::Failed, "more than one item has this id")
+                    .hint("Give more of its digits."));
+            }
+        },
+    };
+    let mut devices = Vec::new();
+    for pattern in &patterns {
+        devices.extend(store.speakers(*pattern)?);
+    }
+    devices.sort_unstable();
+    devices.dedup();
+    Ok(Item { found, patterns, devices })
 }
 
 fn show_plan(report: &Report, text: Option<&str>, output: &mut Output) {

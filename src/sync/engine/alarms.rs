@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{Exchange, Outcome, Pulled, Replica, SyncError};
-use crate::sync::backend::Backend;
+use super::{Outcome, Pulled, Replica, Shown, Sitting, SyncError};
 use crate::sync::device::fingerprint;
 use crate::sync::ledger::{Fate, LogState, Trust};
 use crate::sync::random::Random;
@@ -93,13 +92,9 @@ impl fmt::Display for Alarm {
     }
 }
 
-impl<L: Replica, B: Backend + ?Sized, R: Random> Exchange<'_, L, B, R> {
+impl<L: Replica, R: Random> Sitting<'_, L, R> {
     /// Compares what the carrier shows with what is known of each log.
-    pub(super) fn raise_alarms(
-        &mut self,
-        shown: &BTreeMap<[u8; 16], BTreeSet<Name>>,
-        pulled: &mut Pulled,
-    ) -> Outcome<(), L> {
+    pub(super) fn raise_alarms(&mut self, shown: &Shown, pulled: &mut Pulled) -> Outcome<(), L> {
         let own = self.own()?;
         let none = BTreeSet::new();
         for state in self.replica.logs().map_err(SyncError::Ledger)? {

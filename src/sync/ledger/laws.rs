@@ -24,7 +24,7 @@ fn reading(n: u8) -> Hlc {
 
 prop_compose! {
     fn a_record()(
-        kind in 0_u8..7,
+        kind in 0_u8..9,
         of in 0..PATTERNS,
         hlc in 0_u8..8,
         value in 0_u8..4,
@@ -42,6 +42,10 @@ prop_compose! {
             4 => Record::Tombstone { pattern, hlc },
             5 if value == 0 => Record::Redact { pattern, hlc },
             5 => Record::Unknown { kind: 99 },
+            6 | 7 => {
+                let (name, version) = (value.to_string(), (life + value % 2).to_string());
+                Record::Heartbeat { hlc, name, version }
+            }
             _ => Record::Document { pattern, hlc, bytes: vec![value] },
         }
     }
@@ -49,36 +53,41 @@ prop_compose! {
 
 /// Logs of several devices, cut into segments.
 fn some_segments() -> impl Strategy<Value = Vec<Segment>> {
-    let segment = (0..DEVICES, vec(a_record(), 0..6), vec((0..DEVICES, 1_u64..5), 0..3));
+    let seen = vec((0..DEVICES, 1_u64..5), 0..3);
+    // Now and then a number is there twice: two copies of a store wrote it.
+    let segment = (0..DEVICES, vec(a_record(), 0..6), seen, 0_u8..4);
     vec(segment, 1..12).prop_map(|segments| {
         let mut next = [0; DEVICES as usize];
-        let numbered = segments.into_iter().map(|(device, records, seen)| {
-            let sequence = &mut next[usize::from(device)];
-            *sequence += 1;
-            let log = |n: u8| LogId { device: [n; 32], incarnation: [0; 16] };
-            let seen = seen.into_iter().map(|(of, sequence)| crate::sync::segment::Seen {
-                log: log(of),
-                sequence,
-                hash: [9; 32],
+        let numbered =
+            segments.into_iter().enumerate().map(|(n, (device, records, seen, double))| {
+                let sequence = &mut next[usize::from(device)];
+                if double > 0 || *sequence == 0 {
+                    *sequence += 1;
+                }
+                let log = |n: u8| LogId { device: [n; 32], incarnation: [0; 16] };
+                let seen = seen.into_iter().map(|(of, sequence)| crate::sync::segment::Seen {
+                    log: log(of),
+                    sequence,
+                    hash: [9; 32],
+                });
+                let content = Content {
+                    log: log(device),
+                    hlc: reading((*sequence % 7) as u8),
+                    since: 0,
+                    seen: seen.collect(),
+                    records,
+                };
+                let place = Place {
+                    workspace: [0; 16],
+                    epoch: 1,
+                    label: [device; 16],
+                    sequence: *sequence,
+                    previous: [0; 32],
+                };
+                let mut hash = [device; 32];
+                (hash[0], hash[1]) = (*sequence as u8, n as u8);
+                Segment { place, hash, content }
             });
-            let content = Content {
-                log: log(device),
-                hlc: reading((*sequence % 7) as u8),
-                since: 0,
-                seen: seen.collect(),
-                records,
-            };
-            let place = Place {
-                workspace: [0; 16],
-                epoch: 1,
-                label: [device; 16],
-                sequence: *sequence,
-                previous: [0; 32],
-            };
-            let mut hash = [device; 32];
-            hash[0] = *sequence as u8;
-            Segment { place, hash, content }
-        });
         numbered.collect()
     })
 }

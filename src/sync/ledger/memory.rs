@@ -22,6 +22,7 @@ pub(crate) struct Memory {
     pub(crate) parked: Vec<(LogId, Hlc, Record)>,
     pub(crate) clock: Hlc,
     pub(crate) own: Option<Own>,
+    pub(crate) notes: BTreeMap<String, Vec<u8>>,
     pub(crate) outbox: BTreeMap<Name, Vec<u8>>,
     before: Option<Box<Self>>,
 }
@@ -50,6 +51,15 @@ impl Ledger for Memory {
     fn put_fate(&mut self, name: &Name, fate: &Fate) -> Result<(), Infallible> {
         self.fates.insert(*name, fate.clone());
         Ok(())
+    }
+
+    fn is_double(&mut self, name: &Name) -> Result<bool, Infallible> {
+        let double = |(other, fate): (&Name, &Fate)| {
+            (other.label, other.sequence) == (name.label, name.sequence)
+                && other.hash != name.hash
+                && *fate == Fate::Applied
+        };
+        Ok(self.fates.iter().any(double))
     }
 
     fn claim(
@@ -158,6 +168,19 @@ impl Replica for Memory {
         if let Some(before) = self.before.take() {
             *self = *before;
         }
+    }
+
+    fn become_another(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn note(&mut self, key: &str) -> Result<Option<Vec<u8>>, Infallible> {
+        Ok(self.notes.get(key).cloned())
+    }
+
+    fn put_note(&mut self, key: &str, value: &[u8]) -> Result<(), Infallible> {
+        self.notes.insert(key.into(), value.into());
+        Ok(())
     }
 
     fn own(&mut self) -> Result<Option<Own>, Infallible> {

@@ -37,6 +37,8 @@ pub(crate) trait Ledger {
     fn put_log(&mut self, state: &LogState) -> Result<(), Self::Error>;
     /// Keeps what became of a segment.
     fn put_fate(&mut self, name: &Name, fate: &Fate) -> Result<(), Self::Error>;
+    /// Whether another segment of the same log and number was taken in.
+    fn is_double(&mut self, name: &Name) -> Result<bool, Self::Error>;
     /// What a device says of a field.
     fn claim(
         &mut self,
@@ -159,9 +161,7 @@ pub(crate) fn apply_parked<L: Ledger>(ledger: &mut L, now: i64) -> Result<Taken,
 fn note_log<L: Ledger>(ledger: &mut L, segment: &Segment) -> Result<(), L::Error> {
     let (place, content) = (&segment.place, &segment.content);
     let mut state = ledger.log(&content.log)?.unwrap_or_else(|| LogState::new(content.log));
-    if place.sequence == state.sequence && segment.hash != state.hash {
-        state.forked = true;
-    }
+    state.forked |= ledger.is_double(&Name::new(place, &segment.hash))?;
     if (place.sequence, segment.hash) > (state.sequence, state.hash) {
         (state.sequence, state.hash) = (place.sequence, segment.hash);
     }
@@ -225,15 +225,12 @@ fn apply_record<L: Ledger>(
         }
         Record::Heartbeat { hlc, name, version } => {
             let mut state = ledger.device(&log.device)?;
-            if *hlc >= state.heard {
-                state = DeviceState {
-                    heard: *hlc,
-                    name: name.clone(),
-                    version: version.clone(),
-                    ..state
-                };
-                ledger.put_device(&log.device, &state)?;
+            // The latest stands; of two at once, as copies of a store can make them, the greater.
+            if (*hlc, name, version) > (state.named, &state.name, &state.version) {
+                (state.named, state.name, state.version) = (*hlc, name.clone(), version.clone());
             }
+            state.heard = state.heard.max(*hlc);
+            ledger.put_device(&log.device, &state)?;
             false
         }
         Record::Unknown { .. } => {

@@ -45,6 +45,10 @@ impl Ledger for Store {
         self.put_segment_fate(&row_of(name), fate)
     }
 
+    fn is_double(&mut self, name: &Name) -> Result<bool, StorageError> {
+        self.has_double(&row_of(name))
+    }
+
     fn claim(
         &mut self,
         pattern: PatternId,
@@ -141,6 +145,18 @@ impl Replica for Store {
 
     fn rollback(&mut self) {
         self.rollback_sharing();
+    }
+
+    fn become_another(&mut self) -> Result<(), StorageError> {
+        self.renew_incarnation()
+    }
+
+    fn note(&mut self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        self.sharing_value(key)
+    }
+
+    fn put_note(&mut self, key: &str, value: &[u8]) -> Result<(), StorageError> {
+        self.put_sharing_value(key, value)
     }
 
     fn own(&mut self) -> Result<Option<Own>, StorageError> {

@@ -73,7 +73,7 @@ impl Machine {
         let log = LogId { device: self.device.key(), incarnation: own.incarnation };
         let mut window = self.server.view(&hex(&segment::label(&log, &self.keys)));
         act(&mut Exchange {
-            replica: &mut self.store,
+            desk: &mut self.store,
             backend: &mut window,
             keys: &self.keys,
             device: &self.device,
@@ -99,7 +99,7 @@ impl Machine {
         let words = Some(wording.encode());
         let offer = Offer { pattern: pattern(), words, counts, document: None };
         let offers = Offers { patterns: vec![offer], ..Offers::default() };
-        self.exchange(|exchange| exchange.push(&offers).unwrap());
+        self.exchange(|exchange| exchange.push(|_| Ok(offers)).unwrap());
     }
 
     /// Does something with the texts, and returns those that cannot be used.
@@ -146,7 +146,7 @@ impl Machine {
             document: Some(text.document.clone()),
         });
         let offers = Offers { patterns: patterns.collect(), ..Offers::default() };
-        self.exchange(|exchange| exchange.push(&offers).unwrap());
+        self.exchange(|exchange| exchange.push(|_| Ok(offers)).unwrap());
         note_sent(&mut self.store, &sent).unwrap();
         unsaid.len()
     }
@@ -331,7 +331,7 @@ fn a_document_that_cannot_be_read_is_left_out_and_named() {
         document: Some(b"no document".to_vec()),
     };
     let offers = Offers { patterns: vec![offer], ..Offers::default() };
-    all[2].exchange(|exchange| exchange.push(&offers).unwrap());
+    all[2].exchange(|exchange| exchange.push(|_| Ok(offers)).unwrap());
     let refused = all[1].pull();
     assert_eq!(refused.len(), 1);
     assert_eq!((refused[0].pattern, refused[0].device), (pattern(), Some(author)));
@@ -353,7 +353,7 @@ fn what_is_taken_back_goes_and_what_was_written_here_stays() {
     assert_eq!(all[0].store.edit_of(pattern()).unwrap(), None);
     assert_eq!(all[0].store.shared_text(pattern()).unwrap(), None);
     let offers = Offers { removed, ..Offers::default() };
-    all[0].exchange(|exchange| exchange.push(&offers).unwrap());
+    all[0].exchange(|exchange| exchange.push(|_| Ok(offers)).unwrap());
     for machine in &mut all[1..] {
         assert_eq!(machine.pull(), []);
     }
