@@ -367,7 +367,9 @@ impl<D: Desk, B: Backend + ?Sized, R: Random> Exchange<'_, D, B, R> {
     /// Removes own segments that nobody needs any more: a later one holds what they say, and every
     /// device that counts has read that, or had a month to do so.
     fn clean_up(&mut self) -> Outcome<(), D::Replica> {
-        let Some((own, old)) = self.sit(|sitting| sitting.outdated())? else { return Ok(()) };
+        #[expect(clippy::redundant_closure_for_method_calls, reason = "lifetimes need it")]
+        let outdated = self.sit(|sitting| sitting.outdated())?;
+        let Some((own, old)) = outdated else { return Ok(()) };
         self.drop_old(&own, &old)
     }
 

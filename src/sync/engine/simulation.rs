@@ -9,10 +9,16 @@ mod fragile;
 mod world;
 
 use std::collections::BTreeMap;
+#[cfg(feature = "git")]
+use std::time::Instant;
 
 use world::{Carrier, Disk, Machine, Tally, World as Worlds, pattern};
 
 use super::Alarm;
+#[cfg(feature = "git")]
+use super::Replica as _;
+#[cfg(feature = "git")]
+use crate::model::pattern::{Kind, Payload};
 use crate::storage::Store;
 #[cfg(feature = "git")]
 use crate::sync::backend::Backend;
@@ -24,6 +30,8 @@ use crate::sync::backend::random::Random as Dice;
 use crate::sync::hex::hex;
 use crate::sync::ledger::Fate;
 use crate::sync::ledger::memory::Memory as Replica;
+#[cfg(feature = "git")]
+use crate::sync::record::Wording;
 
 type World = Worlds<Replica, Memory>;
 
@@ -124,6 +132,53 @@ impl Carrier for Bare {
 #[test]
 fn all_machines_agree_over_git() {
     runs("git, databases", 3, |seed| life::<Store>(seed, 5, 40, Bare::new()));
+}
+
+/// Says how long a first push, a first pull and an exchange with nothing new take, and how many bytes
+/// a pattern has on the server. Times are for people: they depend on the machine and the build.
+#[cfg(feature = "git")]
+#[test]
+fn ten_thousand_patterns_go_over_git() {
+    const MANY: u64 = 10_000;
+    let mut world = Worlds::<Store, _>::new(7, 2, Faults::none(), Bare::new());
+    for machine in &mut world.machines {
+        machine.skew = 0;
+    }
+    for n in 0..MANY {
+        let words = Wording {
+            kind: Kind::Fix,
+            project: Some([n as u8 % 5; 16]),
+            tool: "Bash".into(),
+            category: "missing dependency".into(),
+            trigger: format!("error cannot find module part{n} from src/feature{}.ts", n % 700),
+            text: format!("`pnpm run check-{n}` failed; `pnpm install --filter part{n}` fixed it"),
+            payload: Payload {
+                commands: vec![format!("pnpm install --filter part{n}")],
+                ..Payload::default()
+            },
+            keys: vec![n.wrapping_mul(0x9e37_79b9_7f4a_7c15) as i64, n as i64],
+        };
+        world.machines[0].truth.words.insert(pattern(n), words.encode());
+        world.machines[0].truth.seen.insert(pattern(n), 1 + n as u32 % 9);
+    }
+    let mut timed = |what: &str, act: &mut dyn FnMut(&mut Worlds<Store, Bare>)| {
+        let started = Instant::now();
+        act(&mut world);
+        println!("{MANY} patterns: {what} {:.2} s", started.elapsed().as_secs_f64());
+    };
+    // Words and counts of each.
+    timed("first push", &mut |world| assert_eq!(world.push(0), Some(2 * MANY as u32)));
+    timed("first pull", &mut |world| assert!(world.pull(1).unwrap().segments > 1));
+    timed("nothing new", &mut |world| {
+        assert_eq!(world.pull(0).unwrap().segments, 0);
+        assert_eq!(world.push(0), Some(0));
+    });
+    let sealed: usize = world.server.shown().values().map(Vec::len).sum();
+    println!("{MANY} patterns: {} bytes each on the server", sealed as u64 / MANY);
+    assert!(sealed as u64 / MANY < 400, "{sealed} bytes");
+    let author = world.machines[0].key();
+    let heard = world.machines[1].replica.as_mut().unwrap().inner.claims_by(&author);
+    assert_eq!(heard.unwrap().len() as u64, MANY);
 }
 
 /// Two machines that have heard each other.

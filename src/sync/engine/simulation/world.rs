@@ -138,6 +138,14 @@ pub(super) struct Machine<D: Disk> {
     marks: BTreeMap<LogId, u64>,
 }
 
+impl<D: Disk> Machine<D> {
+    /// Its device's public key.
+    #[cfg(feature = "git")]
+    pub(super) fn key(&self) -> segment::DeviceKey {
+        self.device.key()
+    }
+}
+
 /// What happened in a run, or in many.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct Tally {
@@ -483,15 +491,15 @@ impl<D: Disk, C: Carrier> World<D, C> {
     /// Nothing that anybody saw is lost, and where that can be told, nothing is counted twice.
     fn check_counts(&self, n: usize, found: u32) {
         let (seed, id) = (self.seed, pattern(n as u64));
-        let seen = |machine: &Machine<D>| machine.truth.seen.get(&id).copied().unwrap_or_default();
+        let count = |machine: &Machine<D>| machine.truth.seen.get(&id).copied().unwrap_or_default();
         let base = |machine: &Machine<D>| machine.base.get(&id).copied().unwrap_or_default();
-        let most = self.machines.iter().map(seen).max().unwrap_or_default();
+        let most = self.machines.iter().map(count).max().unwrap_or_default();
         assert!(found >= most, "seed {seed}: counts of {n}: {found} of {most}");
         if self.blurred {
             return;
         }
-        let least: u32 = self.machines.iter().map(|m| seen(m) - base(m)).sum();
-        let all: u32 = self.machines.iter().map(seen).sum();
+        let least: u32 = self.machines.iter().map(|m| count(m) - base(m)).sum();
+        let all: u32 = self.machines.iter().map(count).sum();
         assert!((least..=all).contains(&found), "seed {seed}: {found} of {n}, {least} to {all}");
     }
 
