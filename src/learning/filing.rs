@@ -83,14 +83,15 @@ impl Filing<'_> {
         if let Some(Part::Failed(problem)) = parts.next_if(|part| matches!(part, Part::Failed(_))) {
             return Ok(Err(problem));
         }
-        let mut file = Intake::begin(self.store, self.projects, due)?;
+        let mut file = Intake::begin(self.store, self.projects, due, self.now)?;
         for part in parts {
             match part {
-                Part::Steps(chunk) => {
+                Part::Steps(mut chunk) => {
                     *count += chunk.steps.len();
+                    file.date(&mut chunk);
                     file.put(&chunk)?;
                 }
-                Part::End(summary) => return file.finish(&summary, self.now).map(Ok),
+                Part::End(summary) => return file.finish(&summary).map(Ok),
                 Part::Failed(problem) => return Ok(Err(problem)),
             }
         }

@@ -7,6 +7,7 @@ use std::time::UNIX_EPOCH;
 use super::discover::TranscriptFile;
 use super::project::{Projects, key_of};
 use super::transcript::{Buffer, Chunk, Cursor, Summary, started_in};
+use crate::model::dates::is_possible;
 use crate::model::exclude::Exclusions;
 use crate::model::trajectory::{Step, TrajectoryKey};
 use crate::storage::{
@@ -134,6 +135,8 @@ pub(super) struct Intake<'a> {
     store: &'a mut Store,
     projects: &'a mut Projects,
     due: &'a Due,
+    /// When it is read.
+    now: i64,
     transcript: i64,
     folder: String,
     /// Rows of its trajectories; `None` for one that is forgotten.
@@ -148,6 +151,7 @@ impl<'a> Intake<'a> {
         store: &'a mut Store,
         projects: &'a mut Projects,
         due: &'a Due,
+        now: i64,
     ) -> Result<Self, StorageError> {
         let path = path_text(&due.file.path);
         let transcript = store.ensure_transcript(&path)?;
@@ -157,11 +161,25 @@ impl<'a> Intake<'a> {
             store,
             projects,
             due,
+            now,
             transcript,
             folder,
             rows: HashMap::new(),
             of_projects: HashMap::new(),
         })
+    }
+
+    /// Gives steps without a time, and those of a clock that was not set, the time of the file.
+    pub(super) fn date(&self, chunk: &mut Chunk) {
+        for (_, step) in &mut chunk.steps {
+            step.at = step.at.filter(|at| is_possible(*at, self.now)).or(Some(self.written()));
+        }
+    }
+
+    /// When the file was last written to; where that cannot be either, the present.
+    fn written(&self) -> i64 {
+        let written = modified(&self.due.file);
+        if is_possible(written, self.now) { written } else { self.now }
     }
 
     /// Stores steps and results.
@@ -209,7 +227,7 @@ impl<'a> Intake<'a> {
             let place = self.projects.of(self.store, &step.cwd, &self.folder)?;
             *self.of_projects.entry(key.clone()).or_insert(place.project)
         };
-        let at = step.at.unwrap_or_else(|| modified(&self.due.file));
+        let at = step.at.unwrap_or_else(|| self.written());
         let forgotten = self.store.is_forgotten_time(at, project)?;
         if forgotten {
             self.store.forget_unread(step.id)?;
@@ -227,7 +245,7 @@ impl<'a> Intake<'a> {
             None
         } else {
             // The first step ever seen decides, so that the portions of reading do not matter.
-            let at = step.at.unwrap_or_else(|| modified(&self.due.file));
+            let at = step.at.unwrap_or_else(|| self.written());
             let place = self.projects.of(self.store, &step.cwd, &self.folder)?;
             Some(self.store.ensure_trajectory(
                 key,
@@ -242,11 +260,7 @@ impl<'a> Intake<'a> {
     }
 
     /// Stores the cursor and the account; returns the account of this reading and its bytes.
-    pub(super) fn finish(
-        self,
-        summary: &Summary,
-        now: i64,
-    ) -> Result<(Account, u64), StorageError> {
+    pub(super) fn finish(self, summary: &Summary) -> Result<(Account, u64), StorageError> {
         let read = account_of(summary);
         let cursor = StoredCursor {
             offset: summary.cursor.offset,
@@ -262,7 +276,7 @@ impl<'a> Intake<'a> {
             _ => (Account::default(), 0),
         };
         total.add(&read);
-        self.store.save_cursor(self.transcript, &cursor, &total, now)?;
+        self.store.save_cursor(self.transcript, &cursor, &total, self.now)?;
         Ok((read, cursor.offset - start))
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod anchor;
 #[cfg(feature = "sync")]
 pub(crate) mod clock;
+pub(crate) mod dates;
 pub(crate) mod effect;
 pub(crate) mod exclude;
 pub(crate) mod ids;

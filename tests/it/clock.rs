@@ -120,10 +120,9 @@ fn what_happened_at_any_time_is_learned_and_told() {
         assert!(output.code == Some(0) || command[0] == "doctor", "{command:?}: {output:?}");
         assert!(!output.errors().contains("panicked"), "{command:?}: {output:?}");
     }
-    // What seems to have happened in 1970 has faded, and is in the store all the same. What lies
-    // ahead is as if it were new, and makes nothing else old.
+    // Neither transcripts nor files tell when it was, so it is as if it had just happened.
     assert_eq!(known(), before, "nothing is lost");
-    for number in 5..=10 {
+    for number in 1..=10 {
         assert_known(&sandbox, number);
     }
     let _path = session(&sandbox, 11, None).write();
@@ -131,6 +130,52 @@ fn what_happened_at_any_time_is_learned_and_told() {
     drop(sandbox.mana(["consolidate"]).run().success());
     assert_known(&sandbox, 11);
     assert_eq!(sandbox.mana(["learn", "--json"]).run().success().json()["files_read"], 0);
+}
+
+/// When the patterns of suite `number` were seen first and last.
+fn seen(sandbox: &Sandbox, number: usize) -> (i64, i64) {
+    let sql = "SELECT min(first), max(last) FROM patterns WHERE text LIKE ?1";
+    let words = format!("%{} run%", SUITES[number]);
+    database(sandbox).query_row(sql, [words], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+}
+
+#[test]
+fn a_time_that_cannot_be_is_that_of_the_file_or_the_present() {
+    let sandbox = Sandbox::new();
+    let before = Utc::now();
+    let clocks = clocks();
+    for number in 1..=5 {
+        let path = session(&sandbox, number, Some(clocks[number as usize - 1])).write();
+        // The third and the fifth file have a time that can be.
+        let time = match number {
+            3 | 5 => SystemTime::from(before) - Duration::from_hours(100),
+            _ => SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(number)),
+        };
+        File::options().append(true).open(path).unwrap().set_modified(time).unwrap();
+    }
+    // Lines without any time, and one that is honest.
+    let path = session(&sandbox, 6, None).write();
+    let lines = fs::read_to_string(&path).unwrap().replace("\"timestamp\"", "\"stamp\"");
+    fs::write(&path, lines).unwrap();
+    let _path = session(&sandbox, 7, Some(before - Duration::from_hours(30))).write();
+    drop(sandbox.mana(["learn"]).run().success());
+    let after = Utc::now().timestamp_millis();
+    let before = before.timestamp_millis();
+    let hour = 3_600_000;
+    for number in 1..=7 {
+        let (first, last) = seen(&sandbox, number);
+        let expected = match number {
+            3 | 5 => before - 101 * hour..=before - 99 * hour,
+            7 => before - 31 * hour..=before - 29 * hour,
+            _ => before..=after,
+        };
+        let fits = expected.contains(&first) && expected.contains(&last);
+        assert!(fits, "session {number}: {first} to {last}, not {expected:?}");
+    }
+    drop(sandbox.mana(["consolidate"]).run().success());
+    for number in 1..=7 {
+        assert_known(&sandbox, number);
+    }
 }
 
 #[test]
