@@ -559,6 +559,12 @@ pub(crate) struct ForgetArgs {
     /// Everything that would not be learned with `config.toml` as it is now
     #[arg(long, conflicts_with_all = ["project", "session", "since", "until"])]
     pub(crate) excluded: bool,
+    /// Print what would be forgotten, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// With --dry-run: print all items, however many
+    #[arg(long, requires = "dry_run")]
+    pub(crate) all: bool,
 }
 
 /// What `mana model` does.

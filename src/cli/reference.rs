@@ -318,6 +318,9 @@ const NOTES: &[(&str, &[&str])] = &[
              evidence of other times. A day counts as a whole, on the clock of this machine; \
              what happened then and was not read yet is not learned either.",
             "With `--excluded`, so is what `config.toml` excludes and was learned before it did.",
+            "With `--dry-run`, all of this is done on a copy in a temporary folder, which is \
+             removed, and what the copy has less is printed: the items by kind, and the rows of \
+             each table. It waits for nobody and changes nothing.",
             "The transcripts themselves are the client's and are not touched.",
         ],
     ),

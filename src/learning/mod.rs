@@ -11,6 +11,7 @@ pub(crate) mod encoding;
 pub(crate) mod extract;
 mod extracting;
 mod filing;
+pub(crate) mod forgetting;
 mod intake;
 mod judging;
 pub(crate) mod learn;

@@ -27,6 +27,7 @@ pub(crate) mod file;
 mod forget;
 mod hearsay;
 mod injections;
+mod inventory;
 mod journal;
 mod listing;
 mod lists;
@@ -68,6 +69,7 @@ pub(crate) use extracts::{CommandRun, Extract, Touch};
 pub(crate) use forget::{Forget, Part, Time};
 #[cfg(feature = "sync")]
 pub(crate) use hearsay::Hearsay;
+pub(crate) use inventory::{Inventory, Known};
 pub(crate) use journal::{Journal, Record};
 #[cfg(any(test, feature = "encoder"))]
 pub(crate) use lock::EncodingLock;

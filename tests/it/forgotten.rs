@@ -1,11 +1,13 @@
 //! Nothing of what was forgotten is left, and nothing of a secret was ever there: the raw bytes of
 //! every file in the home are searched.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use rusqlite::Connection;
 use serde_json::json;
 
 use crate::sandbox::{Sandbox, snapshot};
@@ -109,6 +111,95 @@ fn a_forgotten_item_leaves_no_byte() {
         drop(sandbox.mana(["learn"]).run().success());
         assert_absent(&sandbox, word);
     }
+}
+
+/// Ids of all patterns, as the database has them.
+fn known(sandbox: &Sandbox) -> BTreeSet<String> {
+    let conn = Connection::open(sandbox.mana_home().join("metadata.sqlite")).unwrap();
+    let mut query = conn.prepare("SELECT substr(lower(hex(id)), 1, 8) FROM patterns").unwrap();
+    query.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+fn rows(sandbox: &Sandbox, table: &str) -> u64 {
+    let conn = Connection::open(sandbox.mana_home().join("metadata.sqlite")).unwrap();
+    let sql = format!("SELECT count(*) FROM {table}");
+    conn.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap() as u64
+}
+
+/// The files of the home, without what readers of a database leave beside it.
+fn files(sandbox: &Sandbox) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = snapshot(&sandbox.mana_home());
+    files.retain(|path, bytes| {
+        let name = path.to_string_lossy();
+        !name.ends_with("-shm") && !(name.ends_with("-wal") && bytes.is_empty())
+    });
+    files
+}
+
+#[test]
+fn a_dry_run_tells_what_would_go_and_changes_nothing() {
+    let session = "00000000-5e55-4000-8000-000000000000";
+    let (item, until) = (ids(&store(), "quuxodrome").remove(0), after(Utc::now(), 100_000));
+    for wanted in [
+        &["--session", session][..],
+        &["--project"],
+        &["--until", &until],
+        &[&item],
+        // Nothing of it is known yet, and it would not be learned.
+        &["--until", "2021-01-01"],
+    ] {
+        let sandbox = store();
+        let before = files(&sandbox);
+        let words = [&["forget", "--dry-run", "--json"], wanted].concat();
+        let told = sandbox.mana(words).run().success().json();
+        assert!(files(&sandbox) == before, "{wanted:?} changed something");
+        assert_eq!(told["dry_run"], true);
+        let text = sandbox.mana([&["forget", "--dry-run"], wanted].concat()).run().success().text();
+        assert!(files(&sandbox) == before, "{wanted:?} changed something");
+        assert_eq!(fs::read_dir(sandbox.root().join("tmp")).unwrap().count(), 0, "a copy is left");
+
+        let items = told["items"].as_array().unwrap();
+        let gone: BTreeSet<String> =
+            items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect();
+        let tables = ["patterns", "steps", "trajectories", "evidence", "injections", "files"];
+        let counted = tables.map(|table| rows(&sandbox, table));
+        let (all, journals) = (known(&sandbox), sandbox.mana_home().join("sessions"));
+        let noted = fs::read_dir(&journals).unwrap().count() as u64;
+        drop(sandbox.mana([&["forget"], wanted].concat()).run().success());
+        let left = known(&sandbox);
+        assert_eq!(all.difference(&left).cloned().collect::<BTreeSet<_>>(), gone, "{wanted:?}");
+        for (table, before) in tables.into_iter().zip(counted) {
+            let fewer = told["rows"][table].as_u64().unwrap_or(0);
+            assert_eq!(before - rows(&sandbox, table), fewer, "{wanted:?}: {table}");
+        }
+        assert_eq!(told["journals"], noted - fs::read_dir(&journals).unwrap().count() as u64);
+        let sum: u64 =
+            told["kinds"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+        assert_eq!(sum, gone.len() as u64);
+        if wanted.contains(&"2021-01-01") {
+            assert!(text.contains("Nothing is known") && gone.is_empty(), "{text}");
+        } else {
+            assert!(
+                text.contains("Would forget") && text.contains("Nothing was changed"),
+                "{text}"
+            );
+            assert!(
+                !gone.is_empty() || !told["changed"].as_array().unwrap().is_empty(),
+                "{told:#}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_dry_run_of_what_is_not_known_says_so() {
+    let sandbox = store();
+    for wanted in [&["--session", "nobody"][..], &["--excluded"], &["ffffffff"]] {
+        let output = sandbox.mana([&["forget", "--dry-run"], wanted].concat()).run();
+        assert_eq!(output.code, Some(4), "{wanted:?}: {output:?}");
+    }
+    let output = Sandbox::new().mana(["forget", "--dry-run", "--project"]).run();
+    assert_ne!(output.code, Some(0), "nothing was learned at all: {output:?}");
 }
 
 /// A time after the first session of all began, as `mana forget` takes it.
