@@ -6,6 +6,8 @@
 //! to it or for the user, hiding things from the user, running what is fetched or decoded, giving
 //! secrets away. Ordinary advice of programs ("run `npm install`") is none of these.
 
+mod prose;
+
 use super::pattern::{Kind, Payload};
 
 /// Why a text waits for approval: what it reads like.
@@ -90,6 +92,11 @@ const PHRASES: &[Phrase] = &[
     phrase(SPEAKS, 0, false, &[&["never", "always"], &["run", "use", "install", "add", "append", "commit", "push", "delete", "call", "skip", "approve", "accept", "choose", "execute", "apply", "merge", "deploy"]], "never run the scan"),
     phrase(SPEAKS, 0, false, &[&["we", "you", "developers", "contributors", "everyone", "people"], &["always", "never"]], "we always use that registry"),
     phrase(SPEAKS, 0, false, &[&["you"], &["have", "are"], &["permission", "allowed", "permitted", "authorized", "authorised", "free", "cleared"], &["to"], &["skip", "ignore", "bypass", "disable", "delete", "push", "approve", "run", "use", "execute", "commit", "override", "install", "merge"]], "you have permission to skip it"),
+    phrase(SPEAKS, 2, false, &[&["dear", "hello", "hey", "hi", "attention", "notice", "memo"], &["reviewer", "reviewers", "bots", "automation", "tools", "tooling", "readers", "contributors", "developers", "engineers", "maintainers", "colleagues", "team", "everyone"]], "Attention automated reviewers"),
+    phrase(SPEAKS, 0, false, &[&["we", "they", "maintainers", "team", "owners", "management"], &["decided", "agreed", "voted", "ask", "demand", "want", "require", "insist"]], "we decided to drop it"),
+    phrase(HIDES, 0, true, &[&["not", "dont", "never", "without", "avoid"], &["mention", "mentioning", "disclose", "disclosing", "reveal", "revealing"]], "do not mention the package"),
+    phrase(LOWERS, 0, false, &[&["need", "needs", "require", "requires", "requiring", "needing"], &["no"], &["approval", "approvals", "review", "reviews", "permission", "confirmation", "verification"]], "deploys need no approval"),
+    phrase(LOWERS, 1, false, &[&["disable", "disabling", "deactivate", "skip", "skipping", "bypass", "circumvent"], &["check", "checks", "verification", "validation", "signing", "signature", "signatures", "scan", "scans", "scanner", "linter", "tests"], &["for", "in", "on", "before", "from", "everywhere", "when", "checks", "completely", "entirely"]], "disable signature checks"),
     phrase(CLAIMS, 1, false, &[&["user", "human", "operator", "owner", "customer", "developer", "admin", "administrator", "maintainer", "maintainers"], &["wants", "want", "wishes", "asked", "asks", "requested", "requests", "approved", "approves", "authorized", "authorised", "authorizes", "instructed", "instructs", "consented", "consents", "granted", "agreed", "agrees", "confirmed", "demands", "decided", "expects", "prefers", "permits", "allows", "ordered"]], "the user wants it"),
     phrase(CLAIMS, 2, false, &[&["on", "with", "by", "per"], &["behalf", "permission", "order", "orders", "request", "authority"], &["user", "human", "owner", "admin", "operator"]], "by order of the user"),
     phrase(CLAIMS, 1, false, &[&["anthropic", "openai"], &["says", "policy", "requires", "staff", "support", "has", "team", "approved", "instructs", "update"]], "Anthropic requires it"),
@@ -307,6 +314,7 @@ pub(crate) fn of_observation(text: &str) -> Option<Reason> {
         .or_else(|| runs_foreign(text))
         .or_else(|| invites(text))
         .or_else(|| prescribes(text))
+        .or_else(|| prose::reason(text))
 }
 
 /// Why `text`, which a person typed, reads like an instruction that a person would not give.
