@@ -16,6 +16,8 @@ use crate::learning::transcript::{self, Buffer, Options};
 use crate::model::exclude;
 #[cfg(feature = "sync")]
 use crate::model::page::Page;
+#[cfg(feature = "index")]
+use crate::storage::Trial;
 use crate::storage::{Journal, Reader, Recall, from_snapshots};
 #[cfg(feature = "sync")]
 use crate::sync::text::{self, Author, WorkerCommand};
@@ -152,6 +154,43 @@ fn ask((name, tool, input): (&str, &str, &str), home: &Path) {
         "error": "Exit code 3\nerror: no suite selected for part3",
     });
     let _answered = from_snapshots(home, |recall| hook(&event.to_string(), home, recall));
+}
+
+/// A home with vectors that look random, and the index over them.
+#[cfg(feature = "index")]
+#[derive(Debug)]
+pub struct Vectors(Trial);
+
+#[cfg(feature = "index")]
+impl Vectors {
+    /// The home at `home`, which is made.
+    ///
+    /// # Panics
+    /// This and what follows, where the home cannot be written.
+    pub fn open(home: &Path) -> Self {
+        Self(Trial::open(home).expect("the home can be opened"))
+    }
+
+    /// Gives patterns in these rows the vectors of a seed, all of them or none.
+    pub fn put(&mut self, rows: std::ops::Range<i64>, seed: u64) {
+        self.0.put(rows, seed).expect("the home can be written");
+    }
+
+    /// Removes the patterns in these rows, all of them or none.
+    pub fn remove(&mut self, rows: std::ops::Range<i64>) {
+        self.0.remove(rows).expect("the home can be written");
+    }
+
+    /// Brings the index in line with the vectors.
+    pub fn index(&mut self) {
+        self.0.index().expect("the index can be written");
+    }
+
+    /// The rows that the index finds nearest to the vector of `row`; `None` where there is no
+    /// index of the present vectors.
+    pub fn nearest(home: &Path, row: i64, seed: u64) -> Option<Vec<i64>> {
+        Trial::nearest(home, row, seed).expect("the home can be read")
+    }
 }
 
 /// Documents of shared text, read by a process that may die of them.

@@ -93,6 +93,8 @@ pub(crate) use trials::waiting::Waiting;
 pub(crate) use vectors::Means;
 #[cfg(any(test, feature = "encoder"))]
 pub(crate) use vectors::NewVector;
+#[cfg(feature = "index")]
+pub(crate) use vectors::Trial;
 pub(crate) use workers::{Arriving, Workers};
 
 /// The database's file name inside the home.

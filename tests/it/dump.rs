@@ -106,6 +106,23 @@ const QUERIES: &[(&str, &str)] = &[
          FROM vectors v JOIN patterns p ON p.row = v.pattern",
     ),
     ("weights", "SELECT value, ?1 IS NULL FROM meta WHERE key = 'place weights'"),
+    (
+        "claim",
+        "SELECT c.pattern, c.field, c.device, c.hlc, c.value, d.trust, ?1 IS NULL
+         FROM shared_claims c JOIN shared_devices d ON d.key = c.device",
+    ),
+    (
+        "count",
+        "SELECT pattern, device, numbers, first, last, ?1 IS NULL FROM shared_counts
+         WHERE device IN (SELECT device FROM shared_claims)",
+    ),
+    (
+        "hearsay",
+        "SELECT pattern, device, trusted, tool, category, trigger, text, payload, keys, successes,
+                failures, sessions, first, last, ?1 IS NULL
+         FROM hearsay",
+    ),
+    ("to hear", "SELECT pattern, ?1 IS NULL FROM shared_changed"),
     ("edge", "SELECT cause, effect, support, lift, ?1 IS NULL FROM causal_edges"),
     (
         "pattern word",

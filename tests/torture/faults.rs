@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -24,6 +25,7 @@ const FAULTS: &[(&str, &str)] = &[
     ("fsync,fdatasync", "EIO"),
     ("rename,renameat,renameat2,unlink,unlinkat", "EACCES"),
     ("open,openat,mkdir,mkdirat", "EACCES"),
+    ("chmod,fchmod,fchmodat", "EPERM"),
 ];
 
 /// Commands that write, each with what it is called.
@@ -34,7 +36,27 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("init", &["init", "--yes", "--no-eval"]),
     ("inject", &["inject"]),
     ("session-end", &["session-end"]),
+    ("supervised", &["learn", "--supervised"]),
+    ("doctor", &["doctor", "--fix"]),
+    (DAEMON, &["daemon", "run"]),
 ];
+
+/// The one that does not end by itself.
+const DAEMON: &str = "daemon";
+
+/// What is done with it: two seconds are enough for it to learn and to consolidate.
+const LIFE: &str = "MANA_LEARN_INTERVAL=1 MANA_CONSOLIDATE_INTERVAL=1 \"$0\" \"$@\" & daemon=$!
+    sleep 2; kill -TERM $daemon; wait $daemon";
+
+/// Calls of each kind that fail in it: each takes seconds.
+const OF_DAEMON: usize = 10;
+
+/// Limits on the size of files that are tried with each command at most, beside the fixed ones.
+const LIMITS: usize = 40;
+
+/// The user's settings, with hooks of a program that is gone: `mana doctor --fix` mends these.
+const STALE: &str = "{\"model\": \"opus\", \"hooks\": {\"Stop\": [{\"hooks\": [{\"type\": \"command\", \
+    \"command\": \"/gone/mana session-end\", \"timeout\": 5}]}]}}\n";
 
 /// A home that can be put back to what it was before a fault.
 struct Bench {
@@ -64,7 +86,7 @@ pub(crate) fn run(plan: Plan) -> Option<String> {
     } else {
         skipped.push("strace is missing or may not trace: no call was made to fail");
     }
-    bench.limits_of_size();
+    bench.limits_of_size(each, &mut Random::new(plan.seed, 4));
     if can_mount() {
         bench.full_disk();
         bench.read_only_home();
@@ -104,9 +126,10 @@ impl Bench {
             told: BTreeMap::new(),
         };
         for (name, arguments) in COMMANDS {
-            bench.reset();
-            let _done = bench.call(name, arguments, &[]).success();
-            let _learned = bench.world.run(&bench.home, &["learn"]).success();
+            bench.reset(name);
+            let done = bench.call(name, arguments, &[]);
+            assert!(done.code == Some(0) || *name == "doctor", "{done:?}");
+            let _learned = bench.learn(name);
             bench.expected.insert(name, bench.home.dump());
             bench.said.insert(name, bench.world.probe(&bench.home));
         }
@@ -114,16 +137,40 @@ impl Bench {
         bench
     }
 
-    /// Puts the home back.
-    fn reset(&self) {
+    /// Puts the home back; for `mana doctor` with something to mend in it.
+    fn reset(&self, name: &str) {
         let _absent = fs::remove_dir_all(self.home.mana());
         copy_tree(&self.before, &self.home.mana());
-        fs::write(self.home.settings(), "{\"model\": \"opus\"}\n").unwrap();
+        let ill = name == "doctor";
+        let settings = if ill { STALE } else { "{\"model\": \"opus\"}\n" };
+        fs::write(self.home.settings(), settings).unwrap();
+        if ill {
+            let database = self.home.database();
+            fs::set_permissions(database, fs::Permissions::from_mode(0o644)).unwrap();
+            fs::write(self.home.mana().join("snapshots/catalogue"), "torn").unwrap();
+        }
+    }
+
+    /// Learns what is left to learn after `name`, undisturbed.
+    fn learn(&self, name: &str) -> Output {
+        let learned = self.world.run(&self.home, &["learn"]).success();
+        if name == DAEMON {
+            // Whether it came to that is a matter of time.
+            let _tidied = self.world.run(&self.home, &["consolidate"]).success();
+        }
+        learned
     }
 
     /// Runs a command under the program and arguments `under`; hooks get their event.
     fn call(&self, name: &str, arguments: &[&str], under: &[String]) -> Output {
-        let plain = self.world.mana(&self.home, arguments);
+        let mut plain = self.world.mana(&self.home, arguments);
+        if name == DAEMON {
+            let mut life = Command::new("/bin/sh");
+            life.args(["-c", LIFE]).arg(plain.get_program()).args(plain.get_args());
+            life.env_clear().current_dir(self.world.sandbox.project());
+            life.envs(plain.get_envs().filter_map(|(key, value)| Some((key, value?))));
+            plain = life;
+        }
         let mut command = match under.split_first() {
             None => plain,
             Some((program, rest)) => {
@@ -163,8 +210,8 @@ impl Bench {
         random: &mut Random,
     ) {
         let log = self.world.sandbox.root().join("strace.log");
-        let under = |when: &str| -> Vec<String> {
-            let inject = format!("inject={calls}:error={error}:when={when}");
+        let under = |failing: &str, when: &str| -> Vec<String> {
+            let inject = format!("inject={failing}:error={error}:when={when}");
             [
                 "strace",
                 "-f",
@@ -180,34 +227,34 @@ impl Bench {
             .to_vec()
         };
         // What none of them reaches counts them.
-        self.reset();
-        let _counted = self.call(name, arguments, &under("65535"));
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for line in fs::read_to_string(&log).unwrap_or_default().lines() {
-            if let Some((thread, _)) = line.split_once(' ').filter(|_| !line.contains("resumed")) {
-                *counts.entry(thread.to_owned()).or_default() += 1;
-            }
+        self.reset(name);
+        let _counted = self.call(name, arguments, &under(calls, "65535"));
+        let counts = counted(&fs::read_to_string(&log).unwrap_or_default());
+        let all: usize = counts.values().sum();
+        // Each call alone, and all from one on. The tracer counts each kind of call by itself.
+        let mut moments: Vec<(String, String)> = Vec::new();
+        for (call, most) in &counts {
+            moments.extend((1..=*most).map(|n| (call.clone(), n.to_string())));
         }
         let most = counts.values().copied().max().unwrap_or(0);
-        let mut moments: Vec<usize> = (1..=most).collect();
+        moments.extend((1..=most).map(|n| (calls.to_owned(), format!("{n}+"))));
+        let each = 2 * if name == DAEMON { each.min(OF_DAEMON) } else { each };
         while moments.len() > each {
-            moments.remove(random.below(moments.len()));
+            moments.swap_remove(random.below(moments.len()));
         }
         let mut hit = 0;
-        for moment in &moments {
-            for when in [moment.to_string(), format!("{moment}+")] {
-                self.reset();
-                let output = self.call(name, arguments, &under(&when));
-                let seen = fs::read_to_string(&log).unwrap_or_default();
-                hit += u64::from(seen.contains("INJECTED"));
-                // Where standard error fails as well, nothing can be said.
-                let mute = seen.lines().any(|l| l.contains("write(2,") && l.contains("INJECTED"));
-                let fault = format!("{name}, call {when} of {calls}: {error}");
-                self.judge(name, &output, &fault, mute);
-            }
+        for (failing, when) in &moments {
+            self.reset(name);
+            let output = self.call(name, arguments, &under(failing, when));
+            let seen = fs::read_to_string(&log).unwrap_or_default();
+            hit += u64::from(seen.contains("INJECTED"));
+            // Where standard error fails as well, nothing can be said.
+            let mute = seen.lines().any(|l| l.contains("write(2,") && l.contains("INJECTED"));
+            let fault = format!("{name}, call {when} of {failing}: {error}");
+            self.judge(name, &output, &fault, mute);
         }
         say(&format!(
-            "{name}: {hit} faults {error} at {} of {most} calls of {calls}",
+            "{name}: {error} at {} moments, {hit} reached; {all} calls of {calls}",
             moments.len()
         ));
     }
@@ -215,13 +262,16 @@ impl Bench {
     /// Checks what a command said of a fault, and that the next run mends all.
     fn judge(&mut self, name: &'static str, output: &Output, fault: &str, mute: bool) {
         let hook = matches!(name, "inject" | "session-end");
+        assert!(!output.errors().contains("panicked"), "{fault}: {output:?}");
         if hook {
             assert_eq!(output.code, Some(0), "{fault}: {output:?}");
             assert!(output.stderr.is_empty(), "{fault}: {output:?}");
         } else {
             assert!(matches!(output.code, Some(0 | 1 | 3 | 4)), "{fault}: {output:?}");
         }
-        if output.code != Some(0) && !mute {
+        // The daemon's jobs tell what is wrong in its log, and the doctor in its report.
+        let tells = !matches!(name, DAEMON | "doctor" | "supervised");
+        if output.code != Some(0) && !mute && tells {
             let message = self.message(output);
             // What was passed over before it may be told first.
             let told = message.starts_with("mana: ") || message.contains(" / mana: ");
@@ -242,13 +292,15 @@ impl Bench {
             serde_json::from_str::<serde_json::Value>(&settings).is_ok(),
             "{fault}: {settings}"
         );
-        if !hook {
+        if !hook && name != DAEMON {
             let arguments = COMMANDS.iter().find(|(known, _)| *known == name).unwrap().1;
             let again = self.world.run(&self.home, arguments);
-            let fine = again.code == Some(0) || (name == "forget" && again.code == Some(4));
+            // The doctor finds that nothing runs the hooks in this home.
+            let other = [("forget", 4), ("doctor", 1)].into_iter().find(|(of, _)| *of == name);
+            let fine = again.code == Some(0) || again.code == other.map(|(_, code)| code);
             assert!(fine, "{fault}, then undisturbed: {again:?}");
         }
-        let learned = self.world.run(&self.home, &["learn"]).success();
+        let learned = self.learn(name);
         assert!(!learned.errors().contains("damaged"), "{fault}: {learned:?}");
         let found = self.home.dump();
         // What a hook could not note was never said, as far as the store knows.
@@ -266,11 +318,14 @@ impl Bench {
     }
 
     /// Files that may not grow beyond a limit: writes are short, and then fail.
-    fn limits_of_size(&mut self) {
+    fn limits_of_size(&mut self, each: usize, random: &mut Random) {
         let mut tried = 0;
         for (name, arguments) in COMMANDS {
-            for blocks in [0_u32, 1, 8, 40, 200, 700] {
-                self.reset();
+            let mut limits = vec![0, 1, 8, 40, 200, 700];
+            // A block has 512 bytes and a page of the database 4,096: they end within pages.
+            limits.extend((3..each.min(LIMITS)).map(|_| random.below(1_500)));
+            for blocks in limits {
+                self.reset(name);
                 let under = ["/bin/sh", "-c", &format!("ulimit -f {blocks}; exec \"$0\" \"$@\"")];
                 let output = self.call(name, arguments, &under.map(str::to_owned));
                 self.judge(
@@ -289,7 +344,7 @@ impl Bench {
     fn full_disk(&mut self) {
         let mana = self.home.mana();
         for kilobytes in [64, 200, 600, 1_200] {
-            self.reset();
+            self.reset("learn");
             let kept = self.world.sandbox.root().join("kept");
             let _absent = fs::remove_dir_all(&kept);
             // The program sees the small file system; what it leaves there is copied out.
@@ -330,7 +385,7 @@ impl Bench {
     /// A home that cannot be written: commands say so, hooks still answer from it.
     fn read_only_home(&mut self) {
         for (name, arguments) in COMMANDS {
-            self.reset();
+            self.reset(name);
             let script = format!(
                 "mount --bind '{0}' '{0}' && mount -o remount,bind,ro '{0}' || exit 99; exec \"$0\" \"$@\"",
                 self.home.folder.display()
@@ -340,7 +395,7 @@ impl Bench {
             assert_ne!(output.code, Some(99), "{output:?}");
             if *name == "inject" {
                 assert!(output.text().contains("--all"), "a hook only has to read: {output:?}");
-            } else if *name != "session-end" {
+            } else if !matches!(*name, "session-end" | DAEMON | "doctor" | "supervised") {
                 assert_ne!(output.code, Some(0), "{name}: {output:?}");
                 let named = output.errors().contains(&*self.home.folder.to_string_lossy());
                 assert!(named, "no file is named: {output:?}");
@@ -360,7 +415,7 @@ impl Bench {
         );
         let under = ["unshare", "-rm", "/bin/sh", "-c", &script].map(str::to_owned);
         for (name, arguments) in COMMANDS {
-            self.reset();
+            self.reset(name);
             let output = self.call(name, arguments, &under);
             if matches!(*name, "inject" | "session-end") {
                 assert!(output.stdout.is_empty(), "{output:?}");
@@ -378,7 +433,7 @@ impl Bench {
         let year = Duration::from_hours(365 * 24);
         let now = SystemTime::now();
         for (what, time) in [("ahead", now + 80 * year), ("back", now - 40 * year)] {
-            self.reset();
+            self.reset("learn");
             let mut waiting = vec![self.home.mana(), self.home.folder.join(".claude")];
             while let Some(path) = waiting.pop() {
                 if path.is_dir() {
@@ -413,6 +468,25 @@ impl Bench {
         }
         say("files and states from 80 years ahead and 40 years ago");
     }
+}
+
+/// How often each kind of call stands in what `strace` wrote, of the thread that has most of them:
+/// the tracer counts each thread by itself, too.
+fn counted(log: &str) -> BTreeMap<String, usize> {
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for line in log.lines().filter(|line| !line.contains("resumed>")) {
+        if let Some((thread, rest)) = line.split_once(' ')
+            && let Some((call, _)) = rest.trim_start().split_once('(')
+        {
+            *counts.entry((call, thread)).or_default() += 1;
+        }
+    }
+    let mut most: BTreeMap<String, usize> = BTreeMap::new();
+    for ((call, _), count) in counts {
+        let known = most.entry(call.to_owned()).or_default();
+        *known = count.max(*known);
+    }
+    most
 }
 
 /// Whether `strace` is there and works.

@@ -1,12 +1,12 @@
 //! Every writer is killed at random moments, and in the end all is as if nothing had happened.
 //!
-//! The index over vectors is written from 100,000 vectors on and is not among them: its unit tests
-//! say that a torn one counts as none.
+//! The index over vectors is written from 100,000 vectors on and is not among them: [`crate::index`]
+//! kills those who write it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -69,6 +69,10 @@ enum Step {
     Init,
     /// A full encoder's vectors, in a build that has one.
     Encode,
+    /// What another device exported, in a build that shares.
+    Import,
+    /// That device is trusted, and what it said is told from then on.
+    Trust,
     /// The daemon and what it starts.
     Daemon,
 }
@@ -88,6 +92,8 @@ const LIFE: &[Step] = &[
     Step::ForgetOne,
     Step::Init,
     Step::Encode,
+    Step::Import,
+    Step::Trust,
     Step::Daemon,
 ];
 
@@ -96,6 +102,8 @@ struct Ids {
     approved: String,
     rejected: String,
     forgotten: String,
+    /// What another device exported, and its key's fingerprint; none in a build that cannot share.
+    exported: Option<(PathBuf, String)>,
 }
 
 /// A life without a kill, and how long each step of it took.
@@ -110,9 +118,14 @@ pub(crate) fn run(plan: Plan) -> Option<String> {
     let wanted = plan.amount(40, 1_000);
     let world = history();
     let encodes = has_encoder(&world);
-    let life: Vec<Step> =
-        LIFE.iter().copied().filter(|step| encodes || *step != Step::Encode).collect();
-    let ids = prepare_journals(&world);
+    let mut ids = prepare_journals(&world);
+    ids.exported = exported(&world);
+    let can = |step: &Step| match step {
+        Step::Encode => encodes,
+        Step::Import | Step::Trust => ids.exported.is_some(),
+        _ => true,
+    };
+    let life: Vec<Step> = LIFE.iter().copied().filter(can).collect();
     let expected = undisturbed(&world, &ids, &life);
     let mut random = Random::new(plan.seed, 1);
     let mut killed: BTreeMap<Step, u64> = BTreeMap::new();
@@ -150,7 +163,9 @@ pub(crate) fn run(plan: Plan) -> Option<String> {
         killed.values().sum::<u64>()
     ));
     assert_eq!(world.sandbox.processes(), Vec::<String>::new(), "a process is left");
-    (!encodes).then(|| "this build has no encoder: encoding was not killed".into())
+    let left_out: Vec<String> =
+        LIFE.iter().filter(|step| !life.contains(step)).map(|step| format!("{step:?}")).collect();
+    (!left_out.is_empty()).then(|| format!("this build cannot do it: {}", left_out.join(", ")))
 }
 
 /// A history of which every writer has something to write.
@@ -199,6 +214,40 @@ fn has_encoder(world: &World) -> bool {
     world.run(&home, &["model", "install", &folder.to_string_lossy()]).code == Some(0)
 }
 
+/// What another device learned of a project of the same name, as it exports it, and the
+/// fingerprint of that device; `None` in a build that does not share.
+fn exported(world: &World) -> Option<(PathBuf, String)> {
+    let home = world.home("author");
+    if world.run(&home, &["import", "--help"]).code != Some(0) {
+        return None;
+    }
+    let author = World::new(2);
+    for number in 0..20 {
+        // Half of it is known here, too.
+        let session = Transcript::new(&author.sandbox, 3_000 + number);
+        let suite =
+            if number < 10 { format!("vault{number}") } else { format!("part{}", number % 7) };
+        let path = session
+            .prompt(&format!("please make the {suite} checks pass"))
+            .bash(&format!("./check {suite}"))
+            .failed(3, &format!("error: no suite selected for {suite}"))
+            .bash(&format!("./check --all {suite}"))
+            .ok("12 checks passed")
+            .write();
+        let below = path.strip_prefix(author.sandbox.home()).unwrap();
+        let place = home.folder.join(below);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::rename(&path, place).unwrap();
+    }
+    let _learned = author.run(&home, &["learn"]).success();
+    let file = world.sandbox.root().join("exported");
+    let path = file.to_string_lossy().into_owned();
+    let _exported = author.run(&home, &["export", &path]).success();
+    let told = author.run(&home, &["import", "--merge", "--dry-run", "--json", &path]).success();
+    let device = told.json()["device"].as_str().unwrap().to_owned();
+    Some((file, device))
+}
+
 /// Lets hooks say something once and keeps what they noted, so that every life imports the same.
 /// Returns the ids of the patterns that commands are about.
 fn prepare_journals(world: &World) -> Ids {
@@ -229,6 +278,7 @@ fn prepare_journals(world: &World) -> Ids {
         approved: id(&waiting, SUSPICIOUS[0].0),
         rejected: id(&waiting, SUSPICIOUS[1].0),
         forgotten: id(&known.json(), "part6"),
+        exported: None,
     }
 }
 
@@ -249,6 +299,9 @@ fn undisturbed(world: &World, ids: &Ids, life: &[Step]) -> Undisturbed {
     let mut parts = vec!["pattern", "injection", "forgotten", "review", "weights"];
     if life.contains(&Step::Encode) {
         parts.push("vector");
+    }
+    if life.contains(&Step::Import) {
+        parts.extend(["claim", "hearsay"]);
     }
     for part in parts {
         let held = dump.iter().any(|line| line.starts_with(&format!("{part}:")));
@@ -283,6 +336,8 @@ fn prepare(world: &World, home: &Home, step: Step) {
         | Step::Reject
         | Step::ForgetOne
         | Step::Init
+        | Step::Import
+        | Step::Trust
         | Step::Daemon => {}
     }
 }
@@ -302,6 +357,13 @@ fn command(world: &World, ids: &Ids, home: &Home, step: Step) -> Command {
         Step::ForgetOne => world.mana(home, &["forget", &ids.forgotten]),
         Step::Forget => world.mana(home, &["forget", "--session", FORGOTTEN]),
         Step::Init => world.mana(home, &["init", "--yes", "--no-eval"]),
+        Step::Import | Step::Trust => {
+            let (file, device) = ids.exported.as_ref().expect("a build that shares");
+            match step {
+                Step::Import => world.mana(home, &["import", "--merge", &file.to_string_lossy()]),
+                _ => world.mana(home, &["sync", "peer", "trust", device]),
+            }
+        }
         Step::Daemon => {
             let mut command = world.mana(home, &["daemon", "run"]);
             command.env("MANA_LEARN_INTERVAL", "1").env("MANA_CONSOLIDATE_INTERVAL", "1");

@@ -14,6 +14,8 @@
 mod documents;
 mod faults;
 mod fuzz;
+#[cfg(feature = "index")]
+mod index;
 mod kills;
 mod load;
 mod random;
@@ -67,6 +69,8 @@ const PARTS: &[(&str, Part)] = &[
     ("fuzz", fuzz::run),
     #[cfg(feature = "sync")]
     ("documents", documents::run),
+    #[cfg(feature = "index")]
+    ("index", index::run),
     ("soak", soak::run),
 ];
 
@@ -75,12 +79,18 @@ const USAGE: &str = "usage: torture [--long] [--seed N] [--amount N] [PART...]
   --seed N     where the generators begin; a failure prints the one it went by
   --amount N   kills, seconds of load, faults of each kind, inputs of each reader, documents, or
                cycles
-parts: kills, load, faults, fuzz, documents (with sharing), soak; fuzz:NAME is one reader only";
+parts: kills, load, faults, fuzz, documents (with sharing), index (with the index over vectors),
+       soak; fuzz:NAME is one reader only";
 
 fn main() -> ExitCode {
     let mut plan = Plan { long: false, seed: 0x5eed, amount: None };
     let mut chosen = Vec::new();
     let mut arguments = std::env::args().skip(1);
+    #[cfg(feature = "index")]
+    if std::env::args().nth(1).as_deref() == Some(index::CHILD) {
+        index::child(arguments.skip(1));
+        return ExitCode::SUCCESS;
+    }
     while let Some(argument) = arguments.next() {
         let mut number = || arguments.next().and_then(|value| value.parse::<u64>().ok());
         match argument.as_str() {

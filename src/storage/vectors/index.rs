@@ -87,11 +87,12 @@ impl Reader {
 impl Store {
     /// Brings the index in line with the vectors: what is new is added to it, and where something
     /// is gone it is built anew. With few vectors there is none.
+    #[cfg(any(test, feature = "encoder"))]
     pub(crate) fn refresh_index(&mut self) -> Result<(), StorageError> {
         self.refresh_index_of(MANY)
     }
 
-    fn refresh_index_of(&mut self, many: u64) -> Result<(), StorageError> {
+    pub(super) fn refresh_index_of(&mut self, many: u64) -> Result<(), StorageError> {
         let path = self.home.join(FILE);
         let (count, dimensions): (i64, i64) = self
             .conn()
@@ -260,35 +261,15 @@ fn check(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::{Means, NewVector, Sought};
+    use crate::storage::vectors::trial;
+    use crate::storage::{Means, Sought};
 
-    /// Vectors that look random.
     fn vector(seed: u64) -> Vec<f32> {
-        let mut state = seed + 1;
-        let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
-        };
-        let values: Vec<f32> = (0..24).map(|_| next()).collect();
-        let length = values.iter().map(|value| value * value).sum::<f32>().sqrt();
-        values.into_iter().map(|value| value / length).collect()
+        trial::vector(seed, 24)
     }
 
     fn put(store: &mut Store, rows: std::ops::Range<i64>, seed: u64) {
-        for row in rows {
-            let id = (row as u128).to_be_bytes();
-            store
-                .conn()
-                .execute(
-                    "INSERT OR IGNORE INTO patterns (row, id, kind, tool, category, trigger, text,
-                                                     payload, state, hlc, origin)
-                     VALUES (?1, ?2, 1, '', '', '', '', '{}', 1, 0, '')",
-                    rusqlite::params![row, id],
-                )
-                .unwrap();
-            let vector = vector(row as u64 + seed);
-            store.put_vectors("e@1", &[NewVector { pattern: row, text: "", vector }]).unwrap();
-        }
+        trial::put(store, rows, seed, 24).unwrap();
     }
 
     fn nearest(store: &Store, seed: u64) -> Option<Vec<i64>> {

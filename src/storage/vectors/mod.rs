@@ -9,9 +9,13 @@ mod index;
 mod near;
 mod numbers;
 mod taught;
+#[cfg(feature = "index")]
+mod trial;
 
 #[cfg(any(test, feature = "encoder"))]
-use rusqlite::{OptionalExtension, params};
+use rusqlite::OptionalExtension;
+#[cfg(any(test, feature = "encoder", feature = "index"))]
+use rusqlite::params;
 
 use super::error::{Attempt, StorageError};
 use super::open::{Reader, Store};
@@ -23,9 +27,11 @@ pub(super) const FILE: &str = "vectors.usearch";
 
 pub(crate) use near::Means;
 pub(super) use near::Near;
+#[cfg(feature = "index")]
+pub(crate) use trial::Trial;
 
 /// A vector of a pattern, to be stored.
-#[cfg(any(test, feature = "encoder"))]
+#[cfg(any(test, feature = "encoder", feature = "index"))]
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct NewVector<'a> {
     /// Row of the pattern.
@@ -104,7 +110,7 @@ impl Reader {
     }
 }
 
-#[cfg(any(test, feature = "encoder"))]
+#[cfg(any(test, feature = "encoder", feature = "index"))]
 impl Store {
     /// Stores vectors of `encoder`, inside a transaction.
     pub(crate) fn put_vectors(
@@ -146,6 +152,7 @@ impl Store {
     }
 
     /// Drops the vectors of other encoders, and those of patterns that are not active any more.
+    #[cfg(any(test, feature = "encoder"))]
     pub(crate) fn drop_vectors_but_of(&mut self, encoder: &str) -> Result<(), StorageError> {
         self.conn()
             .execute(
