@@ -539,6 +539,7 @@ pub(crate) struct ReviewIdsArgs {
 /// Arguments of `mana forget`.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct ForgetArgs {
     /// The item's id or its first digits
     #[arg(conflicts_with_all = ["project", "session", "since", "until", "excluded"])]

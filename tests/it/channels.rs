@@ -383,6 +383,7 @@ fn ask(payloads: &[(&str, &str)], channels: &[&'static str]) -> Told {
 }
 
 /// Asks about all of a suite, and checks that no more than `known` cases are told.
+#[expect(clippy::print_stdout, reason = "the figures are what the test is run for")]
 fn check(payloads: &[(&str, &str)], channels: &[&'static str], known: usize) {
     let all = ask(payloads, channels);
     println!(

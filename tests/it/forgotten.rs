@@ -131,7 +131,7 @@ fn files(sandbox: &Sandbox) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = snapshot(&sandbox.mana_home());
     files.retain(|path, bytes| {
         let name = path.to_string_lossy();
-        !name.ends_with("-shm") && !(name.ends_with("-wal") && bytes.is_empty())
+        !(name.ends_with("-shm") || name.ends_with("-wal") && bytes.is_empty())
     });
     files
 }

@@ -256,7 +256,7 @@ fn encoded(text: &str) -> Option<Reason> {
         || text
             .split(|c: char| !(c.is_ascii_alphanumeric() || "+/=-_%".contains(c)))
             .filter(|token| token.len() >= 20)
-            .any(|token| hides_words(token));
+            .any(hides_words);
     found.then_some(RUNS)
 }
 
@@ -273,10 +273,10 @@ fn hides_words(token: &str) -> bool {
 
 /// Whether bytes are words with spaces between them.
 fn is_text(bytes: &[u8]) -> bool {
-    let spaces = bytes.iter().filter(|byte| **byte == b' ').count();
+    let spaced = bytes.contains(&b' ');
     let letters = bytes.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
     bytes.len() >= 12
-        && spaces >= 1
+        && spaced
         && letters * 10 >= bytes.len() * 6
         && bytes.iter().all(|byte| (32..127).contains(byte) || *byte == b'\n')
 }
