@@ -97,29 +97,32 @@ const FOREIGN: &[(Reason, &[&str], &[&str])] = &[
 
 /// Why `text`, the words of a pattern, is built like something that is addressed to a reader.
 pub(super) fn reason(text: &str) -> Option<Reason> {
-    names(text).or_else(|| encoded(text)).or_else(|| quoted(text).into_iter().find_map(of_error))
+    let quoted = quoted(text);
+    let asked = || quoted.iter().copied().flat_map(clauses).any(asks).then_some(SPEAKS);
+    // Where nothing is quoted, it is a sentence of MANA's or of a person's.
+    let rest: Vec<&str> = text.split('`').step_by(2).collect();
+    let all = if quoted.is_empty() { &rest } else { &quoted };
+    names(text)
+        .or_else(|| encoded(text))
+        .or_else(|| all.iter().copied().find_map(of_error))
+        .or_else(asked)
 }
 
-/// The errors that a pattern quotes; where it quotes none, what stands outside of backticks.
+/// The errors that a pattern quotes.
 fn quoted(text: &str) -> Vec<&str> {
     const OPEN: &str = "failed (";
-    let errors: Vec<&str> = text
-        .split(OPEN)
+    text.split(OPEN)
         .skip(1)
         .map(|rest| {
             let ends = ["); `", "); it ", "); the "];
             let end = ends.iter().filter_map(|end| rest.find(end)).min();
             end.map_or_else(|| rest.trim_end_matches(')'), |end| &rest[..end])
         })
-        .collect();
-    if errors.is_empty() { text.split('`').step_by(2).collect() } else { errors }
+        .collect()
 }
 
 fn of_error(error: &str) -> Option<Reason> {
-    markup(error)
-        .or_else(|| foreign(error))
-        .or_else(|| points(error))
-        .or_else(|| clauses(error).any(asks).then_some(SPEAKS))
+    markup(error).or_else(|| foreign(error)).or_else(|| points(error))
 }
 
 /// Links, comments and members of objects that an agent reads as its own.
