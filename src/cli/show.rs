@@ -7,13 +7,14 @@ use super::error::{CliError, Kind};
 use super::output::{Output, count};
 use super::{review, time};
 use crate::config::{self, Settings};
+use crate::hooks::advice::{chance_before, names_files, with_evidence};
 use crate::hooks::instructions::Instructions;
 use crate::model::effect::Estimate;
 use crate::model::ids::PatternId;
 use crate::model::page::Page;
 use crate::model::pattern::{Kind as Sort, Pattern, Reason, State};
-use crate::model::rank::cost;
-use crate::model::{paths, suspicion, text};
+use crate::model::rank::{self, cost};
+use crate::model::{invocation, paths, suspicion, text};
 use crate::storage::{Edge, Edit, EvidenceRow, KnownFile, Reader, Recall};
 
 /// An item, as `--json` prints it.
@@ -181,7 +182,11 @@ pub(super) fn standing(
         let what = "it was rejected";
         return Ok(format!("not shown: {what}; `mana review` lets you approve or reject it"));
     }
-    Ok(now(pattern, reader.set_aside(pattern.row)?))
+    let set_aside = reader.set_aside(pattern.row)?;
+    Ok(match inactive(pattern, set_aside) {
+        Some(reason) => format!("not shown: {reason}"),
+        None => active(reader, pattern)?,
+    })
 }
 
 /// Why words wait that nobody suspects of anything.
@@ -211,71 +216,105 @@ fn stating(
     Ok(read.stating(pattern).map(String::from))
 }
 
-/// Whether the pattern would be shown now, and why.
-fn now(pattern: &Pattern, set_aside: Option<(Reason, Option<PatternId>)>) -> String {
+/// Why a pattern is shown nowhere; `None` for an active one.
+fn inactive(pattern: &Pattern, set_aside: Option<(Reason, Option<PatternId>)>) -> Option<String> {
     let other = set_aside.and_then(|(_, id)| id).map(|id| id.short()).unwrap_or_default();
-    match (pattern.state, set_aside.map(|(reason, _)| reason)) {
-        (State::Active, _) => active(pattern.kind, pattern.text.len()),
-        (State::Candidate, _) => format!("not shown: {}", wanting(pattern)),
+    Some(match (pattern.state, set_aside.map(|(reason, _)| reason)) {
+        (State::Active, _) => return None,
+        (State::Candidate, _) => wanting(pattern).into(),
         (State::Quarantined, _) => {
             let reason = suspicion::of_pattern(pattern.kind, &pattern.text, &pattern.payload);
             let reason = reason.unwrap_or(FOREIGN);
-            format!("not shown: {reason}; `mana review` lets you approve or reject it")
+            format!("{reason}; `mana review` lets you approve or reject it")
         }
         (State::Retired, Some(Reason::Merged)) => {
-            format!("not shown: it was merged into {other}, which says the same")
+            format!("it was merged into {other}, which says the same")
         }
         (State::Retired, Some(Reason::Global)) => {
-            format!("not shown: several projects learned it, and {other} stands for all of them")
+            format!("several projects learned it, and {other} stands for all of them")
         }
         (State::Retired, Some(Reason::Faded)) => {
-            "not shown: it was not used for so long that nothing speaks for it any more; it comes \
-             back when it is seen again"
+            "it was not used for so long that nothing speaks for it any more; it comes back when \
+             it is seen again"
                 .into()
         }
         (State::Retired, Some(Reason::Unmatched)) => {
-            "not shown: it was seen once, and nothing ever matched it; it comes back when it is \
-             seen again"
+            "it was seen once, and nothing ever matched it; it comes back when it is seen again"
                 .into()
         }
         (State::Retired, Some(Reason::Harmful)) => {
-            "not shown: things went well less often after it was shown than where its kind was \
-             held back"
+            "things went well less often after it was shown than where its kind was held back"
                 .into()
         }
-        (State::Retired, None) => "not shown: it is retired".into(),
-    }
+        (State::Retired, None) => "it is retired".into(),
+    })
 }
 
 /// Characters of a path, as they usually are.
 const PATH: usize = 40;
 
-/// When an active pattern of this kind is shown, whose text has so many characters.
-fn active(kind: Sort, characters: usize) -> String {
-    let once = "once in a context window, unless it is held back to compare with";
-    match kind {
-        Sort::Fix | Sort::Pitfall => format!(
-            "shown at a failed call with a chance of {:.2} to mend it, or before one with a chance \
-             of {:.2} that it fails so; {once}",
-            cost::failed(characters),
-            cost::before(characters)
-        ),
-        Sort::Recipe => format!(
-            "shown at the start of a session, with a chance of {:.2} to be right, and at a failed \
-             call that it puts right; {once}",
-            cost::recipe(characters)
-        ),
-        Sort::Decision => format!(
-            "shown at a prompt on its subject, with a chance of {:.2} to apply; {once}",
-            cost::decision(characters)
-        ),
-        Sort::Path => format!("shown when the path is asked for and does not exist; {once}"),
-        Sort::Episode => format!(
-            "not shown itself: it leads prompts like its own to its files, from a chance of about {:.2} on",
-            cost::file(PATH)
-        ),
-        Sort::Skill => "not shown by hooks".into(),
+/// At which moments an active pattern is shown, with its chance there and the one that is needed.
+fn active(reader: &Reader, pattern: &Pattern) -> Result<String, CliError> {
+    let characters = pattern.text.len();
+    let now = time::now().timestamp_millis();
+    let latest = match pattern.project {
+        Some(project) => reader.last_activity(project)?,
+        None => None,
+    };
+    let reference = latest.map_or(now, |at| at.min(now));
+    let mut moments = Vec::new();
+    match pattern.kind {
+        Sort::Fix | Sort::Pitfall => {
+            let line = with_evidence(pattern, now).len();
+            let right = rank::fix(pattern, rank::SAME_CALL, reference);
+            let right = rank::fix_at_failure(pattern, right);
+            moments.push(moment("at the same failure", "to be right", right, cost::failed(line)));
+            if !invocation::is_named(&pattern.tool) {
+                let fails = chance_before(reader, pattern, reference)?;
+                let needed = cost::before(line);
+                moments.push(moment("before the command", "that it fails so", fails, needed));
+            }
+            if !names_files(pattern) {
+                let saved = rank::costliness(pattern, reference);
+                let needed = cost::mistake(characters);
+                let start = "at the start of a session, among the costliest";
+                moments.push(moment(start, "failures saved", saved, needed));
+            }
+        }
+        Sort::Recipe => {
+            let (right, needed) = (rank::recipe(pattern, reference), cost::recipe(characters));
+            let start = "at the start of a session, as one of the best of its purpose";
+            moments.push(moment(start, "to be right", right, needed));
+        }
+        Sort::Decision => {
+            let applies = rank::decision(pattern, 1.0, reference);
+            let needed = cost::decision(characters);
+            moments.push(moment("at a prompt on its very subject", "to apply", applies, needed));
+            if pattern.payload.standing {
+                moments
+                    .push("at the start of a session, as one of the rules said most often".into());
+            }
+        }
+        Sort::Path => moments.push("when the path is asked for and does not exist".into()),
+        Sort::Episode => {
+            let needed = cost::file(PATH);
+            return Ok(format!(
+                "not shown itself: it leads prompts like its own to its files, from a chance of \
+                 about {needed:.2} on"
+            ));
+        }
+        Sort::Skill => return Ok("not shown by hooks".into()),
     }
+    let shown = moments.iter().any(|moment| !moment.starts_with("not "));
+    let shown = if shown { "shown " } else { "" };
+    let once = "once in a context window, unless it is held back to compare with";
+    Ok(format!("{shown}{}; {once}", moments.join("; ")))
+}
+
+/// A moment with the chance that the pattern has there, and the one from which it is shown.
+fn moment(at: &str, what: &str, chance: f64, needed: f64) -> String {
+    let (not, verb) = if chance >= needed { ("", "is enough") } else { ("not ", "is needed") };
+    format!("{not}{at}: {chance:.2} {what}, and {needed:.2} {verb}")
 }
 
 /// What a candidate lacks.

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::ids::PatternId;
+use crate::model::invocation;
 use crate::model::pattern::{Kind, Pattern};
 
 /// Projects that have to have learned it.
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
 pub(super) fn identity(pattern: &Pattern, keys: &[u8]) -> Option<PatternId> {
     let payload = &pattern.payload;
     let own = match pattern.kind {
+        // Which skills, agents and servers there are is a project's own.
+        Kind::Fix | Kind::Pitfall if invocation::is_named(&pattern.tool) => true,
         Kind::Fix | Kind::Pitfall => payload.routine || payload.next_only || payload.is_rerun(),
         Kind::Decision => !payload.standing,
         _ => true,

@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::model::ids::PatternId;
+use crate::model::invocation;
 use crate::model::pattern::{Kind, Pattern};
 use crate::model::shell::{Category, Part, normalise};
 use crate::model::skill::{Body, Point, Skill};
@@ -87,6 +88,8 @@ pub(super) fn of_project(reader: &Reader, row: i64, key: &str) -> Result<Vec<Ski
 fn put(clusters: &mut BTreeMap<String, Cluster>, pattern: &Pattern) {
     let commands: &[String] = match pattern.kind {
         Kind::Episode => &pattern.payload.commands,
+        // What is no command.
+        _ if invocation::is_named(&pattern.tool) => &[],
         // The failing one, or the one that works.
         _ => pattern.payload.commands.get(..1).unwrap_or_default(),
     };

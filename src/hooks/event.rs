@@ -57,7 +57,7 @@ pub(crate) struct ToolCall {
     /// The call's id.
     pub(crate) id: String,
     /// What it is called on, formed as learning forms it: the command, the path, or
-    /// `pattern path`.
+    /// `pattern path`; the skill, the agent or the page.
     pub(crate) subject: String,
 }
 
@@ -106,6 +106,12 @@ fn subject(tool: &str, input: &Fields<'_>) -> String {
             let (pattern, path) = (&input.pattern.0, &input.path.0);
             if path.is_empty() { pattern.to_string() } else { format!("{pattern} {path}") }
         }
+        "Skill" => {
+            let skill = &input.skill.0;
+            if skill.is_empty() { input.command.0.to_string() } else { skill.to_string() }
+        }
+        "Task" | "Agent" => input.subagent_type.0.to_string(),
+        "WebFetch" => input.url.0.to_string(),
         _ => String::new(),
     }
 }
@@ -126,6 +132,10 @@ mod tests {
             ("NotebookEdit", r#"{"notebook_path": "/n"}"#, "/n"),
             ("Grep", r#"{"pattern": "x", "path": "src"}"#, "x src"),
             ("Glob", r#"{"pattern": "*.rs"}"#, "*.rs"),
+            ("Skill", r#"{"skill": "commit", "args": "x"}"#, "commit"),
+            ("Skill", r#"{"command": "commit"}"#, "commit"),
+            ("Task", r#"{"subagent_type": "reviewer", "prompt": "x"}"#, "reviewer"),
+            ("WebFetch", r#"{"url": "https://a.example", "prompt": "x"}"#, "https://a.example"),
             ("mcp__a__b", r#"{"command": "ls"}"#, ""),
         ] {
             let text = format!(

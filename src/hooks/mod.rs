@@ -1,6 +1,6 @@
 //! Claude Code's hooks: their input, MANA's answer, and their place in the agent's settings.
 
-mod advice;
+pub(crate) mod advice;
 pub(crate) mod checkout;
 pub(crate) mod context;
 pub(crate) mod event;

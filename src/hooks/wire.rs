@@ -129,6 +129,15 @@ pub(crate) struct Fields<'a> {
     /// Grep, Glob.
     #[serde(borrow)]
     pub(crate) path: Text<'a>,
+    /// Skill.
+    #[serde(borrow)]
+    pub(crate) skill: Text<'a>,
+    /// Task, Agent.
+    #[serde(borrow)]
+    pub(crate) subagent_type: Text<'a>,
+    /// `WebFetch`.
+    #[serde(borrow)]
+    pub(crate) url: Text<'a>,
 }
 
 #[cfg(test)]

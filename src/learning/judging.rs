@@ -4,7 +4,7 @@
 //! was it followed, did things go well, and after how many calls. What cannot be told from the
 //! transcript stays open.
 
-use super::extract::{Seen, View};
+use super::extract::{Seen, View, name_of};
 use crate::model::ids::StepId;
 use crate::model::paths;
 use crate::model::pattern::{Kind, Payload};
@@ -76,10 +76,13 @@ fn after(
         // The session may still be going on.
         None => None,
     };
-    let remedies: Vec<String> = payload.remedy.iter().map(|command| key_of(command)).collect();
+    let remedies: Vec<String> =
+        payload.remedy.iter().flat_map(|command| keys_of(command)).collect();
     let follows = |seen: &&&Seen<'_>| {
-        let command =
-            seen.command.as_ref().is_some_and(|command| remedies.contains(&command.key()));
+        let command = match &seen.command {
+            Some(command) => remedies.contains(&command.key()),
+            None => name_of(seen.call).is_some_and(|name| remedies.contains(&name)),
+        };
         command || on_one_of(seen, &payload.files, view)
     };
     let followed = tried.iter().any(|seen| follows(&seen));
@@ -128,16 +131,17 @@ pub(super) fn mended(view: &View<'_>) -> Vec<Mended> {
 
 /// What came of a pattern that was said beforehand: it counts where its command was run.
 fn over(window: &[&Seen<'_>], kind: Kind, payload: &Payload, open: Verdict) -> Verdict {
-    let keys = |commands: &[String]| commands.iter().map(|c| key_of(c)).collect::<Vec<_>>();
-    let runs = |keys: &[String], seen: &Seen<'_>| {
-        seen.command.as_ref().is_some_and(|command| keys.contains(&command.key()))
+    let keys = |commands: &[String]| commands.iter().flat_map(|c| keys_of(c)).collect::<Vec<_>>();
+    let runs = |keys: &[String], seen: &Seen<'_>| match &seen.command {
+        Some(command) => keys.contains(&command.key()),
+        None => name_of(seen.call).is_some_and(|name| keys.contains(&name)),
     };
     let (commands, remedies) = (keys(&payload.commands), keys(&payload.remedy));
     match kind {
         Kind::Fix | Kind::Pitfall => {
             // The failing one stands first.
-            let failing = &commands[..commands.len().min(1)];
-            let failed = window.iter().any(|seen| !seen.worked() && runs(failing, seen));
+            let failing = keys(payload.commands.get(..1).unwrap_or_default());
+            let failed = window.iter().any(|seen| !seen.worked() && runs(&failing, seen));
             let followed = window.iter().any(|seen| runs(&remedies, seen));
             if !failed && !followed {
                 return open;
@@ -189,8 +193,9 @@ fn file_name(call: &Call) -> Option<&str> {
     path_of(&call.tool, &call.subject).map(paths::name)
 }
 
-fn key_of(command: &str) -> String {
-    normalise(command).key()
+/// What a call is compared with: the template of a command, and the name of what is none.
+fn keys_of(command: &str) -> [String; 2] {
+    [normalise(command).key(), command.to_owned()]
 }
 
 #[cfg(test)]
@@ -295,6 +300,22 @@ mod tests {
             is(Some(true), Some(false), None)
         );
         assert_eq!(verdict("> go\n$ make lint", recipe(), start, 0), is(None, None, None));
+        let skill = || {
+            let payload = Payload {
+                commands: vec!["Skill commit".into()],
+                remedy: vec!["Skill git:commit".into()],
+                ..Payload::default()
+            };
+            About::Pattern { kind: Kind::Fix, payload }
+        };
+        for (script, expected) in [
+            (r#"> go\nSkill {"skill":"git:commit"}"#, is(Some(true), Some(true), None)),
+            (r#"> go\nSkill {"skill":"commit"} !! no"#, is(Some(false), Some(false), None)),
+            (r#"> go\nSkill {"skill":"other"}"#, is(None, None, None)),
+        ] {
+            let script = script.replace("\\n", "\n");
+            assert_eq!(verdict(&script, skill(), start, 0), expected, "{script}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use serde::Deserialize;
 
+use super::invocation;
 use super::paths;
 use super::pattern::{Kind, Pattern};
 use super::shell::{Category, Part, normalise};
@@ -52,7 +53,9 @@ pub(crate) fn of_pattern(pattern: &Pattern) -> Vec<Anchor> {
         }
         Kind::Fix => {
             anchors.extend(payload.files.iter().filter_map(|f| in_project(f)).map(Anchor::Exists));
-            of_commands(&payload.remedy, &mut anchors);
+            if !invocation::is_named(&pattern.tool) {
+                of_commands(&payload.remedy, &mut anchors);
+            }
         }
         Kind::Recipe => of_commands(&payload.commands, &mut anchors),
         Kind::Pitfall | Kind::Decision | Kind::Episode | Kind::Skill => {}

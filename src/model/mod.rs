@@ -8,6 +8,7 @@ pub(crate) mod effect;
 pub(crate) mod exclude;
 pub(crate) mod ids;
 pub(crate) mod imports;
+pub(crate) mod invocation;
 pub(crate) mod key;
 pub(crate) mod likeness;
 pub(crate) mod masked;

@@ -12,7 +12,7 @@ use crate::model::rank::{self, cost};
 use crate::model::shell::{Normal, Part, normalise};
 use crate::model::signature::{ErrorClass, error_class};
 use crate::model::trajectory::path_of;
-use crate::storage::StorageError;
+use crate::storage::{Recall, StorageError};
 
 pub(super) fn advise(question: &Question<'_>, call: &ToolCall) -> Result<Advice, StorageError> {
     let items = match call.tool.as_str() {
@@ -34,22 +34,47 @@ fn known_failure(question: &Question<'_>, call: &ToolCall) -> Result<Vec<Item>, 
     if known.is_empty() {
         return in_another_form(question, &command);
     }
-    let (runs, failures) = question.recall.command_rate(project, key)?;
-    let mut likely: Vec<(f64, &Pattern)> = known
+    let rate = question.recall.command_rate(project, key)?;
+    let mut likely: Vec<(&Pattern, Item)> = known
         .iter()
-        .map(|p| {
-            let alike: u32 =
-                known.iter().filter(|q| is_alike(p, q)).map(|q| q.tally.failures).sum();
-            (rank::before_command(p, runs, failures.min(alike), question.reference), p)
-        })
-        .collect();
-    likely.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let item = likely
-        .into_iter()
-        .map(|(confidence, pattern)| (pattern, said(question, pattern, confidence)))
+        .map(|p| (p, said(question, p, chance(p, &known, rate, question.reference))))
         .filter(|(_, item)| item.confidence >= cost::before(item.text.len()))
-        .find(|(pattern, _)| question.still_holds(pattern));
-    Ok(item.map(|(_, item)| item).into_iter().collect())
+        .collect();
+    likely.sort_by(|(_, a), (_, b)| b.confidence.total_cmp(&a.confidence));
+    let Some(best) = likely.iter().position(|(p, _)| question.still_holds(p)) else {
+        return Ok(Vec::new());
+    };
+    // Of those that stand for the same the one that was seen most often is told: one that
+    // happened once would be taken for all there is.
+    let first = likely[best].0;
+    let oftener = |p: &Pattern| p.tally.failures > first.tally.failures && is_alike(first, p);
+    let told = (best + 1..likely.len())
+        .filter(|n| oftener(likely[*n].0) && question.still_holds(likely[*n].0))
+        .max_by_key(|n| (likely[*n].0.tally.failures, std::cmp::Reverse(*n)));
+    Ok(vec![likely.swap_remove(told.unwrap_or(best)).1])
+}
+
+/// Chance that a command, which ran and failed as often as `rate` says, fails as `pattern` says,
+/// which is one of those that are `known` about it.
+fn chance(pattern: &Pattern, known: &[Pattern], rate: (u32, u32), reference: i64) -> f64 {
+    let alike = known.iter().filter(|other| is_alike(pattern, other));
+    let alike: u32 = alike.map(|other| other.tally.failures).sum();
+    let (runs, failures) = rate;
+    rank::before_command(pattern, runs, failures.min(alike), reference)
+}
+
+/// The same as the store has it, for who wants to know why something is said or not.
+pub(crate) fn chance_before(
+    recall: &dyn Recall,
+    pattern: &Pattern,
+    reference: i64,
+) -> Result<f64, StorageError> {
+    let (Some(project), Some(command)) = (pattern.project, pattern.payload.commands.first()) else {
+        return Ok(0.0);
+    };
+    let key = Key::new(Space::Command, &normalise(command).key());
+    let known = recall.by_key(project, key, &[Kind::Fix, Kind::Pitfall])?;
+    Ok(chance(pattern, &known, recall.command_rate(project, key)?, reference))
 }
 
 /// A command that is not known as it stands, with an option or a program that an earlier failure

@@ -6,6 +6,8 @@ use std::cmp::Ordering;
 use super::{Advice, Question};
 use super::{decisions, wording, working};
 use crate::hooks::context::Item;
+use crate::model::invocation;
+use crate::model::key::{Key, Space};
 use crate::model::paths;
 use crate::model::pattern::{Kind, Pattern};
 use crate::model::rank::{self, cost};
@@ -125,7 +127,8 @@ fn mistakes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storag
     let score = |p: &Pattern| {
         let score = rank::costliness(p, question.reference);
         // Before what reads their words.
-        (score >= cost::mistake(p.text.len()) && !names_files(p)).then_some(score)
+        (score >= cost::mistake(p.text.len()) && !names_files(p) && !has_worked(question, p))
+            .then_some(score)
     };
     let mut pitfalls: Vec<(f64, Pattern)> = Vec::new();
     question.recall.each_active(project, Kind::Pitfall, &mut |p| {
@@ -154,8 +157,20 @@ fn mistakes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storag
     Ok(())
 }
 
+/// Whether what failed without anything to do instead, and is no command, has worked as well: the
+/// skill may have been written since.
+fn has_worked(question: &Question<'_>, pattern: &Pattern) -> bool {
+    let Some(name) = pattern.payload.commands.first() else { return false };
+    if pattern.kind != Kind::Pitfall || !invocation::is_named(&pattern.tool) {
+        return false;
+    }
+    let key = Key::new(Space::Command, name);
+    let rate = question.recall.command_rate(question.scope.project, key);
+    rate.is_ok_and(|(runs, failures)| runs > failures)
+}
+
 /// Whether the pattern is about particular files: that is for the moment when they come up.
-fn names_files(pattern: &Pattern) -> bool {
+pub(crate) fn names_files(pattern: &Pattern) -> bool {
     let payload = &pattern.payload;
     !payload.files.is_empty()
         || payload.commands.iter().chain(&payload.remedy).any(|command| {

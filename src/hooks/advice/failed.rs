@@ -6,6 +6,7 @@ use super::working;
 use super::{Advice, Question};
 use crate::hooks::context::Item;
 use crate::hooks::event::ToolCall;
+use crate::model::invocation;
 use crate::model::key::{Key, Space};
 use crate::model::pattern::{Kind, Pattern};
 use crate::model::rank::{self, cost};
@@ -41,6 +42,8 @@ pub(super) fn advise(
         if !signature.key.is_empty() {
             near(question, command, &signature, class, &mut found)?;
         }
+    } else if let Some(name) = invocation::name(&call.tool, &call.subject) {
+        named(question, &name, &signature, &mut found)?;
     }
     let settled = found.settled;
     let mut items = found.items(question);
@@ -134,6 +137,21 @@ fn exact(
                 && rank::fix_at_failure(&pattern, confidence) >= cost::failed(pattern.text.len());
             found.add(pattern, confidence);
         }
+    }
+    Ok(())
+}
+
+/// What worked instead of the same call with the same error.
+fn named(
+    question: &Question<'_>,
+    name: &str,
+    signature: &Signature,
+    found: &mut Found,
+) -> Result<(), StorageError> {
+    let key = Key::new(Space::CommandError, &format!("{name}\n{}", signature.key));
+    for pattern in question.recall.by_key(question.scope.project, key, &[Kind::Fix])? {
+        let confidence = rank::fix(&pattern, rank::SAME_CALL, question.reference);
+        found.add(pattern, confidence);
     }
     Ok(())
 }

@@ -11,7 +11,10 @@ mod tests;
 mod wording;
 mod working;
 
+pub(crate) use before::chance_before;
+pub(crate) use brief::names_files;
 pub(crate) use places::Proposed;
+pub(crate) use wording::with_evidence;
 
 use super::checkout::Checkout;
 use super::context::Item;

@@ -5,7 +5,7 @@ use crate::model::pattern::{Kind, Pattern, Tally};
 const DAY: i64 = 86_400_000;
 
 /// The pattern's text with how often and when it was seen.
-pub(super) fn with_evidence(pattern: &Pattern, now: i64) -> String {
+pub(crate) fn with_evidence(pattern: &Pattern, now: i64) -> String {
     format!("{} ({})", pattern.text, evidence(pattern.kind, &pattern.tally, now))
 }
 

@@ -1,23 +1,30 @@
-//! Base rates: how often each command ran and failed.
+//! Base rates: how often each command, skill, agent and server's tool was called and failed.
 
 use std::collections::BTreeMap;
 
 use super::View;
+use super::invocation;
 use crate::model::key::{Key, Space};
 use crate::model::trajectory::Outcome;
 use crate::storage::CommandRun;
 
-/// Runs of every command of the trajectory, by its template.
+/// Runs of every command of the trajectory, by its template, and of other calls by their name.
 pub(super) fn extract(view: &View<'_>) -> Vec<CommandRun> {
     let mut runs: BTreeMap<Key, CommandRun> = BTreeMap::new();
     for seen in &view.calls {
-        let Some(command) = &seen.command else { continue };
+        let name = match &seen.command {
+            Some(command) => command.key(),
+            None => match invocation::name_of(seen.call) {
+                Some(name) => name,
+                None => continue,
+            },
+        };
         let failed = match seen.call.outcome {
             Outcome::Success => 0,
             outcome if outcome.failed() => 1,
             _ => continue,
         };
-        let key = Key::new(Space::Command, &command.key());
+        let key = Key::new(Space::Command, &name);
         let run = runs.entry(key).or_insert(CommandRun { key, runs: 0, failures: 0 });
         run.runs += 1;
         run.failures += failed;

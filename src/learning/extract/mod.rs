@@ -7,6 +7,7 @@ mod commands;
 mod decision;
 mod episode;
 mod fix;
+mod invocation;
 mod missing;
 mod places;
 mod recipe;
@@ -25,11 +26,12 @@ use crate::model::pattern::{Draft, Evidence};
 use crate::model::trajectory::Step;
 use crate::storage::Extract;
 
+pub(crate) use invocation::name_of;
 pub(crate) use view::{Seen, View};
 
 /// Number of this extraction. Raise it when the same steps would give other patterns: every
 /// trajectory is then extracted anew from its stored steps.
-pub(crate) const REVISION: i64 = 3;
+pub(crate) const REVISION: i64 = 4;
 
 /// What the steps of one trajectory say. `root` is the folder in which it started (`~` for the
 /// home), `main` whether it is the main conversation rather than a subagent's.
@@ -43,6 +45,7 @@ pub(crate) fn extract(steps: &[Step], root: &str, main: bool) -> Extract {
 pub(crate) fn extract_from(view: &View<'_>, main: bool) -> Extract {
     let mut drafts = Vec::new();
     fix::extract(view, &mut drafts);
+    invocation::extract(view, &mut drafts);
     missing::extract(view, &mut drafts);
     recipe::extract(view, &mut drafts);
     if main {
