@@ -7,15 +7,15 @@ use super::error::{CliError, Kind};
 use super::output::{Output, count};
 use super::{review, time};
 use crate::config::{self, Settings};
-use crate::hooks::advice::{chance_before, names_files, with_evidence};
 use crate::hooks::instructions::Instructions;
+use crate::hooks::{chance_before, names_files, with_evidence};
 use crate::model::effect::Estimate;
 use crate::model::ids::PatternId;
 use crate::model::page::Page;
 use crate::model::pattern::{Kind as Sort, Pattern, Reason, State};
 use crate::model::rank::{self, cost};
 use crate::model::{invocation, paths, suspicion, text};
-use crate::storage::{Edge, Edit, EvidenceRow, KnownFile, Reader, Recall};
+use crate::storage::{Edge, Edit, EvidenceRow, KnownFile, Reader, Recall, Witness};
 
 /// An item, as `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -42,6 +42,8 @@ struct Shown {
     #[serde(rename = "last_shown")]
     last_told: Option<String>,
     now: String,
+    /// Other devices that saw it.
+    witnesses: Vec<Witness>,
     /// What people wrote about it.
     by_hand: Option<ByHand>,
     /// Whose words it has, where another device's stand.
@@ -138,6 +140,7 @@ fn load(reader: &Reader, pattern: Pattern, settings: &Settings) -> Result<Shown,
         merged_into: set_aside.and_then(|(_, id)| id).map(|id| id.to_string()),
         last_told: last_told.map(time::shown),
         now: standing(reader, &pattern, settings)?,
+        witnesses: reader.witnesses(pattern.id)?,
         by_hand: by_hand(reader, &pattern)?,
         from: review::from(reader, pattern.id)?,
         trial: review::trial(reader, pattern.id)?,
@@ -341,6 +344,11 @@ fn tell(shown: &Shown, output: &mut Output) {
         shown.first,
         shown.last
     ));
+    for Witness { device, trusted, sessions } in &shown.witnesses {
+        let sessions = count((*sessions).into(), "session", "sessions");
+        let unsure = if *trusted { "" } else { "; it is not trusted, so that does not count" };
+        output.line(format!("          and in {sessions} of {device}{unsure}"));
+    }
     if let Some(by_hand) = &shown.by_hand {
         tell_by_hand(by_hand, output);
     }

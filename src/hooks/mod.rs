@@ -1,6 +1,6 @@
 //! Claude Code's hooks: their input, MANA's answer, and their place in the agent's settings.
 
-pub(crate) mod advice;
+mod advice;
 pub(crate) mod checkout;
 pub(crate) mod context;
 pub(crate) mod event;
@@ -12,3 +12,5 @@ pub(crate) mod session_end;
 #[cfg(test)]
 mod testing;
 pub(crate) mod wire;
+
+pub(crate) use advice::{chance_before, names_files, with_evidence};

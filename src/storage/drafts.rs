@@ -173,7 +173,9 @@ impl Store {
         let state = match State::from_number(current.state) {
             State::Candidate | State::Active | State::Quarantined => {
                 let kind = Kind::from_number(current.kind).unwrap_or(Kind::Skill);
-                let state = state_by_evidence(kind, &payload, &tally);
+                let mut known = tally;
+                known.sessions += self.sessions_of_others(row)?;
+                let state = state_by_evidence(kind, &payload, &known);
                 let suspicious = match written {
                     // What the user wrote needs no approval, what others wrote always does.
                     Some(here) => !here || suspicion::of_words(kind, "", &payload),

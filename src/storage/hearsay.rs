@@ -1,19 +1,22 @@
 //! What other devices come to say of patterns.
 //!
 //! A pattern that nothing here speaks for has the words of another device. As soon as it is
-//! learned here as well, its words, counts and state are those of this device.
+//! learned here as well, its words and counts are those of this device; that others saw it too
+//! makes it surer all the same (`patterns::WEIGHED`).
 
 use rusqlite::{OptionalExtension, params};
 
 use super::documents::Document;
 use super::error::{Attempt, StorageError};
-use super::open::Store;
+use super::open::{Reader, Store};
 use super::patterns::{COLUMNS, kind_term, pattern_from, scope_term, tally_from};
+use crate::model::ids::PatternId;
 use crate::model::pattern::{Kind, Payload, State, Tally, state_by_evidence};
 use crate::model::trial::Score;
 use crate::model::{suspicion, tokens};
 
 /// Sessions for which the word of others stands at most: whoever says more is not more right.
+/// `patterns::WEIGHED` has the same number.
 const SESSIONS: u32 = 3;
 
 /// What others come to say of one pattern.
@@ -54,6 +57,52 @@ fn seen_here(kind: Kind, score: Score) -> Tally {
     }
 }
 
+/// Another device that saw a pattern.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub(crate) struct Witness {
+    /// What it calls itself, or the beginning of its key.
+    pub(crate) device: String,
+    /// Whether it is trusted.
+    pub(crate) trusted: bool,
+    /// In how many sessions it saw it.
+    pub(crate) sessions: u32,
+}
+
+impl Reader {
+    /// The other devices that say they saw a pattern; those with most sessions first.
+    pub(crate) fn witnesses(&self, pattern: PatternId) -> Result<Vec<Witness>, StorageError> {
+        const ATTEMPT: &str = "read who else saw a pattern";
+        // The third of eight numbers of four bytes is that of the sessions; what this device says
+        // of itself bears one of the marks of its own logs.
+        let mut query = self
+            .conn
+            .prepare_cached(
+                "SELECT coalesce(nullif(d.name, ''), substr(lower(hex(c.device)), 1, 8)),
+                        coalesce(d.trust, 0) = 1, substr(c.numbers, 9, 4)
+                 FROM shared_counts c LEFT JOIN shared_devices d ON d.key = c.device
+                 WHERE c.pattern = ?1 AND coalesce(d.trust, 0) <> 2 AND coalesce(
+                     (SELECT instr(value, c.incarnation) FROM sharing WHERE key = 'own'), 0) = 0
+                 ORDER BY c.device",
+            )
+            .attempt(ATTEMPT)?;
+        let rows = query.query_map([pattern.as_bytes()], |row| {
+            let sessions = u32::from_be_bytes(row.get(2)?);
+            Ok(Witness { device: row.get(0)?, trusted: row.get(1)?, sessions })
+        });
+        let mut witnesses: Vec<Witness> = Vec::new();
+        for witness in rows.attempt(ATTEMPT)? {
+            let witness = witness.attempt(ATTEMPT)?;
+            match witnesses.iter_mut().find(|known| known.device == witness.device) {
+                Some(known) => known.sessions += witness.sessions,
+                None => witnesses.push(witness),
+            }
+        }
+        witnesses.retain(|witness| witness.sessions > 0);
+        witnesses.sort_by_key(|witness| std::cmp::Reverse(witness.sessions));
+        Ok(witnesses)
+    }
+}
+
 impl Store {
     /// What others come to say of the pattern in this row.
     pub(super) fn hearsay_of(&mut self, row: i64) -> Result<Option<Hearsay>, StorageError> {
@@ -83,6 +132,13 @@ impl Store {
                     .optional()
             })
             .attempt("read what other devices say")
+    }
+
+    /// Sessions in which trusted devices of others saw the pattern in this row, as far as they
+    /// count.
+    pub(super) fn sessions_of_others(&mut self, row: i64) -> Result<u32, StorageError> {
+        let heard = self.hearsay_of(row)?.filter(|heard| heard.trusted);
+        Ok(heard.map_or(0, |heard| heard.tally.sessions.min(SESSIONS)))
     }
 
     /// Brings a pattern for which nothing here speaks in line with what others say. Returns its

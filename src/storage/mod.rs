@@ -69,6 +69,7 @@ pub(crate) use extracts::{CommandRun, Extract, Touch};
 pub(crate) use forget::{Forget, Part, Time};
 #[cfg(feature = "sync")]
 pub(crate) use hearsay::Hearsay;
+pub(crate) use hearsay::Witness;
 pub(crate) use inventory::{Inventory, Known};
 pub(crate) use journal::{Journal, Record};
 #[cfg(any(test, feature = "encoder"))]

@@ -11,6 +11,13 @@ use crate::model::pattern::{Effect, Kind, Pattern, Payload, State, Tally};
 pub(super) const COLUMNS: &str = "p.row, p.id, p.kind, p.project, p.tool, p.category, p.trigger, \
      p.text, p.payload, p.state, p.successes, p.failures, p.sessions, p.first, p.last, p.helped, p.hurt";
 
+/// The same for what hooks weigh: sessions of other devices that are trusted count as well, as in
+/// `hearsay`, where this device has sessions of its own.
+pub(super) const WEIGHED: &str = "p.row, p.id, p.kind, p.project, p.tool, p.category, p.trigger, \
+     p.text, p.payload, p.state, p.successes, p.failures, p.sessions + coalesce((SELECT min(h.sessions, 3) \
+     FROM hearsay h WHERE h.pattern = p.id AND h.trusted \
+     AND EXISTS (SELECT 1 FROM drafts d WHERE d.pattern = p.row)), 0), p.first, p.last, p.helped, p.hurt";
+
 /// One step behind a pattern, with where it stands.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
 pub(crate) struct EvidenceRow {

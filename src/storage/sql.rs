@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::Reader;
 use super::dense::Dense;
 use super::error::{Attempt, StorageError};
-use super::patterns::{COLUMNS, pattern_from};
+use super::patterns::{WEIGHED, pattern_from};
 use super::postings::{Corpus, Directory};
 use super::recall::{ACTIVE_MOST, Companion, KEYED_MOST, KnownFile, NAMED_MOST, Recall, Term};
 use crate::model::ids::PatternId;
@@ -94,7 +94,7 @@ impl Recall for Reader {
         let [newest, most] = KEYED_MOST;
         // The subquery bounds the work for a key that half of the project has.
         let sql = format!(
-            "SELECT {COLUMNS} FROM
+            "SELECT {WEIGHED} FROM
                  (SELECT q.row AS row FROM pattern_keys k
                   CROSS JOIN patterns q ON q.row = k.pattern
                   WHERE k.key = ?1 AND q.state = 1 AND q.kind < 7 AND (q.project = ?2 OR q.project IS NULL)
@@ -123,7 +123,7 @@ impl Recall for Reader {
             )
         };
         let sql = format!(
-            "SELECT {COLUMNS} FROM patterns p WHERE p.row IN ({} UNION ALL {})
+            "SELECT {WEIGHED} FROM patterns p WHERE p.row IN ({} UNION ALL {})
              ORDER BY p.sessions DESC, p.last DESC, p.row LIMIT {ACTIVE_MOST}",
             best("project = ?1"),
             best("project IS NULL")
@@ -293,7 +293,7 @@ impl Recall for Reader {
 
     fn pattern_in(&self, project: i64, row: i64) -> Result<Option<Pattern>, StorageError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM patterns p
+            "SELECT {WEIGHED} FROM patterns p
              WHERE p.row = ?1 AND p.state = 1 AND (p.project = ?2 OR p.project IS NULL)"
         );
         self.conn

@@ -588,3 +588,36 @@ fn two_exchanges_of_one_home_take_turns() {
     }
     assert_eq!(records, 1, "one of them says it, the others see that it is said");
 }
+
+#[test]
+fn what_another_device_saw_as_well_is_surer() {
+    let (one, other) = (learned("quuxodrome"), learned("quuxodrome"));
+    let remote = remote(&one);
+    drop(join(&one, &remote));
+    let confidence = |sandbox: &Sandbox| {
+        drop(told(sandbox, "quuxodrome"));
+        let folder = sandbox.mana_home().join("sessions");
+        let journal = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+        let journal = fs::read_to_string(journal).unwrap();
+        let shown = journal.lines().find(|line| line.contains("\tshown\t")).unwrap();
+        shown.split('\t').nth(5).unwrap().parse::<f64>().unwrap()
+    };
+    let said = |sandbox: &Sandbox| told(sandbox, "quuxodrome").contains("in 4 sessions");
+    assert!(!said(&other));
+    let alone = confidence(&other);
+    drop(join(&other, &remote));
+    for sandbox in [&one, &other, &one] {
+        drop(sync(sandbox, &[]));
+    }
+    for sandbox in [&one, &other] {
+        assert!(said(sandbox), "{}", told(sandbox, "quuxodrome"));
+        assert!(confidence(sandbox) >= alone);
+        let found = sandbox.mana(["--json", "search", "quuxodrome"]).run().success().json();
+        let fix = found.as_array().unwrap().iter().find(|item| item["kind"] == "fix").unwrap();
+        let id = fix["id"].as_str().unwrap();
+        let shown = sandbox.mana(["--json", "show", id]).run().success().json();
+        assert_eq!(shown["sessions"], 2, "its own count stays");
+        assert_eq!(shown["witnesses"].as_array().unwrap().len(), 1, "{shown}");
+        assert_eq!(shown["witnesses"][0]["sessions"], 2);
+    }
+}

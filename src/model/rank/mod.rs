@@ -109,7 +109,7 @@ const ONCE: f64 = 0.3;
 /// What a mistake named at the start of a session turned out to be worth where it came up, given
 /// its [`fix`]: nearly nine in ten whatever that was, because only what comes back is named.
 pub(crate) fn fix_in_brief(score: f64) -> f64 {
-    0.8 + 0.1 * score
+    0.85 + 0.1 * score
 }
 
 /// Chance that a decision applies `now`, given the share of its subject that the prompt has.

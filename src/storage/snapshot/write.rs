@@ -19,7 +19,7 @@ use crate::model::pattern::Kind;
 use crate::storage::error::{Attempt, StorageError};
 use crate::storage::file;
 use crate::storage::open::{Reader, Rest};
-use crate::storage::patterns::{COLUMNS, pattern_from};
+use crate::storage::patterns::{WEIGHED, pattern_from};
 use crate::storage::postings::Corpus;
 use crate::storage::recall::{KEYED_MOST, NAMED_MOST, Recall};
 
@@ -82,7 +82,7 @@ fn put_patterns(
     sheet: &mut Sheet<'_>,
 ) -> Result<Patterns, StorageError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM patterns p
+        "SELECT {WEIGHED}, p.sessions FROM patterns p
          WHERE (p.project = ?1 OR p.project IS NULL) AND p.state = 1 AND p.kind < 7 ORDER BY p.kind, p.row"
     );
     let mut query = reader.conn.prepare_cached(&sql).attempt(ATTEMPT)?;
@@ -91,6 +91,7 @@ fn put_patterns(
     let (mut decisions, mut episodes) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next().attempt(ATTEMPT)? {
         let pattern = pattern_from(row).attempt(ATTEMPT)?;
+        let sessions = row.get(17).attempt(ATTEMPT)?;
         let Ok(row) = u32::try_from(pattern.row) else { continue };
         if pattern.kind == Kind::Decision {
             decisions.push((row, reader.decision_terms(project, row.into())?));
@@ -104,7 +105,7 @@ fn put_patterns(
         known.push(Known {
             row,
             at: sheet.put(Section::Heap, &bytes)?,
-            sessions: pattern.tally.sessions,
+            sessions,
             last: pattern.tally.last,
         });
     }
