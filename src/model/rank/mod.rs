@@ -107,7 +107,7 @@ pub(crate) fn fix_at_failure(pattern: &Pattern, score: f64) -> f64 {
 const ONCE: f64 = 0.3;
 
 /// What a mistake named at the start of a session turned out to be worth where it came up, given
-/// its [`fix`]: nearly nine in ten whatever that was, because only what comes back is named.
+/// its [`fix`]: nine in ten and more whatever that was, because only what comes back is named.
 pub(crate) fn fix_in_brief(score: f64) -> f64 {
     0.85 + 0.1 * score
 }
