@@ -32,7 +32,7 @@ pub(super) fn extract(view: &View<'_>, drafts: &mut Vec<Draft>) {
         if !lasts(*class, signature) {
             continue;
         }
-        let failure = Failure { seen: failed, name, signature };
+        let failure = Failure { seen: failed, name, signature, class: *class };
         let later = view.calls[n + 1..].iter().take(REACH);
         let mut later = later
             .take_while(|seen| seen.episode == failed.episode)
@@ -40,6 +40,8 @@ pub(super) fn extract(view: &View<'_>, drafts: &mut Vec<Draft>) {
         match later.find_map(|seen| instead(&failure, seen)) {
             Some(Instead::Other(draft)) => drafts.push(*draft),
             Some(Instead::Same) => {}
+            // That it failed, and nothing more, helps nobody.
+            None if failure.reason().is_empty() => {}
             None => drafts.push(failure.draft(Kind::Pitfall, failure.said(), Vec::new(), None)),
         }
     }
@@ -76,11 +78,16 @@ fn lasts(class: ErrorClass, signature: &Signature) -> bool {
     match class {
         ErrorClass::Timeout => false,
         // A page that is not there says nothing about its host; one that is refused does.
-        ErrorClass::Network => {
-            ["401", "403", "429"].iter().any(|code| signature.headline.contains(code))
-        }
+        ErrorClass::Network => refusal(signature).is_some(),
         _ => class.is_mistake() && !signature.key.is_empty(),
     }
+}
+
+/// Codes with which a server refuses a request whatever it asks for.
+const REFUSALS: [&str; 3] = ["401", "403", "429"];
+
+fn refusal(signature: &Signature) -> Option<&'static str> {
+    REFUSALS.into_iter().find(|code| signature.headline.contains(code))
 }
 
 /// A call that failed.
@@ -88,6 +95,7 @@ struct Failure<'a> {
     seen: &'a Seen<'a>,
     name: String,
     signature: &'a Signature,
+    class: ErrorClass,
 }
 
 /// What a later call tells.
@@ -177,11 +185,24 @@ fn plain(value: &Value) -> Option<String> {
 
 impl Failure<'_> {
     fn said(&self) -> String {
-        let headline = wording::headline(self.signature);
-        if headline.is_empty() {
+        let reason = self.reason();
+        if reason.is_empty() {
             format!("`{}` failed", self.name)
         } else {
-            format!("`{}` failed ({headline})", self.name)
+            format!("`{}` failed ({reason})", self.name)
+        }
+    }
+
+    /// Why it failed. What servers and pages say is worded by others, and nothing of it is quoted.
+    fn reason(&self) -> String {
+        let tool = &self.seen.call.tool;
+        if !tool.starts_with("mcp__") && tool != "WebFetch" {
+            return wording::headline(self.signature);
+        }
+        match (refusal(self.signature), self.class) {
+            (Some(code), _) => format!("status {code}"),
+            (None, ErrorClass::Other) => String::new(),
+            (None, class) => class.as_str().to_owned(),
         }
     }
 
@@ -201,7 +222,7 @@ impl Failure<'_> {
             category: "",
             keys: vec![Key::new(Space::CommandError, &identity)],
             identity: (identity, remedy.join("\n")),
-            trigger: format!("{} {}", self.name, self.signature.headline),
+            trigger: format!("{} {}", self.name, self.reason()),
             text,
             payload: Payload { commands: vec![self.name.clone()], remedy, ..Payload::default() },
             evidence,
@@ -265,7 +286,7 @@ mod tests {
     #[test]
     fn arguments_that_a_server_wants_otherwise() {
         let of = |arguments: &str| format!("mcp__tracker__new {arguments}");
-        let failed = "`mcp__tracker__new` failed (parent is no id)";
+        let failed = "`mcp__tracker__new` failed";
         let case =
             |before: &str, after: &str| format!("{} !! parent is no id\n{}", of(before), of(after));
         for (name, before, after, expected) in [
@@ -299,9 +320,9 @@ mod tests {
                 r#"{"parentId":12}"#,
                 Some("fix: {}; it worked with `parentId` = `12` and without `parent`"),
             ),
-            ("another value", r#"{"id":"a"}"#, r#"{"id":"b"}"#, Some("pitfall: {}")),
+            ("another value", r#"{"id":"a"}"#, r#"{"id":"b"}"#, None),
             ("nothing else", r#"{"id":"a"}"#, r#"{"id":"a"}"#, None),
-            ("everything", r#"{"a":1,"b":2}"#, r#"{"c":1,"d":2}"#, Some("pitfall: {}")),
+            ("everything", r#"{"a":1,"b":2}"#, r#"{"c":1,"d":2}"#, None),
         ] {
             let expected: Vec<String> =
                 expected.map(|text| text.replace("{}", failed)).into_iter().collect();
@@ -313,8 +334,7 @@ mod tests {
     #[test]
     fn only_what_lasts_is_a_mistake() {
         let page = "WebFetch https://forum.example.com/t/1";
-        let refused = "pitfall: `WebFetch forum.example.com` failed (Request failed with status \
-                       code 403)";
+        let refused = "pitfall: `WebFetch forum.example.com` failed (status 403)";
         check(
             &[Kind::Fix, Kind::Pitfall],
             &[
