@@ -538,7 +538,13 @@ pub(crate) struct ReviewIdsArgs {
 
 /// Arguments of `mana forget`.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true)]
+#[group(skip)]
+#[command(group(
+    clap::ArgGroup::new("what")
+        .args(["id", "project", "session", "since", "until", "excluded"])
+        .required(true)
+        .multiple(true)
+))]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct ForgetArgs {
     /// The item's id or its first digits

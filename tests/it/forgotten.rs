@@ -200,6 +200,8 @@ fn a_dry_run_of_what_is_not_known_says_so() {
     }
     let output = Sandbox::new().mana(["forget", "--dry-run", "--project"]).run();
     assert_ne!(output.code, Some(0), "nothing was learned at all: {output:?}");
+    let output = sandbox.mana(["forget", "--dry-run"]).run();
+    assert_eq!(output.code, Some(2), "of what is not said: {output:?}");
 }
 
 /// A time after the first session of all began, as `mana forget` takes it.
