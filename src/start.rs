@@ -63,7 +63,6 @@ unsafe extern "C" {
     fn __libc_setup_tls();
     fn __libc_early_init(initial: bool);
     fn __libc_init_first(count: c_int, arguments: *mut *mut c_char, environment: *mut *mut c_char);
-    fn _init();
     fn __libc_check_standard_fds();
     fn exit(code: c_int) -> !;
 
@@ -132,7 +131,7 @@ unsafe fn equals(string: *const c_char, name: &[u8]) -> bool {
 }
 
 /// The steps of the C library's `__libc_start_main` for a static program, without
-/// `__init_cpu_features`. Destructors of the program are not registered: a hook has none.
+/// `__init_cpu_features` and `_init`. Destructors of the program are not registered: a hook has none.
 ///
 /// # Safety
 ///
@@ -174,7 +173,8 @@ unsafe fn start(
             count,
             arguments,
         );
-        _init();
+        // `_init` is left out: all that is in it is a library for encryption that asks the processor
+        // as well. No hook uses it, and it asks again when it is used.
         construct(&raw const __init_array_start, &raw const __init_array_end, count, arguments);
         exit(main(count, arguments, __environ))
     }

@@ -9,6 +9,7 @@ mod fragile;
 mod world;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 #[cfg(feature = "git")]
 use std::time::Instant;
 
@@ -40,12 +41,15 @@ fn asked(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
-/// Runs with the seeds that are asked for, else with the first `usual` ones, and says what they did.
-fn runs(what: &str, usual: u64, mut run: impl FnMut(u64) -> Tally) {
-    let from = asked("MANA_SIMULATIONS_FROM").unwrap_or(0);
+/// Runs with the seeds that are asked for, else with the `usual` ones, and says what they did.
+fn runs(what: &str, usual: Range<u64>, mut run: impl FnMut(u64) -> Tally) {
     let many = asked("MANA_SIMULATIONS");
+    let seeds = many.map_or(usual, |many| {
+        let from = asked("MANA_SIMULATIONS_FROM").unwrap_or(0);
+        from..from + many
+    });
     let mut all = Tally::default();
-    for seed in from..from + many.unwrap_or(usual) {
+    for seed in seeds {
         all.add(&run(seed));
         if many.is_some() && all.runs % 10_000 == 0 {
             println!("{what}: {all:?}");
@@ -73,14 +77,40 @@ fn life<D: Disk>(seed: u64, machines: u64, steps: u64, server: impl Carrier) -> 
     world.tally
 }
 
+/// A thousand runs in four parts, which take their time beside each other.
+fn in_memory(seeds: Range<u64>) {
+    runs("in memory", seeds, |seed| life::<Replica>(seed, 12, 60, Memory::new()));
+}
+
 #[test]
 fn all_machines_agree_in_the_end() {
-    runs("in memory", 1000, |seed| life::<Replica>(seed, 12, 60, Memory::new()));
+    in_memory(0..250);
+}
+
+#[test]
+fn all_machines_agree_in_the_end_of_other_lives() {
+    if asked("MANA_SIMULATIONS").is_none() {
+        in_memory(250..500);
+    }
+}
+
+#[test]
+fn all_machines_agree_in_the_end_of_a_third_lot() {
+    if asked("MANA_SIMULATIONS").is_none() {
+        in_memory(500..750);
+    }
+}
+
+#[test]
+fn all_machines_agree_in_the_end_of_the_last_lot() {
+    if asked("MANA_SIMULATIONS").is_none() {
+        in_memory(750..1000);
+    }
 }
 
 #[test]
 fn all_machines_agree_with_their_ledgers_in_databases() {
-    runs("databases", 30, |seed| life::<Store>(seed, 5, 40, Memory::new()));
+    runs("databases", 0..30, |seed| life::<Store>(seed, 5, 40, Memory::new()));
 }
 
 /// A repository in a folder.
@@ -131,7 +161,7 @@ impl Carrier for Bare {
 #[cfg(feature = "git")]
 #[test]
 fn all_machines_agree_over_git() {
-    runs("git, databases", 3, |seed| life::<Store>(seed, 5, 40, Bare::new()));
+    runs("git, databases", 0..3, |seed| life::<Store>(seed, 5, 40, Bare::new()));
 }
 
 /// Says how long a first push, a first pull and an exchange with nothing new take, and how many bytes
