@@ -76,7 +76,7 @@ fn follow(arguments: &[&str]) -> Start {
 
 #[test]
 fn a_hook_starts_without_asking_the_processor() {
-    for arguments in [&["inject"][..], &["inject", "--tool", "bash"], &["session-end"]] {
+    for arguments in [&["inject", "--tool", "bash"][..], &["session-end"]] {
         let start = follow(arguments);
         assert!(start.over, "{arguments:?}: {start:?}");
         assert_eq!(start.questions, 0, "{arguments:?}: {start:?}");
