@@ -48,7 +48,7 @@ fn another() -> Sandbox {
 }
 
 /// What a hook says when `./check-WORD` has failed.
-fn told(sandbox: &Sandbox, word: &str) -> String {
+pub(crate) fn told(sandbox: &Sandbox, word: &str) -> String {
     let event = json!({
         "hook_event_name": "PostToolUseFailure", "cwd": sandbox.project(), "tool_name": "Bash",
         "tool_use_id": "toolu_1", "tool_input": {"command": format!("./check-{word}")},

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::archive::told;
 use crate::sandbox::{Sandbox, snapshot};
 use crate::transcript::Transcript;
 
@@ -44,19 +45,6 @@ fn sync(sandbox: &Sandbox, arguments: &[&str]) -> Value {
 
 fn join(sandbox: &Sandbox, remote: &std::path::Path) -> Value {
     sync(sandbox, &["init", "--url", remote.to_str().unwrap()])
-}
-
-/// What a hook says when `./check-WORD` has failed.
-fn told(sandbox: &Sandbox, word: &str) -> String {
-    let event = json!({
-        "hook_event_name": "PostToolUseFailure", "cwd": sandbox.project(), "tool_name": "Bash",
-        "tool_use_id": "toolu_1", "tool_input": {"command": format!("./check-{word}")},
-        "error": format!("Exit code 3\nerror: no such suite: {word}"), "transcript_path": "",
-        "session_id": "00000009-5e55-4000-8000-000000000009",
-    });
-    // Each time as in a session that was told nothing.
-    let _absent = fs::remove_dir_all(sandbox.mana_home().join("sessions"));
-    sandbox.mana(["inject"]).stdin(event.to_string()).run().success().text()
 }
 
 fn make_a_team(sandbox: &Sandbox) {

@@ -211,6 +211,23 @@ fn show(report: &Report, exchanged: Option<i64>, output: &mut Output) {
         }
         None => output.line("This home is in no workspace yet: run `mana sync init`."),
     }
+    show_exchange(report, exchanged, output);
+    show_items(report, output);
+    output.line(format!(
+        "{} to be sent, {} left out, {} ahead of the clock, {} for projects unknown here.",
+        count(report.pending_segments, "segment", "segments"),
+        report.rejected_segments,
+        report.parked_records,
+        report.waiting_for_project,
+    ));
+    show_redacted(report, output);
+    for device in &report.devices {
+        output.line(peer::line(device));
+    }
+}
+
+/// When it was last exchanged, and what failed since.
+fn show_exchange(report: &Report, exchanged: Option<i64>, output: &mut Output) {
     match (&report.exchanged, exchanged) {
         (Some(shown), Some(at)) => {
             let silent = time::now().timestamp_millis().saturating_sub(at) > SILENCE;
@@ -222,6 +239,10 @@ fn show(report: &Report, exchanged: Option<i64>, output: &mut Output) {
     if let Some(Failed { at, reason }) = &report.failed {
         output.line(format!("It failed {at}: {reason}"));
     }
+}
+
+/// What may leave, what came, and what waits.
+fn show_items(report: &Report, output: &mut Output) {
     output.line(format!(
         "{} here may leave; {} came from others, {} of them wait for approval (`mana review`).",
         count(report.local as u64, "item", "items"),
@@ -254,27 +275,24 @@ fn show(report: &Report, exchanged: Option<i64>, output: &mut Output) {
     for text in &report.refused_texts {
         output.line(text.line());
     }
-    output.line(format!(
-        "{} to be sent, {} left out, {} ahead of the clock, {} for projects unknown here.",
-        count(report.pending_segments, "segment", "segments"),
-        report.rejected_segments,
-        report.parked_records,
-        report.waiting_for_project,
-    ));
-    if !report.redacted.is_empty() {
-        let items = count(report.redacted.len() as u64, "item", "items");
-        let mut holders: Vec<&str> =
-            report.redacted.iter().flat_map(|held| &held.held_by).map(String::as_str).collect();
-        holders.sort_unstable();
-        holders.dedup();
-        output.line(if holders.is_empty() {
-            format!("{items} taken back everywhere; no log on the remote holds any of it.")
-        } else {
-            let holders = holders.join(", ");
-            format!("{items} taken back everywhere; the remote may still hold it in the logs of {holders}.")
-        });
+}
+
+/// What was taken back everywhere, and who may still have it.
+fn show_redacted(report: &Report, output: &mut Output) {
+    if report.redacted.is_empty() {
+        return;
     }
-    for device in &report.devices {
-        output.line(peer::line(device));
-    }
+    let items = count(report.redacted.len() as u64, "item", "items");
+    let mut holders: Vec<&str> =
+        report.redacted.iter().flat_map(|held| &held.held_by).map(String::as_str).collect();
+    holders.sort_unstable();
+    holders.dedup();
+    output.line(if holders.is_empty() {
+        format!("{items} taken back everywhere; no log on the remote holds any of it.")
+    } else {
+        let holders = holders.join(", ");
+        format!(
+            "{items} taken back everywhere; the remote may still hold it in the logs of {holders}."
+        )
+    });
 }
