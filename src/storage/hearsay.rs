@@ -11,7 +11,7 @@ use super::error::{Attempt, StorageError};
 use super::open::{Reader, Store};
 use super::patterns::{COLUMNS, kind_term, pattern_from, scope_term, tally_from};
 use crate::model::ids::PatternId;
-use crate::model::pattern::{Kind, Payload, State, Tally, state_by_evidence};
+use crate::model::pattern::{Kind, Pattern, Payload, State, Tally, state_by_evidence};
 use crate::model::trial::Score;
 use crate::model::{suspicion, tokens};
 
@@ -40,6 +40,15 @@ pub(crate) struct Hearsay {
     pub(crate) keys: Vec<i64>,
     /// How often it was seen.
     pub(crate) tally: Tally,
+}
+
+/// Why words that others told may be told here.
+#[derive(Clone, Copy)]
+struct Standing {
+    /// Nobody vouches for them: no trust in the device, and no trial.
+    unknown: bool,
+    /// The user wrote the text.
+    written: bool,
 }
 
 /// How often a pattern of others was seen: where it would have been right here, whatever they say.
@@ -141,6 +150,30 @@ impl Store {
         Ok(heard.map_or(0, |heard| heard.tally.sessions.min(SESSIONS)))
     }
 
+    /// The state of a pattern with this text for which nothing here speaks.
+    fn state_of(
+        &mut self,
+        before: &Pattern,
+        hearsay: &Hearsay,
+        tally: &Tally,
+        text: &str,
+        Standing { unknown, written }: Standing,
+    ) -> Result<State, StorageError> {
+        let foreign = if written { "" } else { text };
+        let suspicious =
+            unknown && !written || suspicion::of_words(before.kind, foreign, &hearsay.payload);
+        match before.state {
+            State::Retired => Ok(State::Retired),
+            // What others tell waits for approval, however little speaks for it: it can be
+            // approved at once. What the user wrote about it is told.
+            _ if unknown || written => self.reviewed(before.row, State::Active, suspicious),
+            _ => {
+                let by_evidence = state_by_evidence(before.kind, &hearsay.payload, tally);
+                self.reviewed(before.row, by_evidence, suspicious)
+            }
+        }
+    }
+
     /// Brings a pattern for which nothing here speaks in line with what others say. Returns its
     /// document if that changes.
     ///
@@ -196,18 +229,8 @@ impl Store {
             })
             .attempt(ATTEMPT)?;
         self.replace_keys(row, &hearsay.keys)?;
-        let by_evidence = state_by_evidence(before.kind, &hearsay.payload, &tally);
-        let unknown = !hearsay.trusted && helped.is_none();
-        let foreign = if written { "" } else { text.as_str() };
-        let suspicious =
-            unknown && !written || suspicion::of_words(before.kind, foreign, &hearsay.payload);
-        let state = match before.state {
-            State::Retired => State::Retired,
-            // What others tell waits for approval, however little speaks for it: it can be
-            // approved at once. What the user wrote about it is told.
-            _ if unknown || written => self.reviewed(row, State::Active, suspicious)?,
-            _ => self.reviewed(row, by_evidence, suspicious)?,
-        };
+        let standing = Standing { unknown: !hearsay.trusted && helped.is_none(), written };
+        let state = self.state_of(&before, hearsay, &tally, &text, standing)?;
         self.conn()
             .prepare_cached("UPDATE patterns SET state = ?2 WHERE row = ?1")
             .and_then(|mut update| update.execute(params![row, state as i64]))
