@@ -1,5 +1,6 @@
-//! Decides whether hooks may start without the C library's questions about the processor:
-//! `src/start.rs`, docs/decisions/0005-start.md.
+//! Decides how the program is linked: whether hooks may start without the C library's questions about
+//! the processor (`src/start.rs`, docs/decisions/0005-start.md), and that the functions which they run
+//! lie side by side (`scripts/hook.ld`, docs/decisions/0006-order.md).
 
 use std::process::Command;
 
@@ -9,8 +10,14 @@ const KNOWN: [(&str, bool); 2] = [("glibc 2.36", false), ("glibc 2.41", true)];
 
 fn main() {
     println!("cargo:rerun-if-changed=scripts/build.rs");
+    println!("cargo:rerun-if-changed=scripts/hook.ld");
     println!("cargo:rerun-if-env-changed=MANA_PLAIN_START");
     println!("cargo:rustc-check-cfg=cfg(quick_start, fills_by_threshold)");
+    if !is_static() {
+        return;
+    }
+    let here = std::env::current_dir().expect("cargo runs this in the package's folder");
+    println!("cargo:rustc-link-arg-bins=-Wl,-T,{}", here.join("scripts/hook.ld").display());
     if let Some(fills_by_threshold) = quick_start() {
         println!("cargo:rustc-cfg=quick_start");
         if fills_by_threshold {
@@ -20,16 +27,20 @@ fn main() {
     }
 }
 
-/// Only a static program for the machine that builds it, with a C library that is known: what is
-/// linked then is the library that `getconf` names.
+/// Whether the program is the static one for the machine that builds it, and to be linked unlike
+/// others at all.
 #[expect(clippy::disallowed_methods, reason = "cargo tells a build script by its environment")]
-fn quick_start() -> Option<bool> {
+fn is_static() -> bool {
     let set = |name: &str| std::env::var(name).unwrap_or_default();
-    let fits = set("MANA_PLAIN_START").is_empty()
+    set("MANA_PLAIN_START").is_empty()
         && set("TARGET") == "x86_64-unknown-linux-gnu"
         && set("HOST") == set("TARGET")
-        && set("CARGO_CFG_TARGET_FEATURE").split(',').any(|feature| feature == "crt-static");
-    let said = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok().filter(|_| fits)?;
+        && set("CARGO_CFG_TARGET_FEATURE").split(',').any(|feature| feature == "crt-static")
+}
+
+/// Only with a C library that is known: what is linked is the library that `getconf` names.
+fn quick_start() -> Option<bool> {
+    let said = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok()?;
     let version = said.stdout.trim_ascii();
     KNOWN.iter().find_map(|(known, fills)| (version == known.as_bytes()).then_some(*fills))
 }
