@@ -16,8 +16,7 @@ fn main() {
     if !is_static() {
         return;
     }
-    let here = std::env::current_dir().expect("cargo runs this in the package's folder");
-    println!("cargo:rustc-link-arg-bins=-Wl,-T,{}", here.join("scripts/hook.ld").display());
+    println!("cargo:rustc-link-arg-bins=-Wl,-T,{}/scripts/hook.ld", set("CARGO_MANIFEST_DIR"));
     if let Some(fills_by_threshold) = quick_start() {
         println!("cargo:rustc-cfg=quick_start");
         if fills_by_threshold {
@@ -29,9 +28,7 @@ fn main() {
 
 /// Whether the program is the static one for the machine that builds it, and to be linked unlike
 /// others at all.
-#[expect(clippy::disallowed_methods, reason = "cargo tells a build script by its environment")]
 fn is_static() -> bool {
-    let set = |name: &str| std::env::var(name).unwrap_or_default();
     set("MANA_PLAIN_START").is_empty()
         && set("TARGET") == "x86_64-unknown-linux-gnu"
         && set("HOST") == set("TARGET")
@@ -43,4 +40,10 @@ fn quick_start() -> Option<bool> {
     let said = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok()?;
     let version = said.stdout.trim_ascii();
     KNOWN.iter().find_map(|(known, fills)| (version == known.as_bytes()).then_some(*fills))
+}
+
+/// What cargo, or who builds, says in the environment.
+#[expect(clippy::disallowed_methods, reason = "cargo tells a build script by its environment")]
+fn set(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
 }

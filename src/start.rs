@@ -3,7 +3,8 @@
 //! A static program of the GNU C library executes `cpuid` dozens of times before `main`, to choose
 //! between versions of `memcpy` and to learn the sizes of caches. In a virtual machine each of them
 //! leaves the machine and comes back, and together they take longer than all that a hook does.
-//! Hooks copy little, so they take the versions that every x86-64 processor has.
+//! Hooks copy little, so they take the versions that every x86-64 processor has. Nor do they run the
+//! constructors of libraries that they do not use, or the standard library's start.
 //!
 //! The linker hands calls of `__libc_start_main` to this file (`--wrap`, in `scripts/build.rs`). Hook
 //! commands begin here; every other command goes on to the C library's own start. The steps and
@@ -16,11 +17,15 @@
 #![expect(unsafe_code, reason = "the C library's start has no safe interface")]
 
 use std::arch::asm;
-use std::ffi::{c_char, c_int, c_long, c_void};
+use std::ffi::{CStr, OsStr, OsString, c_char, c_int, c_long, c_void};
 use std::mem::transmute;
+use std::os::unix::ffi::OsStrExt;
+use std::panic::catch_unwind;
+use std::process::ExitCode;
+
+use nix::libc::{SIG_IGN, SIGPIPE, signal};
 
 type Main = extern "C" fn(c_int, *mut *mut c_char, *mut *mut c_char) -> c_int;
-type Constructor = extern "C" fn(c_int, *mut *mut c_char, *mut *mut c_char);
 
 /// An entry of the table of relocations (System V ABI, x86-64 supplement, 4.4).
 #[repr(C)]
@@ -50,7 +55,6 @@ unsafe extern "C" {
 
     static mut __environ: *mut *mut c_char;
     static mut __libc_stack_end: *mut c_void;
-    static __libc_enable_secure: c_int;
     static _dl_random: *const [usize; 2];
     static mut __x86_shared_non_temporal_threshold: c_long;
     static mut __x86_rep_movsb_stop_threshold: c_long;
@@ -69,10 +73,6 @@ unsafe extern "C" {
     // Bounds of tables, which the linker names.
     static __rela_iplt_start: [Relocation; 0];
     static __rela_iplt_end: [Relocation; 0];
-    static __preinit_array_start: [Constructor; 0];
-    static __preinit_array_end: [Constructor; 0];
-    static __init_array_start: [Constructor; 0];
-    static __init_array_end: [Constructor; 0];
 }
 
 /// Where the linker sends the program's first call.
@@ -94,7 +94,7 @@ unsafe extern "C" fn __wrap___libc_start_main(
     // SAFETY: the entry's own arguments, passed on or read within what the kernel laid.
     unsafe {
         if count >= 2 && is_hook(*arguments.add(1)) {
-            start(main, count, arguments, stack_end)
+            start(count, arguments, stack_end)
         } else {
             __real___libc_start_main(main, count, arguments, init, fini, rtld_fini, stack_end)
         }
@@ -136,12 +136,7 @@ unsafe fn equals(string: *const c_char, name: &[u8]) -> bool {
 /// # Safety
 ///
 /// As for the entry; called once.
-unsafe fn start(
-    main: Main,
-    count: c_int,
-    arguments: *mut *mut c_char,
-    stack_end: *mut c_void,
-) -> ! {
+unsafe fn start(count: c_int, arguments: *mut *mut c_char, stack_end: *mut c_void) -> ! {
     // SAFETY: the library's own functions and variables, in the library's own order, before any
     // other code runs; the kernel's block on the stack is read up to its nulls.
     unsafe {
@@ -164,19 +159,11 @@ unsafe fn start(
         guard();
         __libc_early_init(true);
         __libc_init_first(count, arguments, environment);
-        if __libc_enable_secure != 0 {
-            __libc_check_standard_fds();
-        }
-        construct(
-            &raw const __preinit_array_start,
-            &raw const __preinit_array_end,
-            count,
-            arguments,
-        );
-        // `_init` is left out: all that is in it is a library for encryption that asks the processor
-        // as well. No hook uses it, and it asks again when it is used.
-        construct(&raw const __init_array_start, &raw const __init_array_end, count, arguments);
-        exit(main(count, arguments, __environ))
+        // Constructors and `_init` are left out: they belong to the index's and the encryption's
+        // libraries, which no hook uses.
+        __libc_check_standard_fds();
+        signal(SIGPIPE, SIG_IGN);
+        exit(run(count, arguments))
     }
 }
 
@@ -233,23 +220,20 @@ unsafe fn guard() {
     }
 }
 
-/// Runs a table of constructors in its order.
+/// Runs the command in place of the standard library's start, which would read the map of the
+/// process to learn where the stack ends.
 ///
 /// # Safety
 ///
-/// `start` and `end` bound one of the linker's tables.
-unsafe fn construct(
-    start: *const [Constructor; 0],
-    end: *const [Constructor; 0],
-    count: c_int,
-    arguments: *mut *mut c_char,
-) {
-    let mut at: *const Constructor = start.cast();
-    while at < end.cast() {
-        // SAFETY: within the table, whose entries are such functions.
-        unsafe {
-            (*at)(count, arguments, __environ);
-            at = at.add(1);
-        }
-    }
+/// `arguments` holds `count` strings.
+unsafe fn run(count: c_int, arguments: *mut *mut c_char) -> c_int {
+    let word = |at| {
+        // SAFETY: one of the strings, which the kernel ended with a null byte.
+        let bytes = unsafe { CStr::from_ptr(*arguments.add(at)) }.to_bytes();
+        OsStr::from_bytes(bytes).to_owned()
+    };
+    let words: Vec<OsString> = (0..count as usize).map(word).collect();
+    let code = catch_unwind(|| mana::run(words));
+    // What is printed ends with its line, so that nothing waits in a buffer.
+    c_int::from(!code.is_ok_and(|code| code == ExitCode::SUCCESS))
 }

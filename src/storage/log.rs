@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -69,20 +69,20 @@ pub(crate) fn append_whole(folder: &Path, name: &str, line: &str) -> io::Result<
 #[derive(Debug)]
 pub(crate) struct LastWords {
     log: CString,
-    line: String,
+    time: String,
 }
 
 impl LastWords {
-    /// The line `line` for the log in `folder`; `None` when the path is none.
-    pub(crate) fn new(folder: &Path, line: &str) -> Option<Self> {
+    /// For the log in `folder`, at a time that begins the line; `None` when the path is none.
+    pub(crate) fn new(folder: &Path, time: &str) -> Option<Self> {
         let path = folder.join(HOOKS);
         let log = CString::new(path.as_os_str().as_bytes()).ok()?;
-        Some(Self { log, line: format!("{line}\n") })
+        Some(Self { log, time: time.to_owned() })
     }
 
-    /// Appends the line by system calls alone. The folder is not made, and anything but a regular
+    /// Appends a line that says `why`, by system calls alone. The folder is not made, and anything but a regular
     /// file is left alone.
-    pub(crate) fn write(&self) {
+    pub(crate) fn write(&self, why: &str) {
         let flags = OFlags::WRONLY
             | OFlags::APPEND
             | OFlags::CREATE
@@ -95,7 +95,9 @@ impl LastWords {
             .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
         if is_file {
             // Nobody is left to be told.
-            let _lost = rustix::io::write(&file, self.line.as_bytes());
+            let line =
+                [self.time.as_str(), " ", why, "\n"].map(|part| IoSlice::new(part.as_bytes()));
+            let _lost = rustix::io::writev(&file, &line);
         }
     }
 }
@@ -141,12 +143,12 @@ mod tests {
     fn last_words_are_a_line_of_an_existing_folder() {
         let home = tempfile::tempdir().unwrap();
         let logs = home.path().join("logs");
-        let words = LastWords::new(&logs, "over").unwrap();
-        words.write();
+        let words = LastWords::new(&logs, "12:00").unwrap();
+        words.write("over");
         assert!(!logs.exists());
         append(&logs, HOOKS, "one").unwrap();
-        words.write();
-        assert_eq!(std::fs::read_to_string(logs.join(HOOKS)).unwrap(), "one\nover\n");
+        words.write("over");
+        assert_eq!(std::fs::read_to_string(logs.join(HOOKS)).unwrap(), "one\n12:00 over\n");
     }
 
     #[test]

@@ -434,6 +434,29 @@ fn a_checkout_that_never_answers_is_in_the_log() {
     assert!(log.contains("no end in time"), "{log}");
 }
 
+/// A full stack, or a mapped file that became shorter: the kernel says so with these signals.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_fault_of_memory_ends_it_quietly() {
+    let sandbox = taught();
+    for (number, signal) in [(11, "SEGV"), (7, "BUS")] {
+        // It waits for its event, as the shell holds the pipe open, and catches the signal by then.
+        let script = format!(
+            r#"mkfifo {signal}; exec 3<>{signal}; "{mana}" inject <{signal} & hook=$!
+               until grep -q "^State:.S" /proc/$hook/status &&
+                 [ $((0x$(sed -n "s/^SigCgt:.//p" /proc/$hook/status) >> ({number} - 1) & 1)) = 1 ]
+               do :; done
+               kill -{signal} $hook; wait $hook"#,
+            mana = sandbox.binary().display()
+        );
+        let output = sandbox.shell(&script).run();
+        assert_contract(signal, &output, None);
+        let log = fs::read_to_string(sandbox.mana_home().join("logs/hooks.log")).unwrap();
+        assert_eq!(log.matches("a fault of memory").count(), 1, "{log}");
+        fs::remove_file(sandbox.mana_home().join("logs/hooks.log")).unwrap();
+    }
+}
+
 /// What a hook may tell nobody, its log tells.
 #[test]
 fn what_went_wrong_is_in_the_log() {

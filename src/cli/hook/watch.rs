@@ -1,9 +1,12 @@
-//! Ends a hook command when its time is up. Hot.
+//! Ends a hook command when its time is up, or its memory fails. Hot.
 //!
 //! Timers of the kernel and no second thread: on a machine with two cores a thread that only
 //! sleeps made a hook 8 % slower. At [`LIMIT`] a signal ends the process with 0, wherever it
 //! waits. What waits for a dead network mount hears only a signal that kills; that one comes
 //! [`GRACE`] later.
+//!
+//! A full stack, and a mapped file that became shorter, are signals too; they end a hook as anything
+//! else that goes wrong does: with 0, without an answer, with a line in the log.
 
 use std::ffi::c_int;
 use std::path::Path;
@@ -23,6 +26,10 @@ const LIMIT: u32 = 2;
 /// How long the log may take after that, in milliseconds: it may be what never ends.
 #[cfg(target_os = "linux")]
 const GRACE: i64 = 200;
+
+/// What the handler of a fault stands on, since the stack may be full: with room for what a processor
+/// keeps of its registers.
+const ROOM: usize = 64 << 10;
 
 /// Set by whoever is first: the work when it is done, or the signal when the time is up.
 static OVER: AtomicBool = AtomicBool::new(false);
@@ -50,9 +57,28 @@ pub(super) fn begin() -> Watch {
     if unsafe { sigaction(Signal::SIGALRM, &action) }.is_ok() {
         alarm::set(LIMIT);
     }
+    end_at_faults();
     Watch {
         #[cfg(target_os = "linux")]
         kill: kill_timer().ok(),
+    }
+}
+
+/// From now on a fault of memory ends the process with 0.
+#[expect(unsafe_code, reason = "a stack for signals has no safe interface")]
+fn end_at_faults() {
+    static mut STACK: [u8; ROOM] = [0; ROOM];
+
+    let stack = libc::stack_t { ss_sp: (&raw mut STACK).cast(), ss_flags: 0, ss_size: ROOM };
+    let action = SigAction::new(SigHandler::Handler(fault), SaFlags::SA_ONSTACK, SigSet::empty());
+    // SAFETY: the stack is used by nothing else and lasts as long as the process; `fault` calls
+    // nothing but system calls, and reads a static that needs no lock. Where one fails, a fault ends
+    // the process as any other's.
+    unsafe {
+        if libc::sigaltstack(&raw const stack, std::ptr::null_mut()) == 0 {
+            let _without =
+                sigaction(Signal::SIGSEGV, &action).and(sigaction(Signal::SIGBUS, &action));
+        }
     }
 }
 
@@ -80,22 +106,30 @@ impl Watch {
     }
 }
 
-/// Where to tell that the time is up: the log in `folder`.
+/// Where to tell what ended it: the log in `folder`.
 pub(super) fn tell(folder: &Path) {
-    let line = format!("{} no end in time", time::now().to_rfc3339());
-    if let Some(words) = LastWords::new(folder, &line) {
+    if let Some(words) = LastWords::new(folder, &time::now().to_rfc3339()) {
         let _first = LAST_WORDS.set(words);
     }
 }
 
 /// Handler of the signal: half an answer is worse than none, so that nothing is printed.
-#[expect(unsafe_code, reason = "what an ordinary exit runs may wait for what never ends")]
 extern "C" fn time_is_up(_signal: c_int) {
-    if OVER.load(Ordering::Relaxed) {
-        return;
+    if !OVER.load(Ordering::Relaxed) {
+        end("no end in time")
     }
+}
+
+/// Handler of the signals of faults.
+extern "C" fn fault(_signal: c_int) {
+    end("a fault of memory: the stack is full, or a file became shorter")
+}
+
+/// Tells why, and ends the process.
+#[expect(unsafe_code, reason = "what an ordinary exit runs may wait for what never ends")]
+fn end(why: &str) -> ! {
     if let Some(words) = LAST_WORDS.get() {
-        words.write();
+        words.write(why);
     }
     // SAFETY: it ends the process at once and is allowed in a signal's handler.
     unsafe { libc::_exit(0) }
