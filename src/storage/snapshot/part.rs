@@ -91,19 +91,20 @@ impl Source {
         map.get(range).ok_or(Damage)
     }
 
-    /// The `length` bytes from `at` on; as many as `ahead` are read, where there are as many.
+    /// The bytes from `at` on, `length` or more of them: all of a piece. As many as `ahead` are read,
+    /// where there are as many.
     fn read(&self, at: usize, length: usize, ahead: usize) -> Result<&[u8], Damage> {
         let end = at.checked_add(length).filter(|end| *end <= self.length).ok_or(Damage)?;
-        let mut recent = self.recent.get();
-        for n in 0..RECENT {
-            let (start, place) = recent[n];
+        let recent: &Cell<[_]> = &self.recent;
+        let recent = recent.as_slice_of_cells();
+        for (n, found) in recent.iter().enumerate() {
+            let (start, place) = found.get();
             if start <= at
                 && let Some(piece) = self.pieces.get(place)
                 && end <= start + piece.len()
             {
-                recent[..=n].rotate_right(1);
-                self.recent.set(recent);
-                return Ok(&piece[at - start..end - start]);
+                ask_first(&recent[..=n], (start, place));
+                return Ok(&piece[at - start..]);
             }
         }
         let known = self.begins.borrow().get(&at).copied();
@@ -112,10 +113,8 @@ impl Source {
             Some(place) => place,
             None => self.read_piece(at, length.max(ahead).min(self.length - at))?,
         };
-        recent.rotate_right(1);
-        recent[0] = (at, place);
-        self.recent.set(recent);
-        self.pieces[place].get(..length).ok_or(Damage)
+        ask_first(recent, (at, place));
+        Ok(&self.pieces[place])
     }
 
     /// Reads a piece; its place.
@@ -126,6 +125,13 @@ impl Source {
         self.pieces.push(piece);
         self.begins.borrow_mut().insert(at, place);
         Ok(place)
+    }
+}
+
+/// Puts a piece in front of the others, the last of which gives way.
+fn ask_first(recent: &[Cell<(usize, usize)>], mut piece: (usize, usize)) {
+    for place in recent {
+        piece = place.replace(piece);
     }
 }
 
@@ -156,16 +162,25 @@ impl<'a> Part<'a> {
 
     /// The `length` bytes from `at` on.
     pub(super) fn get(self, at: usize, length: usize) -> Result<&'a [u8], Damage> {
-        let end = at.checked_add(length).filter(|end| *end <= self.1).ok_or(Damage)?;
-        match self.0 {
-            Bytes::Memory(bytes) => bytes.get(at..end).ok_or(Damage),
+        self.at_least(at, length).map(|bytes| &bytes[..length])
+    }
+
+    /// The `length` bytes from `at` on, and what else is at hand of those that follow.
+    fn at_least(self, at: usize, length: usize) -> Result<&'a [u8], Damage> {
+        let Self(bytes, all) = self;
+        let end = at.checked_add(length).filter(|end| *end <= all).ok_or(Damage)?;
+        let bytes = match bytes {
+            Bytes::Memory(bytes) => &bytes[at..],
             // A file with nothing in it has no piece that nothing could be read from.
-            Bytes::File(_, _) if length == 0 => Ok(&[]),
-            Bytes::File(source, start) if self.1 <= SMALL => {
-                source.read(start, self.1, self.1)?.get(at..end).ok_or(Damage)
+            Bytes::File(_, _) if length == 0 => &[],
+            Bytes::File(source, start) if all <= SMALL => {
+                source.read(start, all, all)?.get(at..).ok_or(Damage)?
             }
-            Bytes::File(source, start) => source.read(start + at, length, PIECE),
-        }
+            Bytes::File(source, start) => source.read(start + at, length, PIECE)?,
+        };
+        // A piece may go on behind the part.
+        debug_assert!(bytes.len() >= end - at, "all of it was read");
+        Ok(&bytes[..bytes.len().min(all - at)])
     }
 
     /// Reads `length` bytes from `at` on, or as many as there are, because most of them will be
@@ -248,23 +263,34 @@ impl<'a> Part<'a> {
 pub(super) struct Cursor<'a> {
     part: Part<'a>,
     at: usize,
+    /// What is at hand of the bytes from `at` on.
+    near: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
     /// Begins at `at`.
     pub(super) fn at(part: Part<'a>, at: u64) -> Result<Self, Damage> {
-        Ok(Self { part, at: usize::try_from(at).map_err(|_| Damage)? })
+        Ok(Self { part, at: usize::try_from(at).map_err(|_| Damage)?, near: &[] })
     }
 
     /// A number, as [`super::encode::put_number`] writes it.
     pub(super) fn number(&mut self) -> Result<u64, Damage> {
         /// Bytes of the largest number.
         const MOST: usize = 10;
-        let piece = self.part.up_to(self.at, MOST)?;
-        let mut reading = Reading::at(piece, 0)?;
+        if self.near.len() < MOST {
+            let left = self.part.len().checked_sub(self.at).ok_or(Damage)?;
+            self.near = self.part.at_least(self.at, MOST.min(left))?;
+        }
+        let mut reading = Reading::at(self.near, 0)?;
         let number = reading.number()?;
-        self.at += piece.len() - reading.left();
+        self.go(self.near.len() - reading.left());
         Ok(number)
+    }
+
+    /// Goes past `length` bytes.
+    fn go(&mut self, length: usize) {
+        self.at = self.at.saturating_add(length);
+        self.near = self.near.get(length..).unwrap_or_default();
     }
 
     /// A number that fits into four bytes.
@@ -275,8 +301,7 @@ impl<'a> Cursor<'a> {
     /// Goes past as many bytes as the number in front of them says.
     pub(super) fn skip(&mut self) -> Result<(), Damage> {
         let length = self.number()?;
-        let length = usize::try_from(length).map_err(|_| Damage)?;
-        self.at = self.at.checked_add(length).ok_or(Damage)?;
+        self.go(usize::try_from(length).map_err(|_| Damage)?);
         Ok(())
     }
 
@@ -284,8 +309,11 @@ impl<'a> Cursor<'a> {
     pub(super) fn bytes(&mut self) -> Result<&'a [u8], Damage> {
         let length = self.number()?;
         let length = usize::try_from(length).map_err(|_| Damage)?;
-        let bytes = self.part.get(self.at, length)?;
-        self.at += length;
+        let bytes = match self.near.get(..length) {
+            Some(bytes) => bytes,
+            None => self.part.get(self.at, length)?,
+        };
+        self.go(length);
         Ok(bytes)
     }
 }
