@@ -65,7 +65,9 @@ pub(crate) fn replace_with<E: From<PathError>>(
     let folder = folder_of(&target);
     create_folder(folder).context("create the folder", folder)?;
     let old = existing(&target).context("replace", &target)?;
-    put(&target, old.as_ref(), write)
+    put(&target, old.as_ref(), write)?;
+    sync_folder(folder).context("sync the folder", folder)?;
+    Ok(())
 }
 
 /// Makes `bytes` the content of the file at `path`, which lies in a home of MANA's: as [`replace`]
@@ -81,6 +83,19 @@ pub(crate) fn replace_own_with<E: From<PathError>>(
     write: impl FnOnce(&mut File) -> Result<(), E>,
 ) -> Result<(), E> {
     let folder = folder_of(path);
+    replace_own_early(path, write)?;
+    sync_folder(folder).context("sync the folder", folder)?;
+    Ok(())
+}
+
+/// Makes what `write` writes the content of the file at `path`, as [`replace_own`] does, but leaves
+/// it to a later file of the same folder to let the change survive a power cut: until then the old
+/// content may come back.
+pub(crate) fn replace_own_early<E: From<PathError>>(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<(), E> {
+    let folder = folder_of(path);
     create_folder(folder).context("create the folder", folder)?;
     if !is_linked(path)
         && let Some(old) = existing(path).context("replace", path)?
@@ -92,7 +107,8 @@ pub(crate) fn replace_own_with<E: From<PathError>>(
     put(path, None, write)
 }
 
-/// Puts what `write` writes in the place of `target`, which has been `old`.
+/// Puts what `write` writes in the place of `target`, which has been `old`, and does not sync the
+/// folder.
 fn put<E: From<PathError>>(
     target: &Path,
     old: Option<&fs::Metadata>,
@@ -109,7 +125,6 @@ fn put<E: From<PathError>>(
     // Synced by hand, because closing a file in `Drop` would swallow the error of a full disk.
     owned.and_then(|()| temporary.as_file().sync_all()).context("write", target)?;
     temporary.persist(target).map_err(|error| error.error).context("replace", target)?;
-    sync_folder(folder).context("sync the folder", folder)?;
     Ok(())
 }
 

@@ -32,7 +32,8 @@ pub(super) fn write_project(
     path: &Path,
 ) -> Result<u64, StorageError> {
     let mut generation = 0;
-    file::replace_own_with(path, |file| {
+    // The catalogue, without which no hook looks at it, comes later and into the same folder.
+    file::replace_own_early(path, |file| {
         let mut sheet = Sheet::begin(path, file);
         // A place in the heap is never 0.
         sheet.put(Section::Heap, &[0])?;
