@@ -31,24 +31,15 @@ const LONG: usize = 20 << 20;
 /// The readers that read a file.
 const FILES: [&str; 4] = ["transcript", "settings", "snapshot", "notes"];
 
-/// The one reader that is to be fed, if not all.
-static ONLY: Mutex<Option<String>> = Mutex::new(None);
-
-/// Feeds one reader only.
-pub(crate) fn only(name: Option<&str>) {
-    *ONLY.lock().unwrap() = name.map(str::to_owned);
-}
-
 pub(crate) fn run(plan: Plan) -> Option<String> {
     let count = plan.amount(20_000, 10_000_000);
-    let wanted = ONLY.lock().unwrap().clone();
     let world = World::new(4);
     let home = world.home("fuzz");
     world.reveal(&home, 1.0);
     let _learned = world.run(&home, &["learn"]).success();
     fs::write(home.mana().join("asked-in"), world.sandbox.project().to_string_lossy().as_bytes())
         .unwrap();
-    for name in NAMES.iter().filter(|name| wanted.as_ref().is_none_or(|wanted| wanted == *name)) {
+    for name in NAMES.iter().filter(|name| plan.only.is_none_or(|wanted| wanted == **name)) {
         feed(plan, name, count, &world, &home);
     }
     None

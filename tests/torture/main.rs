@@ -50,6 +50,8 @@ pub(crate) struct Plan {
     /// How much of a part is done, where it is not what its form says: kills, seconds, inputs,
     /// faults of each kind, cycles.
     pub(crate) amount: Option<u64>,
+    /// What narrows a part: all that is behind the colon of its name.
+    pub(crate) only: Option<&'static str>,
 }
 
 impl Plan {
@@ -80,10 +82,11 @@ const USAGE: &str = "usage: torture [--long] [--seed N] [--amount N] [PART...]
   --amount N   kills, seconds of load, faults of each kind, inputs of each reader, documents, or
                cycles
 parts: kills, load, faults, fuzz, documents (with sharing), index (with the index over vectors),
-       soak; fuzz:NAME is one reader only";
+       soak; fuzz:NAME is one reader only, faults:KIND and faults:KIND:COMMAND one kind of fault;
+       KIND is enospc, eio, sync, rename, open, chmod, limits, places or times";
 
 fn main() -> ExitCode {
-    let mut plan = Plan { long: false, seed: 0x5eed, amount: None };
+    let mut plan = Plan { long: false, seed: 0x5eed, amount: None, only: None };
     let mut chosen = Vec::new();
     let mut arguments = std::env::args().skip(1);
     #[cfg(feature = "index")]
@@ -125,7 +128,9 @@ fn main() -> ExitCode {
 
 /// Runs one part and says how it went.
 fn play(name: &str, plan: Plan) -> &'static str {
-    fuzz::only(name.split_once(':').map(|(_, reader)| reader));
+    // The few names of a command line may stay for good.
+    let only = name.split_once(':').map(|(_, only)| &*only.to_owned().leak());
+    let plan = Plan { only, ..plan };
     let (_, part) = PARTS.iter().find(|(part, _)| *part == base(name)).expect("it was looked up");
     match catch_unwind(AssertUnwindSafe(|| part(plan))) {
         Ok(None) => "passed",

@@ -17,6 +17,12 @@ use crate::transcript::Transcript;
 /// Longest time of any command.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
 
+/// Time after which a hook may give up, with nothing said: that of its input.
+const PATIENCE_OF_HOOKS: Duration = Duration::from_secs(1);
+
+/// How often a hook may be late in a row.
+const TRIES: usize = 20;
+
 /// Session of the hooks that only check whether hooks answer; what they were shown is left out of
 /// comparisons.
 pub(crate) const PROBE: &str = "probe000-5e55-4000-8000-000000000000";
@@ -137,17 +143,7 @@ impl World {
         let mut said = Vec::new();
         for name in ["PostToolUseFailure", "UserPromptSubmit"] {
             let event = self.event(home, name, PROBE, "toolu_probe");
-            let late = || {
-                let log = fs::read_to_string(home.mana().join("logs/hooks.log"));
-                log.map_or(0, |log| log.matches("no end in time").count())
-            };
-            let mut before = late();
-            let mut output = self.hook(home, "inject", &event);
-            // On a crowded machine the event may reach a hook after it gave up.
-            while output.stdout.is_empty() && late() != before {
-                before = late();
-                output = self.hook(home, "inject", &event);
-            }
+            let output = in_time(name, || self.hook(home, "inject", &event));
             assert_contract(&output, name);
             // A slow run ends on another day than it began.
             said.push(AGES.iter().fold(output.text(), |said, age| said.replace(age, "")));
@@ -230,6 +226,15 @@ pub(crate) fn episode_of(mut transcript: Transcript, number: u32, episode: u32) 
             .ok("12 checks passed");
     }
     transcript.say("The checks pass.")
+}
+
+/// Asks a hook until it is asked in time: on a crowded machine its event may reach it after it gave
+/// up, or it may have no turn before its time is up. One that is late each time waits for something.
+#[track_caller]
+pub(crate) fn in_time(name: &str, ask: impl FnMut() -> Output) -> Output {
+    let late = |output: &Output| output.stdout.is_empty() && output.elapsed > PATIENCE_OF_HOOKS;
+    let asked = std::iter::repeat_with(ask).take(TRIES).find(|output| !late(output));
+    asked.unwrap_or_else(|| panic!("{name}: no answer in time, {TRIES} times in a row"))
 }
 
 /// Checks that a hook ended with 0, complained to nobody, and said nothing or one answer.
