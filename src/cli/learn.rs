@@ -146,6 +146,12 @@ pub(crate) fn tell(report: &Report, output: &mut Output) {
             count(excluded, "line", "lines"),
         ));
     }
+    if report.redated > 0 {
+        output.line(format!(
+            "Corrected the times of {} that a wrong clock had dated.",
+            count(report.redated, "step", "steps"),
+        ));
+    }
     if let Some(Encoding { encoder, encoded, left }) = &report.encoding
         && encoded + left > 0
     {

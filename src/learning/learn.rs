@@ -53,6 +53,8 @@ pub(crate) struct Report {
     pub(crate) account: Account,
     /// Lines read.
     pub(crate) lines: u64,
+    /// Stored steps whose times could not be, and which got those of their transcripts.
+    pub(crate) redated: u64,
     /// Trajectories whose patterns were extracted.
     pub(crate) trajectories: u64,
     /// The first damaged lines as `file:line: reason`; the account counts all of them.
@@ -139,9 +141,10 @@ fn learn_once(
     run.report.files_excluded = excluded;
     run.report.unreadable.extend(found.unreadable.iter().map(describe));
     run.read(&due, exclusions)?;
-    run.store.atomically(|store| {
+    run.report.redated = run.store.atomically(|store| {
         store.drop_needless_results()?;
-        project::settle(store)
+        project::settle(store)?;
+        store.correct_dates(now)
     })?;
     // Before extraction, which marks those that the transcripts show as delivered.
     run.report.injections = run.store.import_journals(home, now)?;

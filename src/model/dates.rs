@@ -2,7 +2,7 @@
 
 /// 2020, in milliseconds since the Unix epoch: the agent is younger, so what seems to be from before
 /// is of a clock that was not set.
-const EARLIEST: i64 = 1_577_836_800_000;
+pub(crate) const EARLIEST: i64 = 1_577_836_800_000;
 
 /// 2026: this program is younger, so a clock that shows less has no say about what lies ahead.
 const YOUNGEST: i64 = 1_767_225_600_000;
@@ -13,7 +13,12 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Whether something can have happened at `at` that is read at `now`, both in milliseconds since the
 /// Unix epoch.
 pub(crate) fn is_possible(at: i64, now: i64) -> bool {
-    at >= EARLIEST && (now < YOUNGEST || at <= now.saturating_add(DAY))
+    at >= EARLIEST && at <= latest(now)
+}
+
+/// The latest time at which something can have happened that is read at `now`.
+pub(crate) fn latest(now: i64) -> i64 {
+    if now < YOUNGEST { i64::MAX } else { now.saturating_add(DAY) }
 }
 
 #[cfg(test)]

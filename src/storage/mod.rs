@@ -16,6 +16,7 @@ mod browse;
 mod clock;
 mod consolidation;
 mod damage;
+mod dates;
 mod dense;
 mod documents;
 mod drafts;

@@ -179,6 +179,47 @@ fn a_time_that_cannot_be_is_that_of_the_file_or_the_present() {
 }
 
 #[test]
+fn a_time_that_was_stored_and_cannot_be_is_corrected() {
+    let sandbox = Sandbox::new();
+    let now = Utc::now();
+    for number in 1..=3 {
+        let path = session(&sandbox, number, Some(now - Duration::from_hours(30))).write();
+        let written = SystemTime::from(now) - Duration::from_hours(20);
+        File::options().append(true).open(path).unwrap().set_modified(written).unwrap();
+    }
+    drop(sandbox.mana(["learn"]).run().success());
+    // As an earlier version stored what clocks of 1970 and 2106 told; the third is left alone.
+    for (number, at) in [(1, 9), (2, AHEAD)] {
+        let of = format!("(SELECT id FROM trajectories WHERE session LIKE '0000000{number}-%')");
+        let sql = format!(
+            "UPDATE steps SET at = {at} WHERE trajectory = {of};
+             UPDATE evidence SET at = {at} WHERE trajectory = {of};
+             UPDATE touches SET at = {at} WHERE trajectory = {of};
+             UPDATE drafts SET newest = {at} WHERE trajectory = {of};
+             UPDATE patterns SET first = {at}, last = {at}
+             WHERE row IN (SELECT pattern FROM evidence WHERE trajectory = {of});
+             UPDATE trajectories SET started = {at}, ended = {at} WHERE id = {of};"
+        );
+        database(&sandbox).execute_batch(&sql).unwrap();
+        assert_eq!(seen(&sandbox, number), (at, at));
+    }
+    let report = sandbox.mana(["learn", "--json"]).run().success().json();
+    assert_eq!((&report["files_read"], &report["trajectories"]), (&json!(0), &json!(2)));
+    assert_ne!(report["redated"], 0, "{report}");
+    let hour = 3_600_000;
+    let now = now.timestamp_millis();
+    for (number, ago) in [(1, 20), (2, 20), (3, 30)] {
+        let expected = now - (ago + 1) * hour..=now - (ago - 1) * hour;
+        let (first, last) = seen(&sandbox, number);
+        let fits = expected.contains(&first) && expected.contains(&last);
+        assert!(fits, "session {number}: {first} to {last}, not {expected:?}");
+        assert_known(&sandbox, number as u32);
+    }
+    let again = sandbox.mana(["learn", "--json"]).run().success().json();
+    assert_eq!((&again["redated"], &again["trajectories"]), (&json!(0), &json!(0)), "{again}");
+}
+
+#[test]
 fn marks_from_the_future_stop_nothing() {
     let sandbox = Sandbox::new();
     let _path = session(&sandbox, 1, None).write();
