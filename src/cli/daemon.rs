@@ -26,6 +26,7 @@ struct Told {
     running: bool,
     pid: Option<u32>,
     logs: String,
+    /// Of the daemon that runs; where none does, as it is set.
     learn_interval: u32,
     consolidate_interval: u32,
     /// What the last daemon wrote, whether it still runs or not.
@@ -108,6 +109,10 @@ impl Work for Around<'_> {
 
     fn tell(&self, what: &str) {
         tracing::info!("daemon: {what}");
+    }
+
+    fn complain(&self, what: &str) {
+        tracing::warn!("daemon: {what}");
     }
 }
 
@@ -197,13 +202,21 @@ fn stop(settings: &Settings, output: &mut Output) -> Result<(), CliError> {
 
 fn told(settings: &Settings) -> Told {
     let pid = instance::running(&settings.home);
+    let state = State::read(&settings.home);
+    // One that runs goes by what it was started with.
+    let own = state.as_ref().filter(|state| Some(state.pid) == pid);
+    let set = (settings.daemon.learn_interval, settings.daemon.consolidate_interval);
+    let (learn_interval, consolidate_interval) = own
+        .map(|state| (state.learn_interval, state.consolidate_interval))
+        .filter(|(learn, _)| *learn > 0)
+        .unwrap_or(set);
     Told {
         running: pid.is_some(),
         pid,
         logs: settings.logs.display().to_string(),
-        learn_interval: settings.daemon.learn_interval,
-        consolidate_interval: settings.daemon.consolidate_interval,
-        state: State::read(&settings.home),
+        learn_interval,
+        consolidate_interval,
+        state,
     }
 }
 
@@ -215,6 +228,9 @@ fn show(told: &Told, output: &mut Output) {
             let since = state.as_ref().filter(|state| state.pid == pid).map(|state| state.started);
             let since = since.map(|at| format!(", since {} UTC", time::shown(at)));
             output.line(format!("The daemon runs, as process {pid}{}.", since.unwrap_or_default()));
+            if let Some(older) = state.as_ref().and_then(|state| other_version(state, pid)) {
+                output.line(older);
+            }
         }
     }
     let Some(state) = &told.state else { return };
@@ -229,13 +245,27 @@ fn show(told: &Told, output: &mut Output) {
     output.line(format!("Logs: {}", told.logs));
 }
 
+/// What there is to say of a daemon that runs with another version of the program than this.
+pub(super) fn other_version(state: &State, pid: u32) -> Option<String> {
+    let own = env!("CARGO_PKG_VERSION");
+    let other = state.pid == pid && !state.version.is_empty() && state.version != own;
+    other.then(|| {
+        format!(
+            "It is of version {}, and this is {own}: `mana daemon stop` and `mana daemon start` \
+             renew it. Its jobs are of the installed version.",
+            state.version
+        )
+    })
+}
+
 fn show_job(name: &str, job: &JobState, running: bool, output: &mut Output) {
-    let last = match job.ran {
-        Some(at) => format!("last ran {} UTC for {} ms", time::shown(at), job.took),
-        None => "has not run".into(),
+    let last = match (job.since.filter(|_| running), job.ran) {
+        (Some(since), _) => format!("runs since {} UTC", time::shown(since)),
+        (None, Some(at)) => format!("last ran {} UTC for {} ms", time::shown(at), job.took),
+        (None, None) => "has not run".into(),
     };
     let next = match job.next {
-        Some(at) if running => format!(", next at {} UTC", time::shown(at)),
+        Some(at) if running && job.since.is_none() => format!(", next at {} UTC", time::shown(at)),
         _ => String::new(),
     };
     output.line(format!(

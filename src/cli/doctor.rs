@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::args::DoctorArgs;
+use super::daemon::other_version;
 use super::error::{CliError, Kind};
 use super::output::{Output, count};
 use super::{hook, init, learn, time};
@@ -98,16 +99,19 @@ fn of_daemon(settings: &Settings) -> Finding {
     let state = daemon::State::read(&settings.home);
     let (state, says, advice) = match (running, state) {
         (None, _) => (State::Good, "none runs, and none is needed".to_string(), None),
-        (Some(pid), Some(state)) if state.learn.failures + state.consolidate.failures > 0 => {
-            let error = state.learn.error.or(state.consolidate.error).unwrap_or_default();
-            let says = format!("process {pid} runs, and its jobs fail: {error}");
-            (
+        (Some(pid), Some(state)) => match (state.problem(), other_version(&state, pid)) {
+            (Some(error), _) => (
                 State::Warning,
-                says,
+                format!("process {pid} runs, and its jobs fail: {error}"),
                 Some(format!("The log is {}.", settings.logs.join("mana.log").display())),
-            )
-        }
-        (Some(pid), _) => (State::Good, format!("process {pid} runs"), None),
+            ),
+            (None, Some(advice)) => {
+                let says = format!("process {pid} runs, of version {}", state.version);
+                (State::Warning, says, Some(advice))
+            }
+            (None, None) => (State::Good, format!("process {pid} runs"), None),
+        },
+        (Some(pid), None) => (State::Good, format!("process {pid} runs"), None),
     };
     Finding { about: "daemon", state, says, advice, mend: None }
 }

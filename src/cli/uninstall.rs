@@ -6,6 +6,7 @@ use super::init;
 use super::output::Output;
 use super::time;
 use crate::config::{self, Settings};
+use crate::daemon::instance;
 use crate::hooks::install::SettingsFile;
 
 pub(crate) fn run(args: &UninstallArgs, output: &mut Output) -> Result<(), CliError> {
@@ -20,12 +21,19 @@ pub(crate) fn run(args: &UninstallArgs, output: &mut Output) -> Result<(), CliEr
         return Ok(());
     }
     file.apply(&plan, time::now())?;
-    output.object(&serde_json::json!({ "settings": path, "changed": !plan.is_noop() }));
+    let daemon = instance::running(&settings.home);
+    output.object(
+        &serde_json::json!({ "settings": path, "changed": !plan.is_noop(), "daemon": daemon }),
+    );
     output.line(if plan.is_noop() {
         format!("No hooks of MANA in {}.", path.display())
     } else {
         format!("Removed MANA's hooks from {}.", path.display())
     });
+    if let Some(pid) = daemon {
+        output
+            .line(format!("A daemon still learns, as process {pid}: `mana daemon stop` ends it."));
+    }
     output.line(format!(
         "What was learned stays in {}; delete that folder to drop it.",
         settings.home.display()

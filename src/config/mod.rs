@@ -5,6 +5,8 @@ mod paths;
 #[cfg(feature = "sync")]
 mod sharing;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -383,10 +385,18 @@ pub(crate) fn editor() -> Option<String> {
     names.find(|name| !name.trim().is_empty())
 }
 
-/// The file of this very program.
+/// The file of this very program; after an update, the one that took its place.
 #[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
 pub(crate) fn own_binary() -> std::io::Result<PathBuf> {
-    std::env::current_exe()
+    std::env::current_exe().map(without_mark)
+}
+
+/// The name of a file as it was before Linux marked it as removed (`proc(5)`).
+fn without_mark(path: PathBuf) -> PathBuf {
+    match path.as_os_str().as_bytes().strip_suffix(b" (deleted)") {
+        Some(name) if !path.exists() => PathBuf::from(OsStr::from_bytes(name)),
+        _ => path,
+    }
 }
 
 /// What holds without a `config.toml`, for the generated reference.
@@ -398,6 +408,16 @@ pub(crate) fn defaults() -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_replaced_program_is_the_one_in_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let marked = folder.path().join("mana (deleted)");
+        assert_eq!(without_mark(marked.clone()), folder.path().join("mana"));
+        std::fs::write(&marked, "").unwrap();
+        assert_eq!(without_mark(marked.clone()), marked, "somebody calls a file so");
+        assert_eq!(without_mark("/bin/mana".into()), Path::new("/bin/mana"));
+    }
 
     #[test]
     fn defaults_hold_without_a_file() {

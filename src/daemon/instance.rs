@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::DaemonError;
@@ -15,7 +15,8 @@ const LOCK: &str = "daemon.lock";
 /// releases the lock, so that there is no stale one.
 #[derive(Debug)]
 pub(crate) struct Instance {
-    _file: File,
+    file: File,
+    path: PathBuf,
 }
 
 impl Instance {
@@ -36,7 +37,17 @@ impl Instance {
         file.set_len(0)
             .and_then(|()| file.write_all(pid.to_string().as_bytes()))
             .map_err(|source| failed("write", &path, source))?;
-        Ok(Self { _file: file })
+        Ok(Self { file, path })
+    }
+
+    /// Whether the lock is still that of the home: who removes a home, or puts another one into its
+    /// place, has no use for the daemon of the first.
+    pub(super) fn holds(&self) -> bool {
+        let (Ok(own), Ok(there)) = (self.file.metadata(), std::fs::symlink_metadata(&self.path))
+        else {
+            return false;
+        };
+        (own.dev(), own.ino()) == (there.dev(), there.ino())
     }
 }
 
@@ -72,6 +83,20 @@ fn failed(attempt: &'static str, path: &Path, source: std::io::Error) -> DaemonE
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_home_that_was_removed_or_replaced_has_no_instance() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("home");
+        std::fs::create_dir(&home).unwrap();
+        let first = Instance::take(&home, 1).unwrap();
+        assert!(first.holds());
+        std::fs::rename(&home, folder.path().join("moved")).unwrap();
+        assert!(!first.holds(), "it is gone");
+        std::fs::create_dir(&home).unwrap();
+        let second = Instance::take(&home, 2).unwrap();
+        assert!(second.holds() && !first.holds(), "there is another one");
+    }
 
     #[test]
     fn there_is_one_and_a_stale_number_counts_for_nothing() {

@@ -1,5 +1,6 @@
 //! The loop: wait until something is due or a signal says to end, start it, see how it ends.
 
+use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, ExitStatus};
@@ -37,16 +38,23 @@ pub(crate) trait Work {
 
     /// Says what happened, for the log.
     fn tell(&self, what: &str);
+
+    /// Says what went wrong.
+    fn complain(&self, what: &str);
 }
 
-/// Is the daemon of the home at `home` until a signal ends it.
+/// Starts in a row that find no program, after which a daemon ends: it was removed.
+const GONE: u32 = 3;
+
+/// Is the daemon of the home at `home` until a signal ends it, or until its home or its program is
+/// gone.
 ///
 /// # Errors
 /// When another one runs, and when its lock or its signals cannot be had. What goes wrong later is
 /// told and tried again.
 pub(crate) fn run(home: &Path, each: Intervals, work: &dyn Work) -> Result<(), DaemonError> {
     let pid = std::process::id();
-    let _instance = Instance::take(home, pid)?;
+    let instance = Instance::take(home, pid)?;
     let signals = Signals::listen().map_err(DaemonError::Signals)?;
     let mut daemon = Daemon {
         home,
@@ -56,12 +64,25 @@ pub(crate) fn run(home: &Path, each: Intervals, work: &dyn Work) -> Result<(), D
         state: State::begin(pid, work.now()),
         news: None,
         fed: true,
+        missing: 0,
     };
+    let seconds = |millis: i64| u32::try_from(millis / 1_000).unwrap_or(u32::MAX);
+    daemon.state.learn_interval = seconds(each.learn);
+    daemon.state.consolidate_interval = seconds(each.consolidate);
     work.tell("started");
-    while !Signals::stopped() {
+    let why = loop {
+        if Signals::stopped() {
+            break "stopped";
+        }
+        if !instance.holds() {
+            break "stopped: its home was removed or replaced";
+        }
+        if daemon.missing >= GONE {
+            break "stopped: its program was removed";
+        }
         daemon.turn();
-    }
-    work.tell("stopped");
+    };
+    work.tell(why);
     Ok(())
 }
 
@@ -75,6 +96,8 @@ struct Daemon<'a> {
     news: Option<u64>,
     /// Whether anything was learned since the last consolidation.
     fed: bool,
+    /// Starts in a row that found no program.
+    missing: u32,
 }
 
 impl Daemon<'_> {
@@ -86,7 +109,7 @@ impl Daemon<'_> {
         self.each.sync = self.work.sync_interval();
         match self.each.next(&self.state, strain.is_some(), now) {
             Ok(job) => {
-                self.attend(job, now);
+                self.attend(job, now, strain.is_some());
                 self.save(strain.is_some());
             }
             Err(next) => {
@@ -98,7 +121,7 @@ impl Daemon<'_> {
     }
 
     /// Sees to `job`, which is due.
-    fn attend(&mut self, job: Job, now: i64) {
+    fn attend(&mut self, job: Job, now: i64, strained: bool) {
         self.state.of_mut(job).last = Some(now);
         let news = match job {
             Job::Learn => Some(self.work.news()),
@@ -115,9 +138,12 @@ impl Daemon<'_> {
             self.state.of_mut(job).idle += 1;
             return;
         }
+        self.state.of_mut(job).since = Some(now);
+        self.save(strained);
         let problem = self.do_it(job);
         let took = self.work.now().saturating_sub(now).max(0);
         let state = self.state.of_mut(job);
+        state.since = None;
         state.ran = Some(now);
         state.took = took;
         state.runs += 1;
@@ -135,7 +161,7 @@ impl Daemon<'_> {
                 }
             }
             Some(problem) => {
-                self.work.tell(&format!("{} failed: {problem}", job.name()));
+                self.work.complain(&format!("{} failed: {problem}", job.name()));
                 state.failures = state.failures.saturating_add(1);
                 state.error = Some(problem);
             }
@@ -146,8 +172,12 @@ impl Daemon<'_> {
     fn do_it(&mut self, job: Job) -> Option<String> {
         let mut child = match self.work.start(job) {
             Ok(child) => child,
-            Err(error) => return Some(format!("cannot be started: {error}")),
+            Err(error) => {
+                self.missing += u32::from(error.kind() == ErrorKind::NotFound);
+                return Some(format!("cannot be started: {error}"));
+            }
         };
+        self.missing = 0;
         while !Signals::stopped() {
             match child.try_wait() {
                 Ok(None) => self.signals.wait(NAP),
@@ -167,7 +197,7 @@ impl Daemon<'_> {
             self.state.of_mut(job).next = next;
         }
         if let Err(error) = self.state.write(self.home) {
-            self.work.tell(&format!("its state cannot be written: {error}"));
+            self.work.complain(&format!("its state cannot be written: {error}"));
         }
     }
 }

@@ -21,6 +21,13 @@ pub(crate) struct State {
     pub(crate) pid: u32,
     /// When that started.
     pub(crate) started: i64,
+    /// The version of its program; empty where it did not say.
+    pub(crate) version: String,
+    /// Seconds from one run of learning to the next, unless it spares the machine; 0 where it did
+    /// not say.
+    pub(crate) learn_interval: u32,
+    /// The same of consolidation.
+    pub(crate) consolidate_interval: u32,
     /// Learning.
     pub(crate) learn: JobState,
     /// Consolidation.
@@ -35,6 +42,8 @@ pub(crate) struct State {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct JobState {
+    /// Since when it runs, while it does.
+    pub(crate) since: Option<i64>,
     /// When it was last looked whether there is anything to do.
     pub(crate) last: Option<i64>,
     /// When it last ran.
@@ -56,7 +65,14 @@ pub(crate) struct JobState {
 impl State {
     /// Of a daemon that starts: what went before does not matter to it.
     pub(crate) fn begin(pid: u32, now: i64) -> Self {
-        Self { pid, started: now, ..Self::default() }
+        let version = env!("CARGO_PKG_VERSION").into();
+        Self { pid, started: now, version, ..Self::default() }
+    }
+
+    /// What went wrong, where a job's last run failed.
+    pub(crate) fn problem(&self) -> Option<&str> {
+        let jobs = Job::ALL.map(|job| self.of(job));
+        jobs.into_iter().find_map(|job| job.error.as_deref())
     }
 
     /// What the last daemon of the home at `home` wrote. What cannot be read is as good as none: it

@@ -23,6 +23,20 @@ impl Watched {
         Self(Sandbox::new())
     }
 
+    /// With a binary of its own, which may be replaced or removed.
+    fn with_own_binary() -> Self {
+        Self(Sandbox::with_own_binary())
+    }
+
+    /// Waits until no process is left.
+    fn wait_for_end(&self) {
+        let began = Instant::now();
+        while !self.0.processes().is_empty() {
+            assert!(began.elapsed() < Duration::from_mins(1), "it stays: {:?}", self.0.processes());
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// `mana daemon` with intervals of a second.
     fn mana(&self, arguments: &[&str]) -> Mana {
         let mana = self.0.mana(["daemon"]).args(arguments);
@@ -175,4 +189,81 @@ fn failures_are_told_and_tried_less_often() {
     let log =
         fs::read_to_string(logs.join("mana.log")).expect("the log is where it was told to be");
     assert!(log.contains("learn failed"), "{log}");
+}
+
+#[test]
+fn an_update_of_its_program_is_used_from_the_next_run_on() {
+    let daemon = Watched::with_own_binary();
+    session(&daemon.0, 1, "./check");
+    let _started = daemon.mana(&["start"]).run().success();
+    let _status = daemon.wait("ran", |s| s["state"]["consolidate"]["runs"] == 1);
+
+    let program = daemon.0.binary().to_path_buf();
+    let new = program.with_extension("new");
+    fs::copy(&program, &new).unwrap();
+    fs::rename(&new, &program).unwrap();
+    session(&daemon.0, 2, "./verify");
+    let status = daemon.wait("ran again", |s| s["state"]["learn"]["runs"] == 2);
+    assert_eq!(status["state"]["learn"]["error"], Value::Null, "{status}");
+    let _found = daemon.0.wait_until_found("verify", "--all");
+}
+
+#[test]
+fn it_ends_when_its_program_or_its_home_is_removed() {
+    let daemon = Watched::with_own_binary();
+    session(&daemon.0, 1, "./check");
+    let _started = daemon.mana(&["start"]).run().success();
+    let _status = daemon.wait("ran", |s| s["state"]["consolidate"]["runs"] == 1);
+    fs::remove_dir_all(daemon.0.mana_home()).unwrap();
+    daemon.wait_for_end();
+    assert!(!daemon.0.mana_home().exists(), "what was removed came back");
+
+    let _started = daemon.mana(&["start"]).run().success();
+    let _status = daemon.wait("ran", |s| s["state"]["consolidate"]["runs"] == 1);
+    let program = daemon.0.binary().to_path_buf();
+    let kept = program.with_extension("kept");
+    fs::copy(&program, &kept).unwrap();
+    fs::remove_file(&program).unwrap();
+    session(&daemon.0, 2, "./verify");
+    daemon.wait_for_end();
+    let log = fs::read_to_string(daemon.0.mana_home().join("logs/mana.log")).unwrap();
+    assert!(log.contains("WARN daemon: learn failed: cannot be started"), "{log}");
+    assert!(log.contains("stopped: its program was removed"), "{log}");
+    fs::rename(&kept, &program).unwrap();
+}
+
+#[test]
+fn what_it_does_now_and_how_often_are_shown() {
+    let daemon = Watched::new();
+    session(&daemon.0, 1, "./check");
+    let _started = daemon.mana(&["start"]).run().success();
+    let _status = daemon.wait("ran", |s| s["state"]["learn"]["runs"] == 1);
+    // Asked in an environment without its intervals.
+    let status = daemon.0.mana(["daemon", "status", "--json"]).run().success().json();
+    assert_eq!(
+        (&status["learn_interval"], &status["consolidate_interval"]),
+        (&1.into(), &1.into())
+    );
+    assert_eq!(status["state"]["version"], env!("CARGO_PKG_VERSION"), "{status}");
+
+    let uninstalled = daemon.0.mana(["uninstall"]).run().success();
+    assert!(uninstalled.text().contains("`mana daemon stop` ends it"), "{uninstalled:?}");
+
+    let _stopped = daemon.mana(&["stop"]).run().success();
+    let state = daemon.0.mana_home().join("daemon.json");
+    let text = fs::read_to_string(&state).unwrap();
+    let own = format!("\"version\":\"{}\"", env!("CARGO_PKG_VERSION"));
+    assert!(text.contains(&own), "{text}");
+    let _started = daemon.mana(&["start"]).run().success();
+    let pid = daemon.wait("ran", |s| s["state"]["learn"]["runs"] == 1)["pid"].to_string();
+    let _paused = daemon.0.shell(&format!("kill -STOP {pid}")).run().success();
+    let text = fs::read_to_string(&state).unwrap().replace(&own, "\"version\":\"0.0.1\"");
+    let text = text.replacen("\"since\":null", "\"since\":1795000000000", 1);
+    fs::write(&state, text).unwrap();
+    let shown = daemon.0.mana(["daemon", "status"]).run().success().text();
+    let doctor = daemon.0.mana(["doctor"]).run().text();
+    let _going_on = daemon.0.shell(&format!("kill -CONT {pid}")).run().success();
+    assert!(shown.contains("It is of version 0.0.1"), "{shown}");
+    assert!(shown.contains("Learning: runs since 2026-"), "{shown}");
+    assert!(doctor.contains("runs, of version 0.0.1"), "{doctor}");
 }
