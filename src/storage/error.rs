@@ -176,6 +176,8 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
         | rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)
         | rusqlite::Error::Utf8Error(..) => true,
+        // SQLite has no code of its own for a header with a format that it does not know.
+        rusqlite::Error::SqliteFailure(_, Some(text)) if text == "unsupported file format" => true,
         other => matches!(other.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)),
     }
 }

@@ -36,9 +36,6 @@ pub(super) fn check(conn: &Connection, path: &Path) -> Result<i64, StorageError>
             .map_err(|source| damaged_or_open(path, source))
     };
     let found = pragma("user_version")?;
-    if found > CURRENT {
-        return Err(StorageError::Newer { path: path.into(), found, known: CURRENT });
-    }
     let foreign = match found {
         // A migration is one transaction: without the number there is not a single table.
         0 => pragma("schema_version")? != 0,
@@ -47,6 +44,9 @@ pub(super) fn check(conn: &Connection, path: &Path) -> Result<i64, StorageError>
     if found < 0 || foreign {
         let what = "it is not a database of mana's".into();
         return Err(StorageError::Damaged { path: path.into(), what });
+    }
+    if found > CURRENT {
+        return Err(StorageError::Newer { path: path.into(), found, known: CURRENT });
     }
     if found > 0 {
         // The header alone says little: this reads the schema, and misses what was cut off.
@@ -101,11 +101,13 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_or_newer_is_refused_by_name() {
-        let newer = format!("PRAGMA user_version = {}", CURRENT + 1);
+        let number = format!("PRAGMA user_version = {}", CURRENT + 1);
+        let newer = format!("{number}; PRAGMA application_id = {APPLICATION}");
         for (name, sql, expected) in [
             ("newer", newer.as_str(), "knows up to"),
             ("somebody's tables", "CREATE TABLE t (x)", "not a database of mana's"),
             ("a number without the mark", "PRAGMA user_version = 1", "not a database of mana's"),
+            ("a large one, in a header of noise", &number, "not a database of mana's"),
             ("a negative number", "PRAGMA user_version = -1", "not a database of mana's"),
         ] {
             let folder = tempfile::tempdir().unwrap();
