@@ -34,7 +34,12 @@ struct Told {
 }
 
 pub(crate) fn run(command: &DaemonCommand, output: &mut Output) -> Result<(), CliError> {
-    let settings = Settings::load(config::current_dir().as_deref())?;
+    let cwd = config::current_dir();
+    let settings = match command {
+        DaemonCommand::Run(_) | DaemonCommand::Start => Settings::load(cwd.as_deref())?,
+        // Whatever is wrong with its file, a daemon can be seen and ended.
+        DaemonCommand::Stop | DaemonCommand::Status => Settings::load_anyway(cwd.as_deref())?.0,
+    };
     match command {
         DaemonCommand::Run(args) => stay(args, &settings, output),
         DaemonCommand::Start => start(&settings, output),
@@ -145,7 +150,11 @@ fn start(settings: &Settings, output: &mut Output) -> Result<(), CliError> {
     })?);
     command.args(["daemon", "run", "--detached"]);
     // Where a folder is that may be unmounted or removed, a daemon has no business.
-    command.current_dir("/").env("MANA_HOME", &settings.home);
+    let home = std::path::absolute(&settings.home).map_err(|error| {
+        let home = settings.home.display();
+        CliError::new(Kind::Failed, format!("cannot say where {home} is: {error}"))
+    })?;
+    command.current_dir("/").env("MANA_HOME", home);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
     let mut child = command.spawn().map_err(|error| {
         CliError::new(Kind::Failed, format!("cannot start the daemon: {error}"))

@@ -8,8 +8,8 @@ use super::args::DoctorArgs;
 use super::daemon::other_version;
 use super::error::{CliError, Kind};
 use super::output::{Output, count};
-use super::{hook, init, learn, time};
-use crate::config::{self, Settings};
+use super::{hook, init, learn, logging, time};
+use crate::config::{self, ConfigError, Settings};
 use crate::daemon::{self, instance};
 use crate::doctor::{self, Finding, Patient, State};
 use crate::hooks::install::{HookEntries, project_settings, user_settings};
@@ -25,31 +25,37 @@ struct Told {
     findings: Vec<Finding>,
     /// What `--fix` did.
     mended: Vec<String>,
+    /// What it could not do, each with the reason.
+    not_mended: Vec<String>,
 }
 
 pub(crate) fn run(args: &DoctorArgs, output: &mut Output) -> Result<(), CliError> {
     let cwd = config::current_dir();
-    let settings = Settings::load(cwd.as_deref())?;
+    let (settings, problem) = Settings::load_anyway(cwd.as_deref())?;
     let binary = init::binary().ok();
-    let mut findings = examine(&settings, cwd.as_deref(), args.deep);
-    let mut mended = Vec::new();
+    let look = || {
+        let mut findings = examine(&settings, cwd.as_deref(), args.deep);
+        findings.extend(of_config(&settings, problem.as_ref()));
+        findings
+    };
+    let mut findings = look();
+    let (mut mended, mut not_mended) = (Vec::new(), Vec::new());
     if args.fix {
         let entries = entries();
         for mend in findings.iter().filter_map(|finding| finding.mend.as_ref()) {
             match doctor::mend(mend, &settings.home, entries.as_ref(), time::now()) {
-                Ok(()) => mended.push(mend.describe()),
+                Ok(done) => mended.push(done),
                 Err(error) => {
-                    output.notice(format!(
-                        "Not mended: {} ({})",
-                        mend.describe(),
-                        hook::chain(&error)
-                    ));
+                    not_mended.push(format!("{} ({})", mend.describe(), hook::chain(&error)));
                 }
             }
         }
         if !mended.is_empty() {
-            findings = examine(&settings, cwd.as_deref(), args.deep);
+            findings = look();
         }
+    }
+    for problem in &not_mended {
+        output.notice(format!("Not mended: {problem}"));
     }
     let told = Told {
         version: env!("CARGO_PKG_VERSION"),
@@ -57,6 +63,7 @@ pub(crate) fn run(args: &DoctorArgs, output: &mut Output) -> Result<(), CliError
         home: settings.home.display().to_string(),
         findings,
         mended,
+        not_mended,
     };
     tell(&told, args.fix, output);
     output.object(&told);
@@ -90,6 +97,39 @@ fn examine(settings: &Settings, cwd: Option<&Path>, deep: bool) -> Vec<Finding> 
         now: time::now().timestamp_millis(),
     });
     findings.push(of_daemon(settings));
+    findings
+}
+
+/// Whether `config.toml` can be used, and what of it and of the environment means nothing.
+fn of_config(settings: &Settings, problem: Option<&ConfigError>) -> Vec<Finding> {
+    let finding = |state, says, advice: &str| {
+        let advice = (!advice.is_empty()).then(|| advice.to_owned());
+        Finding { about: "config", state, says, advice, mend: None }
+    };
+    let mut findings = Vec::new();
+    if settings.home.is_relative() {
+        let says = format!("MANA_HOME is {}: hooks do nothing", settings.home.display());
+        findings.push(finding(State::Problem, says, "Set it to a path that begins with `/`."));
+    }
+    if let Some(problem) = problem {
+        let says = format!("{}: hooks say nothing, and nothing is learned", hook::chain(problem));
+        let says = says.split_whitespace().collect::<Vec<_>>().join(" ");
+        let advice = "Mend the file, or move it away: without it the defaults hold, and nothing is \
+                      excluded.";
+        findings.push(finding(State::Problem, says, advice));
+    } else if let Some(strangers) = config::strangers(&settings.home) {
+        findings.push(if strangers.is_empty() {
+            finding(State::Good, "config.toml is understood".into(), "")
+        } else {
+            let says = format!("config.toml sets what has no effect: {}", strangers.join(", "));
+            finding(State::Warning, says, "A name is misspelt, or belongs to another version.")
+        });
+    }
+    if !logging::is_level(&settings.log.level) {
+        let says = format!("`{}` is no level of a log: nothing is logged", settings.log.level);
+        let advice = "`log.level` and MANA_LOG may be off, error, warn, info, debug or trace.";
+        findings.push(finding(State::Warning, says, advice));
+    }
     findings
 }
 

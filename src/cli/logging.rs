@@ -26,6 +26,11 @@ pub(crate) fn begin(settings: &Settings) {
         .try_init();
 }
 
+/// Whether `level` says what is logged.
+pub(crate) fn is_level(level: &str) -> bool {
+    level.parse::<LevelFilter>().is_ok()
+}
+
 /// The folder of the logs.
 #[derive(Debug)]
 struct Folder(PathBuf);

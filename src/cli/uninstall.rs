@@ -11,7 +11,8 @@ use crate::hooks::install::SettingsFile;
 
 pub(crate) fn run(args: &UninstallArgs, output: &mut Output) -> Result<(), CliError> {
     let cwd = config::current_dir();
-    let settings = Settings::load(cwd.as_deref())?;
+    // Whatever is wrong with its file, MANA can be removed.
+    let (settings, _problem) = Settings::load_anyway(cwd.as_deref())?;
     let path = init::settings_path(&settings, args.project, cwd.as_deref())?;
     let file = SettingsFile::read(&path)?;
     let plan = file.plan_uninstall()?;

@@ -4,12 +4,13 @@
 mod paths;
 #[cfg(feature = "sync")]
 mod sharing;
+mod strangers;
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::model::exclude::{BadPattern, Exclusions};
@@ -54,8 +55,7 @@ pub(crate) enum ConfigError {
 
 /// `config.toml` as people write it. Unknown keys are ignored, so that an older binary can run
 /// beside a newer one.
-#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize))]
+#[derive(Clone, PartialEq, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 struct File {
     inject: Inject,
@@ -68,8 +68,7 @@ struct File {
 }
 
 /// What is injected.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize))]
+#[derive(Clone, PartialEq, Debug, Deserialize, Serialize)]
 #[serde(default)]
 pub(crate) struct Inject {
     /// Whether anything is injected at all.
@@ -87,8 +86,7 @@ impl Default for Inject {
 }
 
 /// When learning starts, and what it leaves out.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize))]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(default)]
 pub(crate) struct Learn {
     /// Ended turns or subagents that start a learning run.
@@ -128,8 +126,7 @@ impl Learn {
 }
 
 /// How `mana search` finds.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize))]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(default)]
 pub(crate) struct Search {
     /// Whether it also finds by meaning, and not by words alone.
@@ -143,8 +140,7 @@ impl Default for Search {
 }
 
 /// How what was learned is tidied up.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize))]
+#[derive(Clone, PartialEq, Debug, Deserialize, Serialize)]
 #[serde(default)]
 pub(crate) struct Consolidate {
     /// Days in which the weight of a pattern that is not used halves; at least one.
@@ -158,8 +154,7 @@ impl Default for Consolidate {
 }
 
 /// What the daemon does by itself.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize))]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(default)]
 pub(crate) struct Daemon {
     /// Seconds from one learning run to the next; at least one.
@@ -177,8 +172,7 @@ impl Default for Daemon {
 }
 
 /// What is logged.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize))]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(default)]
 pub(crate) struct Log {
     /// `off`, `error`, `warn`, `info`, `debug` or `trace`.
@@ -192,8 +186,7 @@ impl Default for Log {
 }
 
 /// How likely something is to be right.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize))]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(default)]
 pub(crate) struct Rank {
     /// Whether learning runs that hooks or the daemon start also fit the weights to the user's
@@ -246,10 +239,29 @@ impl Settings {
     pub(crate) fn load(cwd: Option<&Path>) -> Result<Self, ConfigError> {
         let home = paths::home(cwd).ok_or(ConfigError::NoHome)?;
         let agent = paths::agent_config().ok_or(ConfigError::NoHome)?;
-        let path = home.join("config.toml");
-        let file = read(&path)?;
-        let exclusions = file.learn.exclusions(paths::user_home);
-        let exclusions = exclusions.map_err(|source| ConfigError::Pattern { path, source })?;
+        let (file, exclusions) = usable(&home)?;
+        Ok(Self::with(home, agent, file, exclusions))
+    }
+
+    /// The same for a command that only looks or takes away: where `config.toml` cannot be used, what
+    /// holds without it, and why it cannot.
+    ///
+    /// # Errors
+    /// [`ConfigError::NoHome`].
+    pub(crate) fn load_anyway(
+        cwd: Option<&Path>,
+    ) -> Result<(Self, Option<ConfigError>), ConfigError> {
+        let home = paths::home(cwd).ok_or(ConfigError::NoHome)?;
+        let agent = paths::agent_config().ok_or(ConfigError::NoHome)?;
+        let ((file, exclusions), problem) = match usable(&home) {
+            Ok(usable) => (usable, None),
+            Err(problem) => (Default::default(), Some(problem)),
+        };
+        Ok((Self::with(home, agent, file, exclusions), problem))
+    }
+
+    /// What the file says, with what the environment says.
+    fn with(home: PathBuf, agent: PathBuf, file: File, exclusions: Exclusions) -> Self {
         let mut inject = file.inject;
         if let Some(share) = variable("MANA_HOLDOUT").and_then(|v| v.parse::<f64>().ok()) {
             inject.holdout = share;
@@ -277,7 +289,7 @@ impl Settings {
         // A link in a home is not followed; one that the user names is.
         let real = |folder: PathBuf| folder.canonicalize().unwrap_or(folder);
         let logs = logs.map_or_else(|| logs_of(&home), |folder| real(folder.into()));
-        Ok(Self {
+        Self {
             daemon,
             log,
             logs,
@@ -290,13 +302,28 @@ impl Settings {
             search: file.search,
             consolidate,
             rank: file.rank,
-        })
+        }
     }
 
     /// The folder in which the agent keeps its transcripts.
     pub(crate) fn transcripts(&self) -> PathBuf {
         self.agent.join("projects")
     }
+}
+
+/// What the `config.toml` of the home at `home` says, with what is not learned by it.
+fn usable(home: &Path) -> Result<(File, Exclusions), ConfigError> {
+    let path = home.join("config.toml");
+    let file = read(&path)?;
+    let exclusions = file.learn.exclusions(paths::user_home);
+    let exclusions = exclusions.map_err(|source| ConfigError::Pattern { path, source })?;
+    Ok((file, exclusions))
+}
+
+/// What the `config.toml` of the home at `home` sets that has no effect, each as `section.name`; `None`
+/// where there is no file that can be read.
+pub(crate) fn strangers(home: &Path) -> Option<Vec<String>> {
+    strangers::of(&text_of(&home.join("config.toml")).ok()?)
 }
 
 fn read(path: &Path) -> Result<File, ConfigError> {

@@ -141,6 +141,11 @@ impl Daemon<'_> {
         self.state.of_mut(job).since = Some(now);
         self.save(strained);
         let problem = self.do_it(job);
+        if Signals::stopped() {
+            // That is no failure: the next daemon's first run goes on.
+            self.state.of_mut(job).since = None;
+            return;
+        }
         let took = self.work.now().saturating_sub(now).max(0);
         let state = self.state.of_mut(job);
         state.since = None;
@@ -186,7 +191,8 @@ impl Daemon<'_> {
             }
         }
         end(&mut child);
-        Some("ended with the daemon; nothing is lost by that".into())
+        self.work.tell(&format!("{} ended with it; the next run goes on", job.name()));
+        None
     }
 
     /// Writes the state for those who ask. A full disk costs them the news only.

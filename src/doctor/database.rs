@@ -24,7 +24,7 @@ pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
     if let Some(first) = damage.first() {
         return vec![
             Finding::new("database", State::Problem, format!("it is damaged: {first}"))
-                .advice("`mana learn` builds a new one from the transcripts.")
+                .advice("A new one is built from the transcripts: `--fix`, then `mana learn`.")
                 .mend(Mend::Rebuild),
         ];
     }
@@ -97,6 +97,10 @@ fn snapshots(patient: &Patient<'_>) -> Finding {
 
 fn totals(reader: &Reader, now: i64) -> Option<Finding> {
     let totals = reader.totals().ok()?;
+    if totals.transcripts == 0 {
+        let finding = Finding::new("learning", State::Warning, "nothing has been learned yet");
+        return Some(finding.advice("`mana learn` learns from your transcripts."));
+    }
     let days = now.saturating_sub(totals.read_at) / DAY;
     let says = format!(
         "{} sessions in {} transcripts; last learned {}",

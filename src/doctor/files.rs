@@ -51,7 +51,12 @@ fn trusted(home: &Path, metadata: &Metadata) -> Finding {
             State::Problem,
             format!("others can write to {name}: hooks say nothing before it is closed"),
         )
-        .advice("`mana learn` closes it as well.")
+        .advice(if metadata.permissions().mode() & 0o1000 == 0 {
+            "`mana learn` closes it as well."
+        } else {
+            "It is a folder for all (sticky), which only `--fix` closes; better set MANA_HOME to one \
+             of your own."
+        })
         .mend(Mend::Protect(vec![home.into()])),
         Rights::Foreign => Finding::new(
             "trust",
@@ -137,6 +142,11 @@ fn writable(home: &Path, metadata: &Metadata) -> Finding {
             format!("{name} cannot be written ({error}): hooks answer, and nothing is learned"),
         )
         .advice(match metadata.uid() {
+            _ if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem => {
+                "Its file system is read-only: mount it for writing, or set MANA_HOME to a folder \
+                 that can be written."
+                    .into()
+            }
             owner if owner == rustix::process::getuid().as_raw() => {
                 format!("Give yourself the right to write: chmod u+rwx {name}")
             }
@@ -241,7 +251,15 @@ fn space(home: &Path) -> Finding {
 
 /// Whether hooks had problems lately.
 fn log(patient: &Patient<'_>) -> Finding {
-    let path = patient.logs.join("hooks.log");
+    let logs = patient.logs;
+    let parent = logs.parent().is_some_and(Path::is_dir);
+    if if logs.exists() { !may_write(logs) } else { !parent } {
+        let says = format!("nothing is logged: {} cannot be written", logs.display());
+        return Finding::new("log", State::Warning, says).advice(
+            "MANA_LOG_DIR names the folder, where it is set; what it lies in has to exist.",
+        );
+    }
+    let path = logs.join("hooks.log");
     let text = fs::read_to_string(&path).unwrap_or_default();
     let lately = |line: &&str| {
         let at = line.split_whitespace().next();
@@ -254,10 +272,19 @@ fn log(patient: &Patient<'_>) -> Finding {
         Some(last) => Finding::new(
             "log",
             State::Warning,
-            format!("hooks had {} problems in the last day, the last: {last}", recent.len()),
+            match recent.len() {
+                1 => format!("hooks had a problem in the last day: {last}"),
+                many => format!("hooks had {many} problems in the last day, the last: {last}"),
+            },
         )
         .advice(format!("All of them are in {}.", path.display())),
     }
+}
+
+/// Whether files can be made in a folder.
+fn may_write(folder: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    folder.is_dir() && access(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok()
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub(crate) struct Finding {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) advice: Option<String>,
     /// What `--fix` does.
-    #[serde(skip)]
+    #[serde(rename = "fix", skip_serializing_if = "Option::is_none")]
     pub(crate) mend: Option<Mend>,
 }
 
@@ -74,6 +74,12 @@ pub(crate) enum Mend {
     Rebuild,
     /// Writes the snapshots that hooks answer from.
     Publish,
+}
+
+impl Serialize for Mend {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.describe())
+    }
 }
 
 impl Mend {
@@ -139,29 +145,38 @@ pub(crate) fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Carries out what a finding carries.
+/// Carries out what a finding carries, and says what was done.
 pub(crate) fn mend(
     mend: &Mend,
     home: &Path,
     entries: Option<&HookEntries>,
     now: DateTime<Utc>,
-) -> Result<(), DoctorError> {
+) -> Result<String, DoctorError> {
     match mend {
-        Mend::Protect(paths) => files::protect(paths),
+        Mend::Protect(paths) => files::protect(paths)?,
         Mend::Hooks(path) => {
             let file = SettingsFile::read(path)?;
             if let Some(entries) = entries {
                 let plan = file.plan_install(entries)?;
                 file.apply(&plan, now)?;
             }
-            Ok(())
         }
         Mend::Rebuild => {
-            let _begun = Store::open_or_rebuild(home, true, now.timestamp_millis())?;
-            Ok(())
+            let now = now.timestamp_millis();
+            let mut store = Store::open_or_rebuild(home, true, now)?;
+            // What only a check finds does not keep a database from being opened.
+            if store.set_aside().is_none() {
+                store.rebuild(now)?;
+            }
+            let aside = store.set_aside().map(|aside| aside.display().to_string());
+            return Ok(format!(
+                "set the damaged database aside as {}; `mana learn` fills a new one",
+                aside.unwrap_or_default()
+            ));
         }
-        Mend::Publish => Ok(Store::open(home, true)?.publish_all()?),
+        Mend::Publish => Store::open(home, true)?.publish_all()?,
     }
+    Ok(mend.describe())
 }
 
 /// A size for people, in units of 1,000.

@@ -168,8 +168,10 @@ fn a_run_that_goes_on_is_ended_with_it() {
     let _stopped = daemon.mana(&["stop"]).run().success();
     assert!(began.elapsed() < Duration::from_millis(1_500), "it took {:?}", began.elapsed());
     assert_eq!(daemon.0.processes(), Vec::<String>::new());
-    let ended = &daemon.status()["state"]["learn"]["error"];
-    assert!(ended.as_str().is_some_and(|error| error.contains("with the daemon")), "{ended}");
+    let learn = &daemon.status()["state"]["learn"];
+    assert_eq!((&learn["failures"], &learn["since"]), (&0.into(), &Value::Null), "{learn}");
+    let told = fs::read_to_string(daemon.0.mana_home().join("logs/mana.log")).unwrap();
+    assert!(told.contains("learn ended with it; the next run goes on"), "{told}");
 }
 
 #[test]
@@ -189,6 +191,22 @@ fn failures_are_told_and_tried_less_often() {
     let log =
         fs::read_to_string(logs.join("mana.log")).expect("the log is where it was told to be");
     assert!(log.contains("learn failed"), "{log}");
+}
+
+#[test]
+fn a_home_that_is_named_from_a_folder_on_is_the_same_for_a_daemon() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.root().join("work");
+    let mana = |verb: &str| {
+        let mana = sandbox.mana(["daemon", verb]).current_dir(&folder);
+        mana.env("MANA_HOME", "some/home").run().success()
+    };
+    let _made = fs::create_dir_all(folder.join("some"));
+    let started = mana("start");
+    assert!(started.text().contains("runs, as process"), "{started:?}");
+    assert!(mana("status").text().contains("The daemon runs"));
+    let _stopped = mana("stop");
+    assert_eq!(sandbox.processes(), Vec::<String>::new());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::sandbox::Sandbox;
@@ -98,6 +99,98 @@ fn a_damaged_database_is_set_aside_and_filled_again() {
     assert_eq!(states(&told, "database"), ["good"], "{told:#}");
     assert_eq!(states(&told, "disk"), ["warning", "good"], "what was set aside is named: {told:#}");
     let _found = sandbox.wait_until_found("check", "--all");
+}
+
+#[test]
+fn damage_that_only_a_check_finds_is_set_aside_under_a_name_that_is_told() {
+    let sandbox = installed();
+    let database = sandbox.mana_home().join("metadata.sqlite");
+    let root = Connection::open(&database)
+        .unwrap()
+        .query_row("SELECT rootpage FROM sqlite_master WHERE name = 'touches'", [], |row| {
+            row.get::<_, i64>(0)
+        })
+        .unwrap();
+    let root = usize::try_from(root).expect("pages have numbers");
+    let mut bytes = fs::read(&database).expect("learning wrote it");
+    bytes[(root - 1) * 4_096..root * 4_096].fill(0x5a);
+    fs::write(&database, bytes).expect("it is ours");
+    let told = sandbox.mana(["doctor", "--json"]).run().code(1).json();
+    let findings = told["findings"].as_array().unwrap();
+    let finding = findings.iter().find(|finding| finding["about"] == "database").unwrap();
+    assert!(finding["fix"].as_str().is_some_and(|fix| fix.contains("aside")), "{told:#}");
+    let told = sandbox.mana(["doctor", "--fix", "--json"]).run().success().json();
+    let done = told["mended"].to_string();
+    assert!(done.contains("/metadata.sqlite.damaged-"), "{told:#}");
+    assert_eq!(states(&told, "database"), ["good"], "{told:#}");
+    let text = sandbox.mana(["doctor"]).run().success().text();
+    assert!(text.contains("nothing has been learned yet"), "{text}");
+    let _learned = sandbox.mana(["learn"]).run().success();
+    let _found = sandbox.wait_until_found("check", "--all");
+}
+
+#[test]
+fn a_header_of_noise_is_damage_and_no_newer_version() {
+    let sandbox = installed();
+    let database = sandbox.mana_home().join("metadata.sqlite");
+    let intact = fs::read(&database).expect("learning wrote it");
+    // The format of the schema alone, and all from the counter of changes on.
+    for noise in [44..48, 24..88] {
+        let mut bytes = intact.clone();
+        bytes[noise].fill(0x5a);
+        fs::write(&database, bytes).expect("it is ours");
+        let told = sandbox.mana(["doctor", "--json"]).run().code(1).json();
+        assert!(told.to_string().contains("set the damaged database aside"), "{told:#}");
+        let learned = sandbox.mana(["learn"]).run().success();
+        assert!(learned.errors().contains("metadata.sqlite.damaged-"), "{learned:?}");
+        let told = sandbox.mana(["doctor", "--json"]).run().success().json();
+        assert_eq!(states(&told, "database"), ["good"], "{told:#}");
+    }
+}
+
+#[test]
+fn settings_that_cannot_be_used_or_mean_nothing_are_told() {
+    let sandbox = installed();
+    let config = sandbox.mana_home().join("config.toml");
+    let said = |state: &str, what: &str, environment: &[(&str, &str)]| {
+        let mut mana = sandbox.mana(["doctor", "--json"]);
+        for (name, value) in environment {
+            mana = mana.env(name, value);
+        }
+        let told = mana.run().json();
+        let findings = told["findings"].as_array().unwrap();
+        let found = findings.iter().any(|finding| {
+            finding["state"] == state
+                && finding["says"].as_str().unwrap().contains(what)
+                && finding["advice"].is_string() == (state != "good")
+        });
+        assert!(found, "{what}: {told:#}");
+    };
+    fs::write(&config, "[learn]\nexclude_path = [\"secrets\"]\n[log]\nlevel = \"info\"\n").unwrap();
+    said("warning", "has no effect: learn.exclude_path", &[]);
+    fs::write(&config, "[learn]\nexclude_paths = [\"secrets\"]\n").unwrap();
+    said("good", "config.toml is understood", &[]);
+    said("warning", "`loud` is no level", &[("MANA_LOG", "loud")]);
+    said(
+        "warning",
+        "nothing is logged: /nonexistent/logs",
+        &[("MANA_LOG_DIR", "/nonexistent/logs")],
+    );
+    said("problem", "MANA_HOME is some/home: hooks do nothing", &[("MANA_HOME", "some/home")]);
+
+    // Whatever else is wrong is told as well, a daemon can be ended, and MANA can be removed.
+    let _started = sandbox.mana(["daemon", "start"]).run().success();
+    for broken in ["[learn", "[learn]\nexclude_tools = [\"\"]\n"] {
+        fs::write(&config, broken).unwrap();
+        said("problem", "config.toml", &[]);
+        said("good", "hooks are answered from them", &[]);
+        let status = sandbox.mana(["daemon", "status", "--json"]).run().success().json();
+        assert_eq!(status["running"], true);
+        drop(sandbox.mana(["learn"]).run().code(3));
+    }
+    let _stopped = sandbox.mana(["daemon", "stop"]).run().success();
+    let removed = sandbox.mana(["uninstall"]).run().success();
+    assert!(removed.text().contains("Removed"), "{removed:?}");
 }
 
 #[test]
