@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::config::Settings;
+use super::error::CliError;
+use crate::config::{self, Settings};
 use crate::storage::log;
 
 /// From now on, what this process traces is logged, from the settings' level up.
@@ -24,6 +25,13 @@ pub(crate) fn begin(settings: &Settings) {
         .with_target(false)
         .with_writer(Folder(settings.logs.clone()))
         .try_init();
+}
+
+/// Logs why a command failed, whatever is wrong with `config.toml`.
+pub(crate) fn complain(error: &CliError) {
+    let Ok((settings, _)) = Settings::load_anyway(config::current_dir().as_deref()) else { return };
+    begin(&settings);
+    tracing::error!("{}", super::hook::chain(&*error.source));
 }
 
 /// Whether `level` says what is logged.

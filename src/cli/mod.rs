@@ -69,12 +69,28 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
         Err(error) => return output::usage(&error),
     };
     let mut output = Output::new(cli.json);
+    let supervised = is_supervised(&cli.command);
     let work = AssertUnwindSafe(|| dispatch(cli.command, &mut output));
     let result = catch_unwind(work).unwrap_or_else(|_| {
         Err(CliError::new(Kind::Internal, "a defect of MANA's; its place is named above")
             .hint("Please report it. Nothing that was stored is lost, and trying again is safe."))
     });
+    // Nobody reads what a run of the daemon's prints.
+    if supervised && let Err(error) = &result {
+        logging::complain(error);
+    }
     output.finish(result)
+}
+
+/// Whether the daemon started this.
+fn is_supervised(command: &Command) -> bool {
+    match command {
+        Command::Learn(args) => args.supervised,
+        Command::Consolidate(args) => args.supervised,
+        #[cfg(feature = "sync")]
+        Command::Sync(args) => args.supervised,
+        _ => false,
+    }
 }
 
 /// A file that would grow beyond what `ulimit -f` allows is an error that can be told, instead of a

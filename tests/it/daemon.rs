@@ -194,6 +194,31 @@ fn failures_are_told_and_tried_less_often() {
 }
 
 #[test]
+fn the_log_says_why_a_run_failed() {
+    let daemon = Watched::new();
+    let home = daemon.0.mana_home();
+    drop(daemon.mana(&["status"]).run().success());
+    let config = home.join("config.toml");
+    for job in ["learn", "consolidate"] {
+        fs::write(&config, "[learn").unwrap();
+        drop(daemon.0.mana([job, "--supervised"]).run().code(3));
+        fs::remove_file(&config).unwrap();
+        drop(daemon.0.mana(["learn"]).run().success());
+        let database = rusqlite::Connection::open(home.join("metadata.sqlite")).unwrap();
+        let schema = |number: &str| {
+            database.execute_batch(&format!("PRAGMA user_version = {number}")).unwrap();
+        };
+        let own: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        schema("99");
+        drop(daemon.0.mana([job, "--supervised"]).run().code(3));
+        schema(&own.to_string());
+    }
+    let log = fs::read_to_string(home.join("logs/mana.log")).unwrap();
+    assert_eq!(log.matches("config.toml is not a valid configuration: TOML").count(), 2, "{log}");
+    assert_eq!(log.matches("has schema 99").count(), 2, "{log}");
+}
+
+#[test]
 fn a_home_that_is_named_from_a_folder_on_is_the_same_for_a_daemon() {
     let sandbox = Sandbox::new();
     let folder = sandbox.root().join("work");
