@@ -45,7 +45,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("init", &["init", "--yes", "--no-eval"]),
     ("inject", &["inject"]),
     ("session-end", &["session-end"]),
-    ("supervised", &["learn", "--supervised"]),
+    (SUPERVISED, &["learn", "--supervised"]),
     ("doctor", &["doctor", "--fix"]),
     (DAEMON, &["daemon", "run"]),
 ];
@@ -61,6 +61,13 @@ const LIFE: &str = "MANA_LEARN_INTERVAL=1 MANA_CONSOLIDATE_INTERVAL=1 \"$@\" & d
 /// Moments of each kind at which a call of it or of its jobs fails: each takes seconds, and the jobs
 /// are commands that are disturbed by themselves.
 const OF_DAEMON: usize = 10;
+
+/// The one that replays history in a scratch folder to fit weights: it takes long, and most of its
+/// calls are the same ones again.
+const SUPERVISED: &str = "supervised";
+
+/// Calls of it that fail of each kind, beside the first of each site.
+const OF_SUPERVISED: usize = 100;
 
 /// How often a part that takes long says how far it is.
 const PROGRESS: Duration = Duration::from_mins(1);
@@ -176,17 +183,24 @@ struct Fault {
 }
 
 impl Fault {
-    /// The program and arguments under which the calls `failing` fail at the moment `when`; what was
-    /// called stands in `log`. The disturbed program is the process itself, the tracer another one.
-    fn under(self, failing: &str, when: &str, log: &Path) -> Vec<String> {
-        let mut under: Vec<String> = ["strace", "-D", "-qq", "-o"].map(str::to_owned).to_vec();
+    /// The program and arguments under which the calls `failing` of the command `name` fail at the
+    /// moment `when`; what was called stands in `log`.
+    fn under(self, name: &str, failing: &str, when: &str, log: &Path) -> Vec<String> {
+        let mut under: Vec<String> = ["strace", "-qq", "-o"].map(str::to_owned).to_vec();
+        if name == DAEMON {
+            // The process that the shell started is the daemon, and the tracer is another one.
+            under.insert(1, "-D".into());
+        }
         under.push(log.to_string_lossy().into_owned());
         if self.follow {
             // With a filter of the kernel's, only these calls are stopped at.
             under.extend(["-f", "--seccomp-bpf"].map(str::to_owned));
         }
         let inject = format!("inject={failing}:error={}:when={when}", self.error);
-        under.extend(["-e".to_owned(), format!("trace={}", self.calls), "-e".to_owned(), inject]);
+        // Runs in the background do not stand behind everybody else, for as long as a test waits.
+        let in_turn = "inject=setpriority:error=EPERM".to_owned();
+        let trace = format!("trace={},setpriority", self.calls);
+        under.extend(["-e".into(), trace, "-e".into(), inject, "-e".into(), in_turn]);
         under
     }
 }
@@ -256,7 +270,13 @@ impl Bench {
             self.reset(name);
             self.call(name, arguments, under)
         };
-        if is_hook(name) { in_time(name, call) } else { call() }
+        let output = if is_hook(name) { in_time(name, call) } else { call() };
+        // The tracer of a daemon outlives it by what it has to write.
+        let traces = |process: &String| process.starts_with("strace ");
+        while name == DAEMON && self.world.sandbox.processes().iter().any(traces) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        output
     }
 
     /// Runs a command under the program and arguments `under`; hooks get their event.
@@ -296,19 +316,16 @@ impl Bench {
         let Fault { kind, calls, .. } = fault;
         let log = self.world.sandbox.root().join("strace.log");
         // What none of them reaches counts them.
-        let _counted = self.afresh(name, arguments, &fault.under(calls, "65535", &log));
-        let counts = counted(&fs::read_to_string(&log).unwrap_or_default());
-        let all: usize = counts.values().sum();
-        // Each call alone, and all from one on. The tracer counts each kind of call by itself.
-        let mut moments: Vec<(String, String)> = Vec::new();
-        for (call, most) in &counts {
-            moments.extend((1..=*most).map(|n| (call.clone(), n.to_string())));
-        }
-        let most = counts.values().copied().max().unwrap_or(0);
-        moments.extend((1..=most).map(|n| (calls.to_owned(), format!("{n}+"))));
-        while moments.len() > 2 * each {
-            moments.swap_remove(random.below(moments.len()));
-        }
+        let mut count = fault.under(name, calls, "65535", &log);
+        count.insert(1, "-y".into());
+        let _counted = self.afresh(name, arguments, &count);
+        let seen = fs::read_to_string(&log).unwrap_or_default();
+        let seen = seen.replace(&*self.world.sandbox.root().to_string_lossy(), "");
+        let counts = counted(&seen);
+        let all: usize = counts.values().map(Vec::len).sum();
+        let sites: BTreeSet<&String> = counts.values().flatten().flatten().collect();
+        let step = if name == SUPERVISED { all.div_ceil(OF_SUPERVISED) } else { 1 };
+        let moments = moments(&counts, calls, step, each, random);
         let whose = if fault.follow { name.to_owned() } else { format!("{name} itself") };
         let (began, mut told, mut hit) = (Instant::now(), Instant::now(), 0);
         for (number, (failing, when)) in moments.iter().enumerate() {
@@ -318,17 +335,19 @@ impl Bench {
             }
             let what = format!("{kind}, {whose}, call {when} of {failing}");
             self.watched(&what, |bench| {
-                let under = fault.under(failing, when, &log);
+                let under = fault.under(name, failing, when, &log);
                 let output = bench.afresh(name, arguments, &under);
                 let seen = fs::read_to_string(&log).unwrap_or_default();
-                hit += u64::from(seen.contains("INJECTED"));
+                let failed = |l: &&str| l.contains("INJECTED") && !l.contains("setpriority(");
+                hit += u64::from(seen.lines().any(|line| failed(&line)));
                 // Where standard error fails as well, nothing can be said.
-                let mute = seen.lines().any(|l| l.contains("write(2,") && l.contains("INJECTED"));
+                let mute = seen.lines().filter(failed).any(|line| line.contains("write(2,"));
                 bench.judge(name, &output, &what, mute);
             });
         }
         say(&format!(
-            "{kind}, {whose}: {all} calls, {} moments, {hit} reached, {:.0} s",
+            "{kind}, {whose}: {all} calls at {} sites, {} moments, {hit} reached, {:.0} s",
+            sites.len(),
             moments.len(),
             began.elapsed().as_secs_f64()
         ));
@@ -552,23 +571,77 @@ fn is_hook(name: &str) -> bool {
     matches!(name, "inject" | "session-end")
 }
 
-/// How often each kind of call stands in what `strace` wrote, of the thread that has most of them:
-/// the tracer counts each thread by itself, too.
-fn counted(log: &str) -> BTreeMap<String, usize> {
-    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for line in log.lines().filter(|line| !line.contains("resumed>")) {
-        if let Some((thread, rest)) = line.split_once(' ')
-            && let Some((call, _)) = rest.trim_start().split_once('(')
-        {
-            *counts.entry((call, thread)).or_default() += 1;
+/// The moments at which calls of a command fail, each as calls and when: each call alone, and all of
+/// them from each on. The tracer counts each kind of call by itself.
+///
+/// With a `step` of more than one these are the first call at each site (a kind of call on files of
+/// one name), and every so manieth of all. Of all these `each` of both are left at random.
+fn moments(
+    counts: &BTreeMap<String, Vec<BTreeSet<String>>>,
+    calls: &str,
+    step: usize,
+    each: usize,
+    random: &mut Random,
+) -> Vec<(String, String)> {
+    let mut seen = BTreeSet::new();
+    let mut chosen = BTreeSet::new();
+    let mut alone = Vec::new();
+    for (call, sites) in counts {
+        for (before, sites) in sites.iter().enumerate() {
+            let new = sites.iter().filter(|site| seen.insert((*site).clone())).count() > 0;
+            if new || before % step == 0 {
+                alone.push((call.clone(), (before + 1).to_string()));
+                chosen.insert(before + 1);
+            }
         }
     }
-    let mut most: BTreeMap<String, usize> = BTreeMap::new();
-    for ((call, _), count) in counts {
-        let known = most.entry(call.to_owned()).or_default();
-        *known = count.max(*known);
+    let from_on = chosen.into_iter().map(|number| (calls.to_owned(), format!("{number}+")));
+    let mut moments: Vec<_> = alone.into_iter().chain(from_on).collect();
+    while moments.len() > 2 * each {
+        moments.swap_remove(random.below(moments.len()));
     }
-    most
+    moments
+}
+
+/// The sites of each kind of call in what `strace` wrote, by how many of its kind were before it in
+/// its thread: the tracer counts each thread by itself, too.
+fn counted(log: &str) -> BTreeMap<String, Vec<BTreeSet<String>>> {
+    let mut before: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut counts: BTreeMap<String, Vec<BTreeSet<String>>> = BTreeMap::new();
+    for line in log.lines().filter(|line| !line.contains("resumed>")) {
+        // Without others to follow no thread is named.
+        let (thread, rest) = line
+            .split_once(' ')
+            .filter(|(thread, _)| thread.bytes().all(|byte| byte.is_ascii_digit()))
+            .unwrap_or(("", line));
+        let Some((call, arguments)) = rest.trim_start().split_once('(') else { continue };
+        if call == "setpriority" {
+            continue;
+        }
+        let number = before.entry((call, thread)).or_default();
+        let sites = counts.entry(call.to_owned()).or_default();
+        if sites.len() == *number {
+            sites.push(BTreeSet::new());
+        }
+        sites[*number].insert(format!("{call} {}", file_of(arguments)));
+        *number += 1;
+    }
+    counts
+}
+
+/// The name of the file that stands first in a call's arguments, by which names that another run
+/// would choose at random are the same.
+fn file_of(arguments: &str) -> String {
+    let quoted = arguments.split('"').nth(1);
+    let opened = || arguments.split_once('<')?.1.split_once('>').map(|(name, _)| name);
+    let name = quoted.filter(|name| name.starts_with('/')).or_else(opened).unwrap_or_default();
+    let part = |part: &str| {
+        let made = part.starts_with(".mana-") || part.starts_with("mana-scratch-");
+        let session = part.len() > 20 && part.contains('-');
+        let part = if made || session { "*" } else { part };
+        part.replace(|c: char| c.is_ascii_digit(), "")
+    };
+    name.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
 /// Whether `strace` is there and works.
