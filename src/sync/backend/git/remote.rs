@@ -40,10 +40,9 @@ pub(super) struct Update {
 
 /// Brings all branches that hold objects into the local copy.
 pub(super) fn fetch(repository: &Repository, settings: &GitSettings) -> Result<(), Failure> {
-    prepare(settings)?;
     let mut remote = repository.remote_anonymous(&settings.url).map_err(|error| doubt(&error))?;
     let talk = Talk::new(settings, &remote, &[])?;
-    let _turn = turn(&talk);
+    let _turn = turn(&talk, settings)?;
     let mut options = FetchOptions::new();
     options
         .remote_callbacks(talk.callbacks())
@@ -63,7 +62,6 @@ pub(super) fn push(
     settings: &GitSettings,
     updates: &[Update],
 ) -> Result<(), Failure> {
-    prepare(settings)?;
     let mut remote = repository.remote_anonymous(&settings.url).map_err(|error| doubt(&error))?;
     let talk = Talk::new(settings, &remote, updates)?;
     if let Address::Folder(path) = talk.access.address() {
@@ -78,7 +76,7 @@ pub(super) fn push(
             None => format!(":{}", update.reference),
         })
         .collect();
-    let _turn = turn(&talk);
+    let _turn = turn(&talk, settings)?;
     let mut options = PushOptions::new();
     options
         .remote_callbacks(talk.callbacks())
@@ -90,14 +88,33 @@ pub(super) fn push(
     talk.confirmed()
 }
 
+/// Waits until no other thread of this process talks to a server, and has the talk be a safe one.
+///
+/// OpenSSL, which TLS and SSH both use, cannot be used by two threads at once in this program: its
+/// `Configure` reads `-static`, which every C file of a static program is built with, as a wish for
+/// a library without threads, and builds one without locks. Sharing needs no more than one thread.
+fn turn(
+    talk: &Talk<'_>,
+    settings: &GitSettings,
+) -> Result<Option<MutexGuard<'static, Authorities>>, Failure> {
+    static TURN: Mutex<Authorities> = Mutex::new(Authorities::new());
+    if matches!(talk.access.address(), Address::Folder(_)) {
+        return Ok(None);
+    }
+    let mut turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    prepare(settings, &mut turn)?;
+    Ok(Some(turn))
+}
+
+/// Files with certificates that were read.
+type Authorities = BTreeSet<PathBuf>;
+
 /// Sets what libgit2 can only be told for the whole process.
-fn prepare(settings: &GitSettings) -> Result<(), Failure> {
+fn prepare(settings: &GitSettings, known: &mut Authorities) -> Result<(), Failure> {
     static TIMEOUTS: Once = Once::new();
-    static AUTHORITIES: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     #[expect(unsafe_code, reason = "libgit2 keeps these in global variables")]
     TIMEOUTS.call_once(|| {
-        // SAFETY: the two numbers are written once, before this process talks to any server; a
-        // connection that is being made meanwhile reads the old or the new number, both valid.
+        // SAFETY: the two numbers are written once, while no other thread talks to a server.
         unsafe {
             // Without limits it works as well, only more patiently.
             let _unlimited: Result<(), _> =
@@ -106,10 +123,8 @@ fn prepare(settings: &GitSettings) -> Result<(), Failure> {
         }
     });
     let Some(file) = &settings.ca_file else { return Ok(()) };
-    let mut known = AUTHORITIES.lock().unwrap_or_else(PoisonError::into_inner);
     if !known.contains(file) {
-        // SAFETY: OpenSSL guards its store of authorities with a lock, and this mutex lets one
-        // thread at a time add to it.
+        // SAFETY: the store of authorities is added to while no other thread talks to a server.
         #[expect(unsafe_code, reason = "libgit2 keeps the authorities in a global store")]
         let added = unsafe { git2::opts::set_ssl_cert_file(file) };
         added.map_err(|error| {
@@ -119,14 +134,6 @@ fn prepare(settings: &GitSettings) -> Result<(), Failure> {
         known.insert(file.clone());
     }
     Ok(())
-}
-
-/// Lets one thread of this process at a time talk to a web server. Eight at once were seen to damage
-/// the heap of the static program, for a reason that is not known; sharing needs no more than one.
-fn turn(talk: &Talk<'_>) -> Option<MutexGuard<'static, ()>> {
-    static TURN: Mutex<()> = Mutex::new(());
-    let alone = matches!(talk.access.address(), Address::Web { .. });
-    alone.then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn doubt(error: &Error) -> Failure {
