@@ -19,6 +19,7 @@ pub(crate) use self::alarms::Alarm;
 pub(crate) use self::lives::{Anew, of_this_life};
 use super::backend::{Backend, BackendError, Object};
 use super::device::Device;
+use super::hex::hex;
 use super::keys::WorkspaceKeys;
 use super::ledger::{Claim, Fate, Ledger, LogState, Removal, Trust};
 use super::random::{NoRandom, Random};
@@ -191,6 +192,9 @@ pub(crate) struct Pushed {
     pub(crate) segments: u32,
     /// Their bytes.
     pub(crate) bytes: u64,
+    /// Whether the carrier showed that this store was copied or set back. Then it goes on as a new
+    /// log, and says everything again at the next push, to a carrier that knows its new label.
+    pub(crate) copied: bool,
 }
 
 /// Why sharing stopped.
@@ -305,8 +309,31 @@ impl<D: Desk, B: Backend + ?Sized, R: Random> Exchange<'_, D, B, R> {
         })?;
         let mut pushed = self.send()?;
         pushed.records = records;
-        self.clean_up()?;
+        pushed.copied = self.look_for_copies()?;
+        if !pushed.copied {
+            self.clean_up()?;
+        }
         Ok(pushed)
+    }
+
+    /// Whether the carrier shows what a copy of this store wrote into the own log, as far as it was
+    /// asked: where two write, the second finds the log changed. Then this store goes on as another.
+    fn look_for_copies(&mut self) -> Outcome<bool, D::Replica> {
+        let prefix = Name::prefix(self.keys);
+        let label = self.sit(|sitting| {
+            let own = sitting.own()?;
+            Ok(segment::label(&sitting.log_of(&own), sitting.keys))
+        })?;
+        let listed = self.backend.list(&format!("{prefix}{}/", hex(&label)), None)?;
+        let shown = listed.iter().filter_map(|name| Name::parse(&prefix, name)).collect();
+        self.sit(|sitting| {
+            let own = sitting.own()?;
+            let copied = sitting.is_copied(&own, &shown)?;
+            if copied {
+                sitting.begin_anew(Anew::SetBack)?;
+            }
+            Ok(copied)
+        })
     }
 
     /// Has the ledger for `work`.

@@ -25,8 +25,15 @@ fn remote(sandbox: &Sandbox) -> PathBuf {
 /// A machine that knows the project, and learned of it that `./check-WORD` needs `--all`.
 fn learned(word: &str) -> Sandbox {
     let sandbox = Sandbox::new();
-    for number in [0, 1] {
-        Transcript::new(&sandbox, number)
+    learn(&sandbox, word);
+    sandbox
+}
+
+/// Learns of the project that `./check-WORD` needs `--all`.
+fn learn(sandbox: &Sandbox, word: &str) {
+    let first = word.bytes().fold(0, |sum: u32, byte| sum * 31 % 9973 + u32::from(byte)) * 2;
+    for number in [first, first + 1] {
+        Transcript::new(sandbox, number)
             .prompt(&format!("Please make the {word} checks pass"))
             .bash(&format!("./check-{word}"))
             .failed(3, &format!("error: no such suite: {word}"))
@@ -35,7 +42,6 @@ fn learned(word: &str) -> Sandbox {
             .write();
     }
     drop(sandbox.mana(["learn"]).run().success());
-    sandbox
 }
 
 fn sync(sandbox: &Sandbox, arguments: &[&str]) -> Value {
@@ -473,6 +479,114 @@ fn a_cloned_home_becomes_another_device_and_both_go_on() {
         let said = told(sandbox, "quuxodrome");
         assert!(said.contains("./check-quuxodrome --all"), "{said}");
     }
+}
+
+/// What a virtual machine's disk holds of the home, which is another one's copy: also the machine's
+/// id and the number of each file are the same.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    /// The disk as it is now.
+    fn of(sandbox: &Sandbox) -> Self {
+        let disk = tempfile::tempdir().unwrap();
+        copy_into(&sandbox.home(), disk.path());
+        Self(disk)
+    }
+
+    /// Does something on the machine that has this disk.
+    fn with<T>(&self, sandbox: &Sandbox, act: impl FnOnce() -> T) -> T {
+        copy_into(self.0.path(), &sandbox.home());
+        let done = act();
+        copy_into(&sandbox.home(), self.0.path());
+        done
+    }
+}
+
+/// Makes `to` hold what `from` holds. The device's key, of which only one is ever made, stays the
+/// same file: it is written over and not replaced.
+fn copy_into(from: &std::path::Path, to: &std::path::Path) {
+    let removed = Command::new("find")
+        .arg(to)
+        .args(["-type", "f", "!", "-name", "device.key", "-delete"])
+        .status();
+    let copied = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status();
+    assert!(removed.unwrap().success() && copied.unwrap().success());
+}
+
+#[test]
+fn machines_with_one_id_that_only_push_find_each_other() {
+    let (one, other) = (learned("quuxodrome"), learned("plughology"));
+    let remote = remote(&one);
+    for sandbox in [&one, &other] {
+        drop(join(sandbox, &remote));
+        drop(sync(sandbox, &[]));
+    }
+    let disks = [Disk::of(&one), Disk::of(&one)];
+    let learns = |number: usize, word: &str| {
+        disks[number].with(&one, || {
+            learn(&one, word);
+            sync(&one, &["push"])
+        })
+    };
+    // No guard can tell: that the other one goes on shows only where both write.
+    assert_eq!(alarms(&learns(0, "frobnicators")), [""; 0]);
+    let report = learns(1, "zanzibarish");
+    assert_eq!(alarms(&report), ["copied"], "{report}");
+    assert!(report["pushed_segments"].as_u64() > Some(1), "{report}");
+    assert_eq!(alarms(&learns(0, "xyzzyology")), ["copied"]);
+    for number in [0, 1, 0] {
+        let report = disks[number].with(&one, || sync(&one, &[]));
+        assert!(!alarms(&report).contains(&"copied"), "each is its own now: {report}");
+    }
+    let report = sync(&other, &[]);
+    assert_eq!(alarms(&report), ["forked"], "{report}");
+    assert_eq!(alarms(&sync(&other, &[])), [""; 0]);
+    for word in ["quuxodrome", "frobnicators", "zanzibarish", "xyzzyology"] {
+        let said = told(&other, word);
+        assert!(said.contains(&format!("./check-{word} --all")), "{word}: {said}");
+    }
+    for (disk, word) in [(&disks[0], "zanzibarish"), (&disks[1], "xyzzyology")] {
+        let said = disk.with(&one, || told(&one, word));
+        assert!(said.contains(&format!("./check-{word} --all")), "{word}: {said}");
+    }
+}
+
+#[test]
+fn what_is_redacted_leaves_the_logs_of_earlier_lives() {
+    let (one, other) = (learned("quuxodrome"), learned("plughology"));
+    let remote = remote(&one);
+    for sandbox in [&one, &other] {
+        drop(join(sandbox, &remote));
+        drop(sync(sandbox, &[]));
+    }
+    // The home moves to another disk, and the old one is not used any more.
+    let moved = cloned(&one);
+    assert_eq!(alarms(&sync(&moved, &[])), ["copied"]);
+    drop(sync(&other, &[]));
+    let id = id_of(&told(&moved, "quuxodrome"));
+    let before = objects(&remote).len();
+    let done = sync(&moved, &["redact", &id]);
+    // Its present log, and that of the home that it was copied from.
+    assert!(done["removed_segments"].as_u64() >= Some(2), "{done}");
+    assert_eq!(done["still_held_by"], json!([]), "{done}");
+    assert!(objects(&remote).len() > before, "git keeps them until it cleans up");
+    let report = sync(&other, &[]);
+    assert_eq!(alarms(&report), [""; 0], "{report}");
+    assert_eq!(report["redacted"][0]["id"], id.as_str());
+    let status = sync(&other, &["status"]);
+    assert_eq!(status["redacted"][0]["held_by"], json!([]), "{status}");
+    // The first one is used after all: it goes on as another, and keeps for itself what it learned.
+    let report = sync(&one, &[]);
+    assert_eq!(alarms(&report), ["copied"], "{report}");
+    drop(sync(&one, &[]));
+    for sandbox in [&moved, &other] {
+        drop(sync(sandbox, &[]));
+        assert!(!told(sandbox, "quuxodrome").contains("check-quuxodrome --all"));
+    }
+    let newcomer = learned("xyzzyology");
+    drop(join(&newcomer, &remote));
+    assert_eq!(alarms(&sync(&newcomer, &[])), [""; 0]);
+    assert!(!told(&newcomer, "quuxodrome").contains("check-quuxodrome --all"));
 }
 
 #[test]

@@ -23,12 +23,13 @@ use crate::sync::device::{Device, fingerprint};
 use crate::sync::engine::{
     Alarm, Exchange, Offer, Offers, Pulled, Pushed, Replica as _, begin_anew,
 };
+use crate::sync::hex::hex;
 use crate::sync::keys::WorkspaceKeys;
 use crate::sync::ledger::LogState;
 use crate::sync::local;
 use crate::sync::random::System;
 use crate::sync::record::Counts;
-use crate::sync::segment::DeviceKey;
+use crate::sync::segment::{self, DeviceKey, LogId};
 use crate::sync::settings::{self, Visibility};
 use crate::sync::texts::{self, LeavingText};
 
@@ -235,6 +236,16 @@ fn heard_by(store: &mut Store, me: &DeviceKey) -> Result<Option<DeviceKey>, Stor
 }
 
 fn push(parts: &mut Parts, report: &mut Report) -> Result<(), CliError> {
+    if push_once(parts, report)? {
+        // It is another one now, and has not said yet under its new name what it has to say.
+        report.alarms.push(warning(&Alarm::Copied));
+        push_once(parts, report)?;
+    }
+    Ok(())
+}
+
+/// Says what is new. Returns whether it turned out that the store was copied.
+fn push_once(parts: &mut Parts, report: &mut Report) -> Result<bool, CliError> {
     let Parts { settings, sharing, keys, device, desk, .. } = parts;
     let leaving =
         Leaving { private: sharing.sharing.private_projects.clone(), ..Leaving::default() };
@@ -244,25 +255,51 @@ fn push(parts: &mut Parts, report: &mut Report) -> Result<(), CliError> {
         Ok::<_, CliError>((saying(store, settings, sharing, keys, &leaving)?, anew))
     })?;
     let offers = |store: &mut Store| still_said(store, offers, &leaving, &me);
-    let (pushed, removed) = with_exchange(parts, |exchange| {
+    let (pushed, mut removed) = with_exchange(parts, |exchange| {
         if anew {
             return Ok(exchange.push_anew(offers)?);
         }
         Ok((exchange.push(offers)?, 0))
     })?;
+    if anew {
+        removed += end_lives(parts)?;
+    }
     parts.desk.with(|store| {
         if anew {
             store.drop_sharing_value(REWRITE)?;
         }
         texts::note_sent(store, &texts)
     })?;
-    report.removed_segments = removed;
-    let Pushed { records, segments, bytes } = pushed;
-    report.pushed_texts = texts.iter().filter(|text| text.unsaid).count();
-    report.refused_texts.extend(refused);
-    (report.pushed_records, report.pushed_segments, report.pushed_bytes) =
-        (records, segments, bytes);
-    Ok(())
+    let Pushed { records, segments, bytes, copied } = pushed;
+    report.removed_segments += removed;
+    report.pushed_texts += texts.iter().filter(|text| text.unsaid).count();
+    if !copied {
+        report.refused_texts.extend(refused);
+    }
+    report.pushed_records += records;
+    report.pushed_segments += segments;
+    report.pushed_bytes += bytes;
+    Ok(copied)
+}
+
+/// Ends the logs of earlier lives of this store that may hold what is taken back everywhere, and
+/// returns how many segments that removed.
+fn end_lives(parts: &mut Parts) -> Result<u32, CliError> {
+    let Parts { keys, device, desk, .. } = parts;
+    let me = device.key();
+    let logs: BTreeSet<LogId> = desk.with(|store| {
+        let present = store.own()?.map(|own| own.incarnation);
+        let held = local::redactions(store)?.into_iter().flat_map(|redaction| redaction.held);
+        let earlier = |log: &LogId| log.device == me && Some(log.incarnation) != present;
+        Ok::<_, CliError>(held.map(|(log, _)| log).filter(earlier).collect())
+    })?;
+    let labels: Vec<(LogId, String)> =
+        logs.into_iter().map(|log| (log, hex(&segment::label(&log, keys)))).collect();
+    let mut removed = 0;
+    for (log, label) in labels {
+        removed += with_label(parts, label, |exchange| Ok(exchange.end_life(log.incarnation)?))?;
+    }
+    Ok(removed)
 }
 
 /// Of what was to be said, what still may leave when it is written down: others may have forgotten
@@ -362,8 +399,18 @@ fn with_exchange<T>(
     parts: &mut Parts,
     act: impl FnOnce(&mut Exchange<'_, Briefly, Patient, System>) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
-    let Parts { settings, sharing, keys, device, desk, now, .. } = parts;
+    let Parts { keys, device, desk, .. } = parts;
     let label = desk.with(|store| open::label(store, keys, device))?;
+    with_label(parts, label, act)
+}
+
+/// Opens the carrier as the writer of the log with this label.
+fn with_label<T>(
+    parts: &mut Parts,
+    label: String,
+    act: impl FnOnce(&mut Exchange<'_, Briefly, Patient, System>) -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    let Parts { settings, sharing, keys, device, desk, now, .. } = parts;
     let backend = open::backend(&settings.home, sharing, label, *now)?;
     let mut backend = Patient(backend, *now as u64);
     act(&mut Exchange {

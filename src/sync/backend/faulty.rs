@@ -195,6 +195,10 @@ impl<B: Backend> Backend for Faulty<B> {
     fn put(&mut self, objects: &[Object]) -> Result<(), BackendError> {
         self.changing(objects.len(), |inner, part| inner.put(&objects[..part]))?;
         self.drop_some(objects.iter().map(|object| object.name.clone()));
+        if (self.faults.stale, self.faults.late) == (0, 0) {
+            // As git does, where the branch has to be known that is changed.
+            self.listed = self.inner.list("", None)?.into_iter().collect();
+        }
         Ok(())
     }
 

@@ -126,9 +126,6 @@ fn alarms_of(state: &LogState, shown: &BTreeSet<Name>, known: &BTreeMap<Name, Fa
     } else if last < state.claimed {
         alarms.push(Alarm::Withheld { device, said: state.claimed, shown: last });
     }
-    if state.forked {
-        alarms.push(Alarm::Forked { device });
-    }
     let read: BTreeSet<u64> = known.keys().chain(shown).map(|name| name.sequence).collect();
     let first = state.since.max(1);
     if let Some(sequence) = (first..=state.sequence).find(|sequence| !read.contains(sequence)) {

@@ -325,6 +325,70 @@ fn a_copy_that_is_told_loses_and_contradicts_nothing() {
     assert_eq!(world.views(1)[0].counts.numbers[0], 1 + 20 + 3);
 }
 
+/// The label of the log of machine `n`.
+fn label_of(world: &mut World, n: usize) -> String {
+    let newest = ledger(&mut world.machines[n]).fates.keys().max_by_key(|name| name.sequence);
+    hex(&newest.unwrap().label)
+}
+
+#[test]
+fn copies_that_only_push_find_each_other() {
+    // Disks of a virtual machine that were copied with its id: no guard tells.
+    let mut world = pair();
+    world.copy(0, false);
+    let lives = |world: &mut World, n: usize| {
+        ledger(&mut world.machines[n]).own().unwrap().unwrap().past.len()
+    };
+    for (n, word) in [(0, 5), (2, 6), (0, 7)] {
+        world.machines[n].skew = 0;
+        world.machines[n].truth.words.insert(pattern(word), b"it says more".to_vec());
+        assert!(world.push(n).is_some());
+    }
+    // The second has seen the first's, and then the first the second's.
+    assert_eq!([lives(&mut world, 0), lives(&mut world, 1), lives(&mut world, 2)], [1, 0, 1]);
+    assert!(world.push(0).is_some() && world.push(2).is_some());
+    let alarms = world.pull(1).unwrap().alarms;
+    assert!(matches!(alarms[..], [Alarm::Forked { .. }]), "{alarms:?}");
+    assert_eq!(world.pull(1).unwrap().alarms, [], "that is told once");
+    let views = world.views(1);
+    assert!((5..8).all(|word| views[word].words.is_some()), "nothing is lost");
+    world.heal();
+    world.check();
+}
+
+#[test]
+fn the_log_of_an_earlier_life_is_ended_without_a_loss() {
+    let mut world = pair();
+    let before = label_of(&mut world, 0);
+    let held = |world: &World| {
+        world.server.snapshot().keys().filter(|name| name.contains(&before)).count()
+    };
+    // The first copy goes on meanwhile, and so does another.
+    world.copy(0, true);
+    world.machines[2].skew = 0;
+    world.machines[0].truth.words.insert(pattern(5), b"0 says more".to_vec());
+    assert!(world.push(0).is_some() && world.pull(2).is_some());
+    let last = |world: &World| {
+        world.server.snapshot().into_keys().rfind(|name| name.contains(&before)).unwrap()
+    };
+    assert_eq!(held(&world), 2);
+    assert!(world.push_anew(2).is_some());
+    let end = (held(&world), last(&world));
+    assert_eq!(end.0, 1);
+    assert!(world.push_anew(2).is_some());
+    assert_eq!((held(&world), last(&world)), end, "once is enough");
+    // Nobody takes it for a server that was set back, and a newcomer hears all of it.
+    assert_eq!(world.pull(1).unwrap().alarms, []);
+    world.machines.push(newcomer());
+    assert_eq!(world.pull(3).unwrap().alarms, []);
+    assert_eq!(world.views(3), world.views(1));
+    assert!(world.views(3)[0].words.is_some() && world.views(3)[5].words.is_some());
+    // Who still wrote it goes on as another.
+    assert!(world.pull(0).unwrap().alarms.contains(&Alarm::Copied));
+    world.heal();
+    world.check();
+}
+
 #[test]
 fn segments_that_are_held_back_are_missed() {
     let mut world = pair();
@@ -334,8 +398,7 @@ fn segments_that_are_held_back_are_missed() {
     world.pull(1);
     world.machines[1].truth.words.insert(pattern(6), b"1 says more".to_vec());
     assert!(world.push(1).is_some());
-    let newest = ledger(&mut world.machines[0]).fates.keys().max_by_key(|name| name.sequence);
-    let label = hex(&newest.unwrap().label);
+    let label = label_of(&mut world, 0);
     world.server.edit(|objects| {
         objects.retain(|name, _| !(name.contains(&label) && name.contains("/0000000000000002-")));
     });

@@ -19,11 +19,11 @@ impl<L: Replica, R: Random> Sitting<'_, L, R> {
         let label = segment::label(&self.log_of(&own), self.keys);
         let none = BTreeSet::new();
         let shown = shown.get(&label).unwrap_or(&none);
-        let known = self.replica.fates(&label).map_err(SyncError::Ledger)?;
-        if shown.iter().any(|name| name.sequence >= own.kept && !known.contains_key(name)) {
+        if self.is_copied(&own, shown)? {
             pulled.alarms.push(Alarm::Copied);
             return self.begin_anew(Anew::SetBack);
         }
+        let known = self.replica.fates(&label).map_err(SyncError::Ledger)?;
         let waiting = self.replica.outbox().map_err(SyncError::Ledger)?;
         let lost = known.keys().any(|name| {
             name.sequence >= own.since.max(own.kept)
@@ -35,6 +35,13 @@ impl<L: Replica, R: Random> Sitting<'_, L, R> {
             self.atomically(|this| this.write_snapshot(&own))?;
         }
         Ok(())
+    }
+
+    /// Whether there are segments under the own label that this store did not write.
+    pub(super) fn is_copied(&mut self, own: &Own, shown: &BTreeSet<Name>) -> Outcome<bool, L> {
+        let label = segment::label(&self.log_of(own), self.keys);
+        let known = self.replica.fates(&label).map_err(SyncError::Ledger)?;
+        Ok(shown.iter().any(|name| name.sequence >= own.kept && !known.contains_key(name)))
     }
 
     /// Goes on as a new log: the store was copied or set back.
@@ -144,13 +151,20 @@ impl<L: Replica, R: Random> Sitting<'_, L, R> {
         })?;
         let own = self.own()?;
         let me = self.log_of(&own);
-        let taken = self.keep(|this| {
-            this.note_twin(&own, &segment.content.log)?;
-            this.welcome(&segment.content.log)?;
+        let log = segment.content.log;
+        let (taken, forked) = self.keep(|this| {
+            this.note_twin(&own, &log)?;
+            this.welcome(&log)?;
+            let before = this.replica.log(&log)?.is_some_and(|state| state.forked);
             let taken = ledger::apply(this.replica, &segment, &me, this.now)?;
             this.replica.note_changed(&taken.changed)?;
-            Ok(taken)
+            let after = this.replica.log(&log)?.is_some_and(|state| state.forked);
+            Ok((taken, after && !before))
         })?;
+        // Told once: it stays so, and all of it was read.
+        if forked && log.device != me.device {
+            pulled.alarms.push(Alarm::Forked { device: log.device });
+        }
         pulled.segments += 1;
         pulled.parked += taken.parked;
         Ok(())

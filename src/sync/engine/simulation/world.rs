@@ -19,7 +19,7 @@ use crate::sync::keys::WorkspaceKeys;
 use crate::sync::ledger::memory::Memory;
 use crate::sync::ledger::{View, view};
 use crate::sync::random::{Random as _, Seeded};
-use crate::sync::record::Counts;
+use crate::sync::record::{Counts, Incarnation};
 use crate::sync::segment::{self, LogId};
 
 /// 2026-01-01.
@@ -162,6 +162,8 @@ pub(super) struct Tally {
     pub(super) restores: u64,
     pub(super) jumps: u64,
     pub(super) alarms: u64,
+    /// Logs of earlier lives that were ended.
+    pub(super) ended: u64,
 }
 
 impl Tally {
@@ -178,6 +180,7 @@ impl Tally {
         self.restores += other.restores;
         self.jumps += other.jumps;
         self.alarms += other.alarms;
+        self.ended += other.ended;
     }
 }
 
@@ -254,6 +257,7 @@ impl<D: Disk, C: Carrier> World<D, C> {
     fn exchange<T>(
         &mut self,
         n: usize,
+        life: Option<Incarnation>,
         act: impl FnOnce(
             &mut Exchange<'_, Fragile<D>, Fragile<Faulty<Box<dyn Backend>>>, Seeded>,
         ) -> Outcome<T, Fragile<D>>,
@@ -270,7 +274,8 @@ impl<D: Disk, C: Carrier> World<D, C> {
             }
             // A machine begins its log before it first asks the carrier.
             let own = super::super::begin(replica, &machine.device, &mut machine.random)?;
-            let log = LogId { device: machine.device.key(), incarnation: own.incarnation };
+            let incarnation = life.unwrap_or(own.incarnation);
+            let log = LogId { device: machine.device.key(), incarnation };
             let label = hex(&segment::label(&log, keys));
             *machine.backend.inner.inner() = server.view(n, &label);
             let mut exchange = Exchange {
@@ -323,7 +328,7 @@ impl<D: Disk, C: Carrier> World<D, C> {
 
     pub(super) fn pull(&mut self, n: usize) -> Option<Pulled> {
         #[expect(clippy::redundant_closure_for_method_calls, reason = "lifetimes need it")]
-        let pulled = self.exchange(n, |exchange| exchange.pull())?;
+        let pulled = self.exchange(n, None, |exchange| exchange.pull())?;
         self.tally.segments += u64::from(pulled.segments);
         self.tally.alarms += pulled.alarms.len() as u64;
         Some(pulled)
@@ -332,7 +337,24 @@ impl<D: Disk, C: Carrier> World<D, C> {
     /// How many records it had to say; `None` when it could not.
     pub(super) fn push(&mut self, n: usize) -> Option<u32> {
         let offers = Self::offers(&self.machines[n].truth);
-        self.exchange(n, |exchange| exchange.push(|_| Ok(offers))).map(|pushed| pushed.records)
+        let push = |exchange: &mut Exchange<'_, _, _, _>| exchange.push(|_| Ok(offers));
+        self.exchange(n, None, push).map(|pushed| pushed.records)
+    }
+
+    /// Says everything anew, and ends the logs of earlier lives.
+    pub(super) fn push_anew(&mut self, n: usize) -> Option<u32> {
+        let offers = Self::offers(&self.machines[n].truth);
+        let anew = |exchange: &mut Exchange<'_, _, _, _>| exchange.push_anew(|_| Ok(offers));
+        let (pushed, mut removed) = self.exchange(n, None, anew)?;
+        if pushed.copied {
+            return Some(removed);
+        }
+        let replica = &mut self.machines[n].replica.as_mut().unwrap().inner;
+        for life in replica.own().unwrap().map(|own| own.past).unwrap_or_default() {
+            removed += self.exchange(n, Some(life), |exchange| exchange.end_life(life))?;
+            self.tally.ended += 1;
+        }
+        Some(removed)
     }
 
     /// One random event.
@@ -353,8 +375,11 @@ impl<D: Disk, C: Carrier> World<D, C> {
                 // Now and then it dies in the middle.
                 let calls = (self.dice.below(4) == 0).then(|| self.dice.below(120));
                 self.machines[n].backend.fuse.light(calls);
-                let pushes = self.dice.below(2) == 0;
-                let _done = if pushes { self.push(n).is_some() } else { self.pull(n).is_some() };
+                let _done = match self.dice.below(12) {
+                    0 => self.push_anew(n).is_some(),
+                    1..6 => self.push(n).is_some(),
+                    _ => self.pull(n).is_some(),
+                };
             }
             18..20 => {
                 let copy = self.machines[n].replica.as_mut().unwrap().inner.copy();
