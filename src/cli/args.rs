@@ -234,8 +234,11 @@ pub(crate) struct EditArgs {
     /// A note for people
     #[arg(long = "note", value_name = "TEXT")]
     pub(crate) notes: Option<String>,
+    /// Take the words that another device has for it, which `mana show` prints
+    #[arg(long, value_name = "DEVICE", conflicts_with = "body")]
+    pub(crate) take: Option<String>,
     /// Go back to the learned words; title, tags and notes stay
-    #[arg(long, conflicts_with_all = ["body", "title", "tags", "notes"])]
+    #[arg(long, conflicts_with_all = ["body", "title", "tags", "notes", "take"])]
     pub(crate) revert: bool,
 }
 
@@ -526,6 +529,10 @@ pub(crate) struct ReviewListArgs {
     /// List those that were rejected as well
     #[arg(long)]
     pub(crate) rejected: bool,
+    /// List instead what devices tell in different words, and all of these
+    #[cfg(feature = "sync")]
+    #[arg(long, conflicts_with = "rejected")]
+    pub(crate) differing: bool,
 }
 
 /// Items to approve or to reject.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::args::EditArgs;
 use super::error::{CliError, Kind};
 use super::output::Output;
-use super::{encoder, show, time};
+use super::{encoder, review, show, time};
 use crate::config::{self, Settings};
 use crate::model::page::Page;
 use crate::model::pattern::{Kind as Sort, Pattern, Reason, State};
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &EditArgs, output: &mut Output) -> Result<(), CliError> 
             return Err(CliError::new(Kind::Nothing, message));
         }
         Page { body: String::new(), ..before.page() }
-    } else if let Some(page) = given(args, &before.page()) {
+    } else if let Some(page) = given(args, taken(args, &before, &settings)?, &before.page()) {
         accepted(page, &before)?
     } else if output.is_json() {
         return Err(CliError::new(Kind::Failed, "with --json no editor is opened")
@@ -120,13 +120,37 @@ fn look_up(reader: &Reader, id: &str) -> Result<Before, CliError> {
     Ok(Before { pattern, edit, learned })
 }
 
-/// The page with what the arguments say; `None` when they say nothing.
-fn given(args: &EditArgs, page: &Page) -> Option<Page> {
-    let EditArgs { title, body, tags, notes, .. } = args;
+/// The words of the device that the arguments name, if they name one.
+fn taken(
+    args: &EditArgs,
+    before: &Before,
+    settings: &Settings,
+) -> Result<Option<String>, CliError> {
+    let Some(device) = &args.take else { return Ok(None) };
+    let others = review::others(&Reader::open(&settings.home)?, &before.pattern)?;
+    let mut fits = others.into_iter().filter(|other| other.is_of(device));
+    let found = fits.next().ok_or_else(|| {
+        let message =
+            format!("no device {device:?} has other words for {}", before.pattern.id.short());
+        CliError::new(Kind::Nothing, message)
+            .hint(format!("`mana show {}` prints those that have.", before.pattern.id.short()))
+    })?;
+    if fits.next().is_some() {
+        return Err(CliError::new(Kind::Failed, format!("more than one device is {device:?}"))
+            .hint("Give more of its fingerprint."));
+    }
+    Ok(Some(found.text))
+}
+
+/// The page with what the arguments say, `taken` being words of another device; `None` when they
+/// say nothing.
+fn given(args: &EditArgs, taken: Option<String>, page: &Page) -> Option<Page> {
+    let EditArgs { title, tags, notes, .. } = args;
+    let body = taken.or_else(|| args.body.clone());
     let silent = title.is_none() && body.is_none() && tags.is_empty() && notes.is_none();
     (!silent).then(|| Page {
         title: title.clone().unwrap_or_else(|| page.title.clone()),
-        body: body.clone().unwrap_or_else(|| page.body.clone()),
+        body: body.unwrap_or_else(|| page.body.clone()),
         tags: if tags.is_empty() { page.tags.clone() } else { tags.clone() },
         notes: notes.clone().unwrap_or_else(|| page.notes.clone()),
     })

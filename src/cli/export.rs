@@ -190,8 +190,13 @@ fn leaving(
         .map(|pattern| local::leaves(pattern, &label_key, desk.sanitiser()))
         .collect();
     if leaves.is_empty() {
-        return Err(CliError::new(Kind::Nothing, "there is nothing to export")
-            .hint("What waits for approval, what others told and what private projects taught stays here."));
+        let nothing = CliError::new(Kind::Nothing, "there is nothing to export")
+            .hint("What waits for approval, what others told and what private projects taught stays here.");
+        return Err(if args.proven {
+            nothing.hint("With --proven, only what helped more often than it hurt, as `mana stats` tells, leaves.")
+        } else {
+            nothing
+        });
     }
     let mut pen = desk.texts();
     let mut texts = pen.leaving(store, &wanted, !args.dry_run, true)?;

@@ -169,6 +169,14 @@ fn show(
             "The clock that wrote the file is ahead; its items count when the time has come.",
         );
     }
+    let elsewhere = imported.count(Change::Waiting);
+    if elsewhere > 0 {
+        output.line(format!(
+            "{} of projects that are not known here: they are looked at once something was learned \
+             of these.",
+            count(elsewhere, "item is", "items are")
+        ));
+    }
     if !imported.texts.is_empty() {
         let about = count(imported.texts.len() as u64, "item", "items");
         let what = match trust {
@@ -185,7 +193,7 @@ fn show(
         Trust::Trusted => {}
         Trust::Refused => output.line("The device is refused: nothing that it says counts."),
         Trust::Unknown => output.line(
-            "What is new waits for approval: `mana review --help`, or trust the device with `mana sync peer trust`.",
+            "What is new waits for approval: `mana review`, or trust the device with `mana sync peer trust`.",
         ),
     }
     trial::tell(&tried, output);

@@ -32,7 +32,16 @@ struct Item {
 #[derive(Debug, Serialize)]
 pub(super) struct Other {
     from: From,
-    text: String,
+    pub(super) text: String,
+}
+
+impl Other {
+    /// Whether it is what this device says, by the beginning of its fingerprint or by its name.
+    #[cfg(feature = "sync")]
+    pub(super) fn is_of(&self, device: &str) -> bool {
+        device.len() >= 4 && self.from.device.starts_with(device)
+            || !device.is_empty() && self.from.name == device
+    }
 }
 
 /// Whose words a pattern has.
@@ -72,6 +81,8 @@ pub(crate) fn run(args: &ReviewArgs, output: &mut Output) -> Result<(), CliError
     }
     match &args.command {
         None => list(false, false, output),
+        #[cfg(feature = "sync")]
+        Some(ReviewCommand::List(args)) if args.differing => differing(args.all, output),
         Some(ReviewCommand::List(args)) => list(args.all, args.rejected, output),
         Some(ReviewCommand::Approve(args)) => judge(&args.ids, true, output),
         Some(ReviewCommand::Reject(args)) => judge(&args.ids, false, output),
@@ -101,8 +112,50 @@ fn list(all: bool, rejected: bool, output: &mut Output) -> Result<(), CliError> 
     let waiting = reader.waiting(project.map(|scope| scope.project), rejected)?;
     let items = waiting.into_iter().map(|(p, rejected)| item(&reader, p, rejected));
     let items: Vec<Item> = items.collect::<Result<_, _>>()?;
+    show_items(&items, output);
+    if items.is_empty() {
+        output.line("Nothing waits for approval.");
+    }
+    Ok(())
+}
+
+/// What devices tell in different words.
+#[cfg(feature = "sync")]
+fn differing(all: bool, output: &mut Output) -> Result<(), CliError> {
+    let cwd = config::current_dir();
+    let settings = Settings::load(cwd.as_deref())?;
+    let reader = Reader::open(&settings.home)?;
+    let scope = if all { None } else { scope::of_folder(&reader, &settings, cwd.as_deref())? };
+    let here = |pattern: &Pattern| {
+        scope.as_ref().is_none_or(|scope| pattern.project.is_none_or(|at| at == scope.project))
+    };
+    let mut items = Vec::new();
+    for id in reader.differing_patterns()? {
+        if let Some(pattern) = show::find(&reader, &id.to_string())?.filter(here) {
+            let waits = pattern.state == State::Quarantined;
+            let mut item = item(&reader, pattern, false)?;
+            if !waits {
+                item.reason = match &item.from {
+                    Some(from) => format!("told in the words of {}", named(from)),
+                    None => "told in the words of this device".into(),
+                };
+            }
+            items.push(item);
+        }
+    }
+    items.retain(|item| !item.others.is_empty());
+    show_items(&items, output);
+    output.line(if items.is_empty() {
+        "Devices agree on the words of everything."
+    } else {
+        "To decide: `mana edit ID --take DEVICE`, or `mana edit ID` for other words."
+    });
+    Ok(())
+}
+
+fn show_items(items: &[Item], output: &mut Output) {
     output.object(&items);
-    for Item { id, kind, text, reason, rejected, trial, others, .. } in &items {
+    for Item { id, kind, text, reason, rejected, trial, others, .. } in items {
         output.line(format!("{id}  {kind:<8}  {text}"));
         let rejected = if *rejected { " (rejected)" } else { "" };
         output.line(format!("          {reason}{rejected}"));
@@ -113,10 +166,6 @@ fn list(all: bool, rejected: bool, output: &mut Output) -> Result<(), CliError> 
             output.line(format!("          {}", instead(other)));
         }
     }
-    if items.is_empty() {
-        output.line("Nothing waits for approval.");
-    }
-    Ok(())
 }
 
 fn item(reader: &Reader, pattern: Pattern, rejected: bool) -> Result<Item, StorageError> {

@@ -155,17 +155,27 @@ impl Reader {
         Ok(found.unwrap_or(false))
     }
 
-    /// How many patterns devices tell in different words, and how many edited texts wait for
-    /// approval.
-    pub(crate) fn conflict_counts(&self) -> Result<[u64; 2], StorageError> {
-        let sql = "SELECT
-            (SELECT count(*) FROM (SELECT c.pattern FROM shared_claims c
-                JOIN shared_devices d ON d.key = c.device
-                WHERE c.field = 1 AND c.value <> x'' AND d.trust = 1
-                GROUP BY c.pattern HAVING count(DISTINCT c.value) > 1)),
-            (SELECT count(*) FROM edits e JOIN patterns p ON p.id = e.pattern WHERE p.state = 2)";
-        let read = |row: &Row<'_>| Ok([row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64]);
-        Ok(self.one(sql, [], read)?.unwrap_or_default())
+    /// Patterns that are told here in the words of another device, that trusted devices tell in
+    /// different ones, and for which nobody wrote any by hand, which would stand before all of these.
+    pub(crate) fn differing_patterns(&self) -> Result<Vec<PatternId>, StorageError> {
+        self.all(
+            "SELECT c.pattern FROM shared_claims c
+             JOIN shared_devices d ON d.key = c.device
+             JOIN hearsay h ON h.pattern = c.pattern
+             LEFT JOIN edits e ON e.pattern = c.pattern
+             WHERE c.field = 1 AND c.value <> x'' AND d.trust = 1
+                 AND coalesce(e.page ->> 'body', '') = ''
+             GROUP BY c.pattern HAVING count(DISTINCT c.value) > 1 ORDER BY c.pattern",
+            [],
+            |row| row.get(0).map(PatternId::from_bytes),
+        )
+    }
+
+    /// How many edited texts wait for approval.
+    pub(crate) fn waiting_texts(&self) -> Result<u64, StorageError> {
+        let sql =
+            "SELECT count(*) FROM edits e JOIN patterns p ON p.id = e.pattern WHERE p.state = 2";
+        Ok(self.one(sql, [], |row| row.get::<_, i64>(0))?.unwrap_or_default() as u64)
     }
 
     /// Patterns that were taken back everywhere and noted so, with what was noted.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::archive::told;
@@ -421,6 +422,17 @@ fn by_hand_or_none(home: &Sandbox, id: &str) -> Value {
 }
 
 #[test]
+fn what_is_not_built_is_said_before_anything_is_written() {
+    let one = learned("quuxodrome");
+    let said = one.mana(["sync", "init", "--backend", "s3", "--url", "x"]).run().code(3);
+    assert!(said.errors().contains("the backend s3 is not built yet"), "{said:?}");
+    assert!(!one.mana_home().join("sync.toml").exists());
+    let away = one.root().join("away.git");
+    let said = one.mana(["sync", "init", "--url", away.to_str().unwrap()]).run().code(1);
+    assert!(said.errors().contains("there is no folder"), "{said:?}");
+}
+
+#[test]
 fn what_cannot_be_sent_now_is_taken_back_later() {
     let (homes, remote) = workspace(&["quuxodrome", "plughology"]);
     let id = id_of(&told(&homes[0], "quuxodrome"));
@@ -534,6 +546,8 @@ fn machines_with_one_id_that_only_push_find_each_other() {
     assert_eq!(alarms(&report), ["copied"], "{report}");
     assert!(report["pushed_segments"].as_u64() > Some(1), "{report}");
     assert_eq!(alarms(&learns(0, "xyzzyology")), ["copied"]);
+    let status = disks[0].with(&one, || sync(&one, &["status"]));
+    assert_eq!(status["noticed"][0]["kind"], "copied", "{status}");
     for number in [0, 1, 0] {
         let report = disks[number].with(&one, || sync(&one, &[]));
         assert!(!alarms(&report).contains(&"copied"), "each is its own now: {report}");
@@ -625,6 +639,46 @@ fn a_database_from_a_backup_says_nothing_twice() {
     assert_eq!(alarms(&sync(&one, &[])), [""; 0]);
     // What it had said meanwhile it hears from the remote.
     assert!(told(&one, "frobnitz").contains("./check-frobnitz --all"));
+}
+
+#[test]
+fn devices_that_tell_one_thing_in_two_ways_are_listed_and_decided_on() {
+    // Two have learned the same; the third hears it from both.
+    let (homes, _remote) = workspace(&["quuxodrome", "quuxodrome", "plughology"]);
+    let third = &homes[2];
+    let differing = || {
+        let listed = third.mana(["--json", "review", "list", "--all", "--differing"]).run();
+        listed.success().json().as_array().unwrap().clone()
+    };
+    assert_eq!(differing(), Vec::<Value>::new());
+    assert_eq!(sync(third, &["status"])["differing"], 0);
+    let id = id_of(&told(third, "quuxodrome"));
+    // One of the two has other words for it.
+    let database = Connection::open(homes[1].mana_home().join("metadata.sqlite")).unwrap();
+    let changed = database.execute(
+        "UPDATE patterns SET text = replace(text, ' worked', ' mends it') WHERE hex(id) LIKE ?1",
+        [format!("{id}%")],
+    );
+    assert_eq!(changed, Ok(1));
+    drop(database);
+    round(&homes);
+    let listed = differing();
+    assert_eq!((listed.len(), &listed[0]["id"]), (1, &json!(id)), "{listed:?}");
+    let other = &listed[0]["others"][0];
+    assert_ne!(other["text"], listed[0]["text"]);
+    assert_eq!(sync(third, &["status"])["differing"], 1);
+    let device = other["from"]["device"].as_str().unwrap();
+    let unknown = third.mana(["edit", &id, "--take", "ffff-ffff"]).run().code(4);
+    assert!(unknown.errors().contains("mana show"), "{unknown:?}");
+    edit(third, &id, &["--take", device]);
+    assert_eq!(by_hand(third, &id)["text"], other["text"]);
+    assert_eq!(differing(), Vec::<Value>::new());
+    assert_eq!(sync(third, &["status"])["differing"], 0);
+    // It is a person's decision, and holds on the others.
+    round(&homes);
+    for home in &homes {
+        assert_eq!(by_hand(home, &id)["text"], other["text"]);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::open;
 use crate::cli::cycle::Source;
@@ -15,7 +15,7 @@ use crate::cli::output::{Output, count};
 use crate::cli::{time, trial};
 use crate::config::{self, Settings};
 use crate::model::ids::PatternId;
-use crate::storage::{Leaving, StorageError, Store};
+use crate::storage::{Leaving, Reader, StorageError, Store};
 use crate::sync::backend::retry::{Policy, patiently};
 use crate::sync::backend::{Backend, BackendError, Object};
 use crate::sync::desk::Briefly;
@@ -112,6 +112,31 @@ impl Parts {
         Ok(Some(Self { settings, sharing, keys, device, desk, now, noticed }))
     }
 
+    /// Keeps what was wrong, for `mana sync status`: of the daemon's exchanges nobody sees more.
+    fn note_alarms(&mut self, alarms: &[Warning]) -> Result<(), CliError> {
+        if alarms.is_empty() {
+            return Ok(());
+        }
+        let now = self.now;
+        self.desk.with(|store| {
+            let mut noticed = noticed(store)?;
+            noticed.retain(|old| {
+                now.saturating_sub(old.at) < REMEMBERED
+                    && alarms.iter().all(|alarm| alarm.text != old.text)
+            });
+            noticed.extend(alarms.iter().map(|Warning { kind, device, text }| Noticed {
+                at: now,
+                kind: (*kind).into(),
+                device: device.clone(),
+                text: text.clone(),
+            }));
+            noticed.drain(..noticed.len().saturating_sub(MOST_NOTICED));
+            let bytes = serde_json::to_vec(&noticed).expect("they have string keys");
+            store.put_sharing_value(NOTICED, &bytes)
+        })?;
+        Ok(())
+    }
+
     /// Notes how an exchange ended, for `mana sync status`.
     pub(super) fn note_end<T>(&mut self, done: &Result<T, CliError>) -> Result<(), CliError> {
         let Self { settings, desk, now, .. } = self;
@@ -149,6 +174,29 @@ fn first_sitting(
     })
 }
 
+/// Something that was wrong at an exchange, as it is kept and as `--json` prints it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Noticed {
+    /// When it was last seen, in milliseconds since the Unix epoch.
+    pub(super) at: i64,
+    kind: String,
+    device: Option<String>,
+    pub(super) text: String,
+}
+
+/// Under which key it is kept what was wrong.
+const NOTICED: &str = "noticed";
+/// For how many milliseconds that is told.
+const REMEMBERED: i64 = 30 * 24 * 3600 * 1000;
+/// How much of it is kept.
+const MOST_NOTICED: usize = 20;
+
+/// What was wrong at the exchanges of the last 30 days.
+pub(super) fn noticed(reader: &Reader) -> Result<Vec<Noticed>, StorageError> {
+    let kept = reader.sharing_value(NOTICED)?;
+    Ok(kept.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
+}
+
 /// Under which keys it is noted when an exchange last went well, and when and why one failed since.
 pub(super) const EXCHANGED: &str = "exchanged";
 pub(super) const FAILED: &str = "failed";
@@ -160,6 +208,7 @@ pub(super) fn run(way: Way, supervised: bool, output: &mut Output) -> Result<(),
     let Some(mut parts) = Parts::open(!supervised)? else { return Ok(()) };
     let mut report = Report { alarms: std::mem::take(&mut parts.noticed), ..Report::default() };
     let done = go(&mut parts, way, &mut report);
+    parts.note_alarms(&report.alarms)?;
     parts.note_end(&done)?;
     done?;
     // Others exchange while this process tries what is new.
@@ -336,7 +385,9 @@ pub(super) struct TakenBack {
 pub(super) fn send_redactions(parts: &mut Parts) -> Result<TakenBack, CliError> {
     let mut report = Report::default();
     parts.desk.with(|store| store.put_sharing_value(REWRITE, &[]))?;
-    push(parts, &mut report)?;
+    let pushed = push(parts, &mut report);
+    parts.note_alarms(&report.alarms)?;
+    pushed?;
     Ok(TakenBack { removed: report.removed_segments })
 }
 

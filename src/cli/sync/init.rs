@@ -36,6 +36,9 @@ pub(super) fn run(args: &SyncInitArgs, output: &mut Output) -> Result<(), CliErr
         CliError::new(Kind::Configuration, format!("there is no backend {:?}", args.backend))
             .hint("`git` and `git_selfhosted` are built.")
     })?;
+    if !matches!(carrier, Carrier::Git | Carrier::GitSelfhosted) {
+        return Err(open::not_built(carrier));
+    }
     crate::storage::create_home(&settings.home)?;
     let _alone = ExchangeLock::wait(&settings.home)?;
     let mut store = Store::open(&settings.home, true)?;

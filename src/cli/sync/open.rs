@@ -59,6 +59,13 @@ pub(super) fn label(
     }))
 }
 
+/// That there is no such carrier yet.
+pub(super) fn not_built(carrier: Carrier) -> CliError {
+    let message = format!("the backend {} is not built yet", carrier.name());
+    CliError::new(Kind::Configuration, message)
+        .hint("`git` and `git_selfhosted` are: set `sync.backend` in sync.toml.")
+}
+
 /// The carrier that the settings name.
 pub(super) fn backend(
     home: &Path,
@@ -69,11 +76,7 @@ pub(super) fn backend(
     let section = match settings.backend {
         Carrier::Git => &settings.git,
         Carrier::GitSelfhosted => &settings.git_selfhosted,
-        other => {
-            let message = format!("the backend {} is not built yet", other.name());
-            return Err(CliError::new(Kind::Configuration, message)
-                .hint("`git` and `git_selfhosted` are: set `sync.backend` in sync.toml."));
-        }
+        other => return Err(not_built(other)),
     };
     let Some(section) = section else {
         let message = format!("sync.toml has no section [sync.{}]", settings.backend.name());

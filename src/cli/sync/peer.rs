@@ -1,15 +1,18 @@
 //! `mana sync peer`: whose word counts.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::open;
+use super::status::SILENCE;
 use crate::cli::args::SyncPeerCommand;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::output::{Output, count};
 use crate::cli::{hearing, time};
 use crate::config::{self, Settings};
 use crate::storage::{Reader, Store};
-use crate::sync::device::fingerprint;
+use crate::sync::device::{Device, fingerprint};
 use crate::sync::hex::hex;
 use crate::sync::ledger::{DeviceState, Trust};
 use crate::sync::segment::DeviceKey;
@@ -23,7 +26,11 @@ pub(super) struct Peer {
     pub(super) name: String,
     pub(super) version: String,
     pub(super) trust: &'static str,
+    /// Whether it is this one.
+    pub(super) this: bool,
     pub(super) heard: Option<String>,
+    /// Whether it has not been heard for three days, though it may speak.
+    pub(super) silent: bool,
     pub(super) items: u64,
     pub(super) waiting: u64,
 }
@@ -38,13 +45,19 @@ pub(super) fn run(command: &SyncPeerCommand, output: &mut Output) -> Result<(), 
 }
 
 /// All devices that were heard of.
-pub(super) fn peers(reader: &Reader) -> Result<Vec<Peer>, CliError> {
+pub(super) fn peers(reader: &Reader, home: &Path) -> Result<Vec<Peer>, CliError> {
+    let me = Device::kept(&open::folder(home))?.map(|device| hex(&device.key()));
+    let now = time::now().timestamp_millis();
     let counts = reader.hearsay_counts()?;
     let peers = reader.shared_devices()?.into_iter().map(|(key, state)| {
         let DeviceState { trust, name, version, heard, .. } = state;
         let key = (fingerprint(&key), hex(&key));
         let said = counts.iter().find(|(device, _, _)| *device == key.1);
+        let this = me.as_ref() == Some(&key.1);
+        let ago = now.saturating_sub(heard.millis());
         Peer {
+            this,
+            silent: !this && trust != Trust::Refused && heard.0 > 0 && ago > SILENCE,
             device: key.0,
             name,
             version,
@@ -61,7 +74,7 @@ pub(super) fn peers(reader: &Reader) -> Result<Vec<Peer>, CliError> {
 fn list(output: &mut Output) -> Result<(), CliError> {
     let settings = Settings::load(config::current_dir().as_deref())?;
     let reader = Reader::open(&settings.home)?;
-    let peers = peers(&reader)?;
+    let peers = peers(&reader, &settings.home)?;
     output.object(&peers);
     for peer in &peers {
         output.line(line(peer));
@@ -76,9 +89,14 @@ fn list(output: &mut Output) -> Result<(), CliError> {
 pub(super) fn line(peer: &Peer) -> String {
     let heard = peer.heard.as_deref().unwrap_or("never");
     let name = if peer.name.is_empty() { String::new() } else { format!(" ({})", peer.name) };
+    let note = match peer {
+        Peer { this: true, .. } => ", this device",
+        Peer { silent: true, .. } => ", silent for more than three days",
+        _ => "",
+    };
     let items = count(peer.items, "item", "items");
     let Peer { device, trust, waiting, .. } = peer;
-    format!("{device}  {trust:<8}  heard {heard}, {items}, {waiting} waiting{name}")
+    format!("{device}  {trust:<8}  heard {heard}, {items}, {waiting} waiting{name}{note}")
 }
 
 fn decide(wanted: &str, trust: Trust, output: &mut Output) -> Result<(), CliError> {
@@ -105,7 +123,7 @@ fn decide(wanted: &str, trust: Trust, output: &mut Output) -> Result<(), CliErro
     let now = time::now().timestamp_millis();
     let heard = hearing::hear(&mut store, &settings, keys.as_ref(), Some(&me), now)?;
     hearing::publish(&mut store, &settings.home)?;
-    let peers = peers(&store)?;
+    let peers = peers(&store, &settings.home)?;
     let peer = peers.into_iter().find(|peer| peer.key == hex(&key));
     output.object(&peer);
     output.line(format!(

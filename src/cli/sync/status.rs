@@ -20,8 +20,8 @@ use crate::sync::local::{self, Redaction};
 use crate::sync::settings::{self, Carrier, Visibility};
 use crate::sync::workspace;
 
-/// Days of silence after which a device is told of.
-const SILENCE: i64 = 3 * 24 * 3600 * 1000;
+/// Milliseconds of silence after which a device is told of.
+pub(super) const SILENCE: i64 = 3 * 24 * 3600 * 1000;
 
 /// The state, as `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -37,6 +37,8 @@ struct Report {
     exchanged: Option<String>,
     /// What failed since.
     failed: Option<Failed>,
+    /// What was wrong at exchanges of the last 30 days.
+    noticed: Vec<exchange::Noticed>,
     /// Items that may leave, and those of them whose words the others do not have yet.
     local: usize,
     pending_items: usize,
@@ -155,13 +157,12 @@ pub(super) fn run(output: &mut Output) -> Result<(), CliError> {
     let refused_texts =
         refused_texts.and_then(|value| serde_json::from_slice(&value).ok()).unwrap_or_default();
     let pending = pending(&reader, &settings, &sharing, keys.as_ref(), &leaving)?;
-    let [differing, waiting_texts] = reader.conflict_counts()?;
     let section = match sharing.backend {
         Carrier::Git => sharing.git.as_ref(),
         Carrier::GitSelfhosted => sharing.git_selfhosted.as_ref(),
         _ => None,
     };
-    let devices = peer::peers(&reader)?;
+    let devices = peer::peers(&reader, &settings.home)?;
     let report = Report {
         enabled: sharing.enabled,
         backend: sharing.backend.name(),
@@ -175,6 +176,7 @@ pub(super) fn run(output: &mut Output) -> Result<(), CliError> {
         epoch: keys.as_ref().map(WorkspaceKeys::epoch),
         exchanged: exchanged.map(time::shown),
         failed,
+        noticed: exchange::noticed(&reader)?,
         local: reader.leaving(&leaving)?.len(),
         pending_items: pending.items,
         texts: pending.all_texts,
@@ -182,8 +184,8 @@ pub(super) fn run(output: &mut Output) -> Result<(), CliError> {
         pending_removals: pending.removals,
         heard: devices.iter().map(|peer| peer.items).sum(),
         quarantined: devices.iter().map(|peer| peer.waiting).sum(),
-        waiting_texts,
-        differing,
+        waiting_texts: reader.waiting_texts()?,
+        differing: reader.differing_patterns()?.len() as u64,
         refused_texts,
         tried: reader.verdicts()?.into_iter().map(|(v, n)| (v.name(), n)).collect(),
         pending_segments,
@@ -239,6 +241,9 @@ fn show_exchange(report: &Report, exchanged: Option<i64>, output: &mut Output) {
     if let Some(Failed { at, reason }) = &report.failed {
         output.line(format!("It failed {at}: {reason}"));
     }
+    for exchange::Noticed { at, text, .. } in &report.noticed {
+        output.line(format!("Noticed {}: {text}.", time::shown(*at)));
+    }
 }
 
 /// What may leave, what came, and what waits.
@@ -270,7 +275,10 @@ fn show_items(report: &Report, output: &mut Output) {
     }
     if report.differing > 0 {
         let items = count(report.differing, "item", "items");
-        output.line(format!("Devices tell {items} in different words: the last ones count."));
+        output.line(format!(
+            "Devices tell {items} in different words: the last ones count (`mana review list \
+             --differing`)."
+        ));
     }
     for text in &report.refused_texts {
         output.line(text.line());

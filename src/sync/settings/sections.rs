@@ -168,7 +168,12 @@ fn of_sync(sync: Table<'_, '_>) -> Settings {
             "backend",
             (
                 format!("there is no section `[sync.{name}]`"),
-                format!("Add it, or run `mana sync init {name}`."),
+                match settings.backend {
+                    Carrier::Git | Carrier::GitSelfhosted => {
+                        format!("Add it, or run `mana sync init --backend {name} --url URL`.")
+                    }
+                    _ => "Add it, or set `backend` to `git`.".into(),
+                },
             ),
         );
     }

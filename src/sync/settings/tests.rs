@@ -116,7 +116,11 @@ const WRONG: &[(&str, &str)] = &[
     ("[sync]\nbackend = \"ftp\"", "line 2, sync.backend: `ftp` is not known. Use `git`, "),
     (
         "[sync]\nenabled = true",
-        "sync.backend: there is no section `[sync.git]`. Add it, or run `mana sync init git`.",
+        "sync.backend: there is no section `[sync.git]`. Add it, or run `mana sync init --backend git --url URL`.",
+    ),
+    (
+        "[sync]\nenabled = true\nbackend = \"s3\"",
+        "line 3, sync.backend: there is no section `[sync.s3]`. Add it, or set `backend` to `git`.",
     ),
     ("[sync]\ninterval_minutes = 0", "sync.interval_minutes: it is not from 1 to 10080"),
     ("[sync]\ninterval_minutes = 10081", "sync.interval_minutes: it is not from 1 to 10080"),

@@ -2,13 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use git2::{
-    AutotagOption, Error, FetchOptions, FetchPrune, Oid, ProxyOptions, PushOptions, PushUpdate,
-    RemoteCallbacks, RemoteRedirect, Repository,
+    AutotagOption, Error, ErrorCode, FetchOptions, FetchPrune, Oid, ProxyOptions, PushOptions,
+    PushUpdate, RemoteCallbacks, RemoteRedirect, Repository,
 };
 
 use super::access::Access;
@@ -42,6 +42,9 @@ pub(super) struct Update {
 pub(super) fn fetch(repository: &Repository, settings: &GitSettings) -> Result<(), Failure> {
     let mut remote = repository.remote_anonymous(&settings.url).map_err(|error| doubt(&error))?;
     let talk = Talk::new(settings, &remote, &[])?;
+    if let Address::Folder(path) = talk.access.address() {
+        is_there(path)?;
+    }
     let _turn = turn(&talk, settings)?;
     let mut options = FetchOptions::new();
     options
@@ -54,6 +57,23 @@ pub(super) fn fetch(repository: &Repository, settings: &GitSettings) -> Result<(
     let done = remote.fetch(&[tree::REFSPEC], Some(&mut options), None);
     drop(options);
     talk.outcome(done)
+}
+
+/// Whether a folder holds a repository: libgit2 would only say that it knows no such protocol.
+fn is_there(path: &Path) -> Result<(), BackendError> {
+    let shown = path.display();
+    if !path.is_dir() {
+        let text =
+            format!("there is no folder {shown}; if its disk is another one, is that there?");
+        return Err(BackendError::Refused(text));
+    }
+    match Repository::open(path) {
+        Err(error) if error.code() == ErrorCode::NotFound => Err(BackendError::Refused(format!(
+            "{shown} is no git repository; `git init --bare {shown}` makes one"
+        ))),
+        // Whatever else is wrong is told by what follows.
+        _ => Ok(()),
+    }
 }
 
 /// Makes all `updates` on the server; `Ok` means that the server has confirmed each of them.

@@ -418,6 +418,17 @@ fn what_is_no_repository_over_ssh_is_told() {
 }
 
 #[test]
+fn a_folder_that_is_not_there_or_holds_nothing_is_told() {
+    let folder = Folder::new();
+    let url = |name: &str| folder.root.path().join(name).to_str().unwrap().to_owned();
+    std::fs::create_dir(url("empty")).unwrap();
+    for (name, words) in [("away.git", "there is no folder"), ("empty", "git init --bare")] {
+        let error = error(GitSettings { url: url(name), ..folder.settings(&label("a")) });
+        assert!(matches!(&error, BackendError::Refused(text) if text.contains(words)), "{error}");
+    }
+}
+
+#[test]
 fn an_agent_opens_the_door() {
     let Some(ssh) = Ssh::start() else { return };
     let socket = ssh.file("agent");
