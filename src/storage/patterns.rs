@@ -1,6 +1,6 @@
 //! Reading patterns and their evidence.
 
-use rusqlite::{Row, params};
+use rusqlite::Row;
 
 use super::error::{Attempt, StorageError};
 use super::open::Reader;
@@ -77,18 +77,28 @@ pub(super) fn tally_from(row: &Row<'_>, first: usize) -> Result<Tally, rusqlite:
     })
 }
 
+/// The first and the last id that start with these hex digits; `None` when they are none, fewer than
+/// four, or more than an id has.
+fn ids_from(prefix: &str) -> Option<([u8; 16], [u8; 16])> {
+    let digits = (4..=32).contains(&prefix.len()) && prefix.bytes().all(|b| b.is_ascii_hexdigit());
+    if !digits {
+        return None;
+    }
+    let filled = |with: char| {
+        let mut digits = prefix.to_owned();
+        digits.extend(std::iter::repeat_n(with, 32 - prefix.len()));
+        Some(u128::from_str_radix(&digits, 16).ok()?.to_be_bytes())
+    };
+    Some((filled('0')?, filled('f')?))
+}
+
 impl Reader {
     /// The patterns whose id starts with these hex digits (at least four).
     pub(crate) fn patterns_by_prefix(&self, prefix: &str) -> Result<Vec<Pattern>, StorageError> {
-        let prefix = prefix.to_ascii_lowercase();
-        if prefix.len() < 4 || !prefix.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Ok(Vec::new());
-        }
-        let sql = format!(
-            "SELECT {COLUMNS} FROM patterns p WHERE substr(lower(hex(p.id)), 1, ?2) = ?1 LIMIT 20"
-        );
+        let Some((first, last)) = ids_from(prefix) else { return Ok(Vec::new()) };
+        let sql = format!("SELECT {COLUMNS} FROM patterns p WHERE p.id BETWEEN ?1 AND ?2 LIMIT 20");
         let mut query = self.conn.prepare_cached(&sql).attempt("look up a pattern")?;
-        let rows = query.query_map(params![prefix, prefix.len() as i64], pattern_from);
+        let rows = query.query_map([first, last], pattern_from);
         rows.and_then(Iterator::collect).attempt("look up a pattern")
     }
 
@@ -139,5 +149,23 @@ impl Reader {
             ))
         });
         rows.and_then(Iterator::collect).attempt("count the patterns")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_lie_between_the_first_and_the_last_of_their_beginning() {
+        let (first, last) = ids_from("0aF4e").unwrap();
+        assert_eq!(first[..4], [0x0a, 0xf4, 0xe0, 0]);
+        assert_eq!(last[..4], [0x0a, 0xf4, 0xef, 0xff]);
+        let whole = "0123456789abcdef0123456789abcdef";
+        let (first, last) = ids_from(whole).unwrap();
+        assert_eq!((first, first[0], first[15]), (last, 0x01, 0xef));
+        for none in ["", "0af", "0aez", "+0af", &format!("{whole}0")] {
+            assert_eq!(ids_from(none), None, "{none}");
+        }
     }
 }

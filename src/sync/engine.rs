@@ -15,6 +15,8 @@ mod taking;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sha2::{Digest as _, Sha256};
+
 pub(crate) use self::alarms::Alarm;
 pub(crate) use self::lives::{Anew, of_this_life};
 use super::backend::{Backend, BackendError, Object};
@@ -39,6 +41,9 @@ const HEARTBEAT: i64 = 24 * 3600 * 1000;
 const ATTEMPTS: u32 = 3;
 /// Bytes of segments from which on they are taken in before more are fetched.
 const PORTION: usize = 4 << 20;
+
+/// Under which key it is noted that the own log has to be written anew ([`Exchange::push_anew`]).
+pub(crate) const REWRITE: &str = "rewrite";
 
 /// What this device knows of its own log.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -274,6 +279,7 @@ impl<D: Desk, B: Backend + ?Sized, R: Random> Exchange<'_, D, B, R> {
             }
         }
         let mut pulled = Pulled::default();
+        self.read_own(&prefix, &shown, &mut pulled)?;
         let unread = self.sit(|sitting| {
             sitting.look_at_own(&shown, &mut pulled)?;
             sitting.unread(&prefix, &shown, &mut pulled)
@@ -334,6 +340,42 @@ impl<D: Desk, B: Backend + ?Sized, R: Random> Exchange<'_, D, B, R> {
             }
             Ok(copied)
         })
+    }
+
+    /// Reads back what this device has said and others still need. Where the carrier has something
+    /// else under such a name, nobody but this device can say it again: the log is to be written
+    /// anew.
+    fn read_own(
+        &mut self,
+        prefix: &str,
+        shown: &Shown,
+        pulled: &mut Pulled,
+    ) -> Outcome<(), D::Replica> {
+        let names: Vec<Name> = self.sit(|sitting| {
+            let own = sitting.own()?;
+            let label = segment::label(&sitting.log_of(&own), sitting.keys);
+            let known = sitting.replica.fates(&label).map_err(SyncError::Ledger)?;
+            let needed = |name: &&Name| {
+                name.sequence >= own.since.max(own.kept) && known.contains_key(*name)
+            };
+            Ok(shown.get(&label).into_iter().flatten().filter(needed).copied().collect())
+        })?;
+        let before = pulled.alarms.len();
+        for name in names {
+            let full = name.full(prefix);
+            let sound = match self.backend.get(&full) {
+                Ok(Some(bytes)) => name.fits(&Sha256::digest(&bytes).into()),
+                Ok(None) | Err(BackendError::Refused(_)) => false,
+                Err(error) => return Err(error.into()),
+            };
+            if !sound {
+                pulled.alarms.push(Alarm::Damaged { name: full });
+            }
+        }
+        if pulled.alarms.len() > before {
+            self.sit(|sitting| sitting.keep(|sitting| sitting.replica.put_note(REWRITE, &[])))?;
+        }
+        Ok(())
     }
 
     /// Has the ledger for `work`.

@@ -21,7 +21,7 @@ use crate::sync::backend::{Backend, BackendError, Object};
 use crate::sync::desk::Briefly;
 use crate::sync::device::{Device, fingerprint};
 use crate::sync::engine::{
-    Alarm, Exchange, Offer, Offers, Pulled, Pushed, Replica as _, begin_anew,
+    Alarm, Exchange, Offer, Offers, Pulled, Pushed, REWRITE, Replica as _, begin_anew,
 };
 use crate::sync::hex::hex;
 use crate::sync::keys::WorkspaceKeys;
@@ -274,9 +274,6 @@ fn take_back(
     }
     if noted.is_empty() { Ok(()) } else { store.purge() }
 }
-
-/// Under which key it is noted that the own log has to be written anew.
-const REWRITE: &str = "rewrite";
 
 /// A device hears its own words only after its store was set back.
 fn heard_by(store: &mut Store, me: &DeviceKey) -> Result<Option<DeviceKey>, StorageError> {

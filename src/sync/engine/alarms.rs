@@ -65,7 +65,10 @@ impl fmt::Display for Alarm {
                 "the remote lost what this device had said: it was rolled back, or written by \
                  somebody else; everything is said again",
             ),
-            Self::Damaged { name } => write!(f, "{name} is damaged on the remote: it was left out"),
+            Self::Damaged { name } => write!(
+                f,
+                "{name} is damaged on the remote: it counts for nothing until its device says it again"
+            ),
             Self::RolledBack { device, read, shown } => write!(
                 f,
                 "the remote shows {shown} segments of device {}, and {read} were read before: it \

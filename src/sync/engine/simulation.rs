@@ -15,9 +15,7 @@ use std::time::Instant;
 
 use world::{Carrier, Disk, Machine, Tally, World as Worlds, pattern};
 
-use super::Alarm;
-#[cfg(feature = "git")]
-use super::Replica as _;
+use super::{Alarm, REWRITE, Replica as _};
 #[cfg(feature = "git")]
 use crate::model::pattern::{Kind, Payload};
 use crate::storage::Store;
@@ -287,6 +285,30 @@ fn what_is_changed_on_the_server_is_left_out() {
     assert_eq!(pulled.segments, 0);
     assert!(pulled.alarms.iter().any(|alarm| matches!(alarm, Alarm::Damaged { .. })));
     assert!(world.views(1)[5].words.is_none());
+}
+
+#[test]
+fn what_was_damaged_is_said_again_by_its_device() {
+    let mut world = pair();
+    world.server.edit(|objects| {
+        for bytes in objects.values_mut() {
+            *bytes = b"rubbish".to_vec();
+        }
+    });
+    // Whoever has read it before sees nothing of that.
+    let damaged = |alarm: &Alarm| matches!(alarm, Alarm::Damaged { .. });
+    world.machines.push(newcomer());
+    assert_eq!(world.pull(2).unwrap().alarms.iter().filter(|alarm| damaged(alarm)).count(), 2);
+    for n in 0..2 {
+        assert!(world.pull(n).unwrap().alarms.iter().any(damaged));
+        assert!(ledger(&mut world.machines[n]).note(REWRITE).unwrap().is_some());
+        assert!(world.push_anew(n).is_some());
+    }
+    for n in 0..3 {
+        assert_eq!(world.pull(n).unwrap().alarms, []);
+    }
+    assert_eq!(world.views(2), world.views(0));
+    assert!(world.views(2)[0].words.is_some() && world.views(2)[1].words.is_some());
 }
 
 #[test]
