@@ -421,7 +421,7 @@ fn what_is_no_repository_over_ssh_is_told() {
 fn a_folder_that_is_not_there_or_holds_nothing_is_told() {
     let folder = Folder::new();
     let url = |name: &str| folder.root.path().join(name).to_str().unwrap().to_owned();
-    std::fs::create_dir(url("empty")).unwrap();
+    fs::create_dir(url("empty")).unwrap();
     for (name, words) in [("away.git", "there is no folder"), ("empty", "git init --bare")] {
         let error = error(GitSettings { url: url(name), ..folder.settings(&label("a")) });
         assert!(matches!(&error, BackendError::Refused(text) if text.contains(words)), "{error}");
