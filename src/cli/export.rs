@@ -184,11 +184,8 @@ fn leaving(
     };
     let desk = Desk::open(store, settings, &sharing, Some(keys))?;
     let label_key = local::label_key(keys);
-    let leaves: Vec<Leaves> = store
-        .leaving(&wanted)?
-        .into_iter()
-        .map(|pattern| local::leaves(pattern, &label_key, desk.sanitiser()))
-        .collect();
+    let leaves: Vec<Leaves> =
+        local::all_leaves(store.leaving(&wanted)?, &label_key, desk.sanitiser());
     if leaves.is_empty() {
         let nothing = CliError::new(Kind::Nothing, "there is nothing to export")
             .hint("What waits for approval, what others told and what private projects taught stays here.");

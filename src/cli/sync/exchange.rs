@@ -415,9 +415,8 @@ fn saying(
         .collect();
     let label_key = local::label_key(keys);
     let mut patterns = Vec::new();
-    for pattern in store.leaving(leaving)? {
-        let document = unsaid.remove(&pattern.pattern.id);
-        patterns.push(local::leaves(pattern, &label_key, desk.sanitiser()).offer(document));
+    for pattern in local::all_leaves(store.leaving(leaving)?, &label_key, desk.sanitiser()) {
+        patterns.push(pattern.offer(unsaid.remove(&pattern.pattern)));
     }
     // What was written about patterns that others told: their words are not this device's.
     patterns.extend(unsaid.into_iter().map(|(pattern, document)| Offer {

@@ -98,9 +98,8 @@ fn pending(
     let mut said = reader.said_words(&me)?;
     let redacted = reader.redacted_patterns()?;
     let mut pending = Pending::default();
-    for pattern in reader.leaving(leaving)? {
-        let id = pattern.pattern.id;
-        let words = local::leaves(pattern, &label_key, &sanitiser).wording.encode();
+    for leaves in local::all_leaves(reader.leaving(leaving)?, &label_key, &sanitiser) {
+        let (id, words) = (leaves.pattern, leaves.wording.encode());
         pending.items += usize::from(!redacted.contains(&id) && said.remove(&id) != Some(words));
     }
     for edited in reader.edits_leaving(leaving)? {
