@@ -7,8 +7,11 @@
 //! secrets away. Ordinary advice of programs ("run `npm install`") is none of these.
 
 mod prose;
+mod report;
 
 use super::pattern::{Kind, Payload};
+
+pub(crate) use report::{is_prose, is_report, is_sentence};
 
 /// Why a text waits for approval: what it reads like.
 pub(crate) type Reason = &'static str;

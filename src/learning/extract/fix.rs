@@ -452,8 +452,7 @@ fn without_wrapper(failure: &Failure<'_>, later: &Seen<'_>) -> Option<Draft> {
     })?;
     let failed = text::one_line(&failure.seen.call.subject, REMEDY).replace('`', "'");
     let worked = wording::command(failure.command);
-    let headline = wording::headline(failure.signature);
-    let said = format!("`{failed}` failed ({headline}); `{worked}` worked");
+    let said = format!("{}; `{worked}` worked", failed_with(failure, &failed));
     let identity = format!("without {missing}");
     let mut draft = draft(failure, Kind::Fix, identity, said, vec![worked], Some(later));
     draft.payload.commands = vec![failed];
@@ -478,18 +477,23 @@ fn pitfall(failure: &Failure<'_>) -> Draft {
 }
 
 fn failed_text(failure: &Failure<'_>) -> String {
+    failed_with(failure, &wording::command(failure.command))
+}
+
+/// That `command` failed, and why where that may be quoted.
+fn failed_with(failure: &Failure<'_>, command: &str) -> String {
     // Findings differ from run to run; what recurs is that there are some.
     let headline = match failure.class {
         ErrorClass::TestFailure => "failing tests".into(),
         ErrorClass::LintFindings => "findings".into(),
         ErrorClass::CompileError | ErrorClass::TypeError => "compile errors".into(),
-        _ => wording::headline(failure.signature),
+        _ => wording::report(failure.signature, command),
     };
-    let command = wording::command(failure.command);
-    if headline.is_empty() {
-        format!("`{command}` failed")
-    } else {
-        format!("`{command}` failed ({headline})")
+    match (headline.as_str(), failure.class) {
+        ("", ErrorClass::Other | ErrorClass::Git) => format!("`{command}` failed"),
+        // The kind of an error is MANA's own word for it.
+        ("", class) => format!("`{command}` failed ({})", class.as_str()),
+        (headline, _) => format!("`{command}` failed ({headline})"),
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) use view::{Seen, View};
 
 /// Number of this extraction. Raise it when the same steps would give other patterns: every
 /// trajectory is then extracted anew from its stored steps.
-pub(crate) const REVISION: i64 = 4;
+pub(crate) const REVISION: i64 = 5;
 
 /// What the steps of one trajectory say. `root` is the folder in which it started (`~` for the
 /// home), `main` whether it is the main conversation rather than a subagent's.

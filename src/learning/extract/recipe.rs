@@ -81,7 +81,11 @@ fn is_lasting(part: &Part) -> bool {
         let inline = interpreter && matches!(word.as_str(), "-c" | "-e" | "-" | "eval");
         inline || word.contains("/tmp/") || word.starts_with("/var/")
     });
-    !one_off && !view::asks_for_help(part) && !part.words.iter().any(|word| word.contains("<<"))
+    let is_program = !part.program.starts_with(|c: char| "-{[(<".contains(c));
+    is_program
+        && !one_off
+        && !view::asks_for_help(part)
+        && !part.words.iter().any(|word| word.contains("<<"))
 }
 
 #[cfg(test)]

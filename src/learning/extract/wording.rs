@@ -1,7 +1,10 @@
 //! How commands, errors and lists read in a pattern's text.
 
+use std::borrow::Cow;
+
 use crate::model::shell::Normal;
 use crate::model::signature::Signature;
+use crate::model::suspicion;
 use crate::model::text;
 
 /// Longest command that is quoted with its real words.
@@ -15,31 +18,76 @@ const HEADLINE_LIMIT: usize = 120;
 const MESSAGES: &[&str] = &["-m", "-am", "--message", "--body", "--title", "--notes", "--comment"];
 
 /// The command as it would be typed, without cosmetics; one with long arguments or with a message
-/// as template.
+/// as template. Arguments that are worded for people, and names that are sentences, are left out.
 pub(crate) fn command(normal: &Normal) -> String {
-    let exact = normal.exact();
-    let key = normal.key();
+    let plain = without_prose(normal);
+    let exact = plain.exact();
     let long = exact.len() > COMMAND_LIMIT || exact.contains('\n');
-    let shown = if long || (has_message(&key) && has_sentence(&exact)) { key } else { exact };
+    let shown = if long { plain.key() } else { exact };
+    let shown = unquoted(shown, &plain);
     text::one_line(&shown, COMMAND_LIMIT).replace('`', "'")
 }
 
-/// Whether an argument is a text of three words or more.
-fn has_sentence(exact: &str) -> bool {
-    let mut arguments = exact.split(['\'', '"']).skip(1).step_by(2);
-    arguments.any(|text| text.split_whitespace().count() > 2)
-}
+/// What stands for a text that is not told, and for a name.
+const TEXT: &str = "<text>";
+const NAME: &str = "<name>";
 
-fn has_message(template: &str) -> bool {
-    let mut pieces = template.split(' ').peekable();
-    while let Some(piece) = pieces.next() {
-        let (option, value) = piece.split_once('=').unwrap_or((piece, ""));
-        let text = value == "<text>" || pieces.peek() == Some(&"<text>");
-        if text && MESSAGES.contains(&option) {
-            return true;
+/// The command without the quotation marks that a shell would need around placeholders.
+fn unquoted(mut shown: String, plain: &Normal) -> String {
+    for word in plain.parts.iter().flat_map(|part| &part.words) {
+        if word.ends_with(TEXT) || word.ends_with(NAME) {
+            shown = shown.replace(&format!("'{word}'"), word);
         }
     }
-    false
+    shown
+}
+
+/// The command with placeholders for what others may have worded.
+fn without_prose(normal: &Normal) -> Cow<'_, Normal> {
+    let mut changed = Cow::Borrowed(normal);
+    for (part, seen) in normal.parts.iter().enumerate() {
+        let mut before = "";
+        for (at, word) in seen.words.iter().enumerate() {
+            if let Some(instead) = stand_in(before, word).filter(|_| at > 0) {
+                changed.to_mut().parts[part].words[at] = instead;
+            }
+            before = word;
+        }
+    }
+    changed
+}
+
+/// What is told instead of an argument that follows `before`.
+fn stand_in(before: &str, word: &str) -> Option<String> {
+    let spaced = word.contains(char::is_whitespace);
+    if MESSAGES.contains(&before) {
+        let told = !spaced && word.is_ascii() && !suspicion::is_sentence(word);
+        return (!told).then(|| TEXT.to_owned());
+    }
+    if let Some((option, value)) = word.split_once('=')
+        && option.starts_with("--")
+    {
+        let before = if MESSAGES.contains(&option) { option } else { "" };
+        return stand_in(before, value).map(|instead| format!("{option}={instead}"));
+    }
+    match spaced {
+        true => suspicion::is_prose(word).then(|| TEXT.to_owned()),
+        false => (!is_template(word) && suspicion::is_sentence(word)).then(|| NAME.to_owned()),
+    }
+}
+
+/// Whether the shell makes something else of a word.
+fn is_template(word: &str) -> bool {
+    word.starts_with("$(") || word.starts_with("${")
+}
+
+/// The error's telling line, cut, where it is built as a report of the command `shown`; empty for
+/// others. One that reads like an instruction is kept, and waits for approval with its pattern.
+pub(super) fn report(signature: &Signature, shown: &str) -> String {
+    let line = headline(signature);
+    let told = suspicion::is_report(&line, shown)
+        || suspicion::of_observation(&format!("`{shown}` failed ({line})")).is_some();
+    if told { line } else { String::new() }
 }
 
 /// The error's telling line, cut.
@@ -78,8 +126,14 @@ mod tests {
                 "gh pr create --title 'a b c' --body 'c d'",
                 "gh pr create --title <text> --body <text>",
             ),
-            ("git commit -m 'two words'", "git commit -m 'two words'"),
+            ("git commit -m 'two words'", "git commit -m <text>"),
+            ("git commit -m wip", "git commit -m wip"),
+            ("git commit --message='two words'", "git commit --message=<text>"),
             ("x --name 'a b c'", "x --name 'a b c'"),
+            ("vitest -t 'applies the discount at once'", "vitest -t <text>"),
+            ("git checkout one-two-three-four-five-six", "git checkout <name>"),
+            ("git checkout feature/oauth-login", "git checkout feature/oauth-login"),
+            ("jq '.[] | {name, conclusion}' a.json", "jq '.[] | {name, conclusion}' a.json"),
         ] {
             let shown = command(&normalise(typed));
             assert!(!shown.contains(['`', '\n']), "{shown}");

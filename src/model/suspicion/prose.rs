@@ -22,7 +22,7 @@ const DIAGNOSES: &[&str] = &[
 /// What asks for something when a sentence begins with it. Programs use some of these to name what
 /// they mean, which then stands in quotes or is an option.
 #[rustfmt::skip]
-const ASKS: &[&str] = &[
+pub(super) const ASKS: &[&str] = &[
     "accept", "add", "append", "apply", "approve", "assume", "avoid", "call", "change", "commit",
     "configure", "consider", "continue", "copy", "create", "delete", "deploy", "disable", "do",
     "dont", "download", "drop", "edit", "email", "enable", "ensure", "execute", "export", "fetch",
@@ -37,14 +37,14 @@ const ASKS: &[&str] = &[
 
 /// What follows a word that names something and asks for nothing.
 #[rustfmt::skip]
-const NAMED: &[&str] = &[
+pub(super) const NAMED: &[&str] = &[
     "is", "was", "are", "were", "of", "has", "had", "does", "did", "not", "failed", "fails", "exited",
     "must", "should", "can", "command", "called", "errors", "returned", "returns", "expects",
 ];
 
 /// The commonest words of English, of which a sentence has some and a name seldom two.
 #[rustfmt::skip]
-const LITTLE: &[&str] = &[
+pub(super) const LITTLE: &[&str] = &[
     "a", "all", "an", "and", "any", "are", "as", "at", "be", "before", "by", "every", "for",
     "from", "has", "have", "if", "in", "instead", "into", "is", "it", "its", "my", "need", "no",
     "not", "of", "on", "or", "our", "that", "the", "their", "then", "these", "this", "to", "we",
@@ -187,7 +187,7 @@ fn is_address(word: &str) -> bool {
 }
 
 /// The sentences of an error.
-fn clauses(error: &str) -> impl Iterator<Item = &str> {
+pub(super) fn clauses(error: &str) -> impl Iterator<Item = &str> {
     error
         .split(['!', ';', '\n'])
         .flat_map(|part| part.split(". "))
@@ -215,7 +215,7 @@ fn asks(clause: &str) -> bool {
 }
 
 /// Whether a word is something of a program's rather than of a language.
-fn is_code(word: &str) -> bool {
+pub(super) fn is_code(word: &str) -> bool {
     let inner = word.trim_matches(['.', ',', ':', '!', '?', ')', '(']);
     inner.starts_with(['-', '\'', '"', '`', '<', '$', '@', '/', '.', '~'])
         || inner.contains(['=', '_', '/', '\\', '{', '}', '[', ']', '|', '`', '<', '>', '*', '"'])
@@ -235,9 +235,12 @@ fn is_sentence(name: &str) -> bool {
         .map(plain)
         .filter(|word| !word.is_empty())
         .collect();
-    let lettered =
-        words.iter().filter(|word| word.bytes().all(|b| b.is_ascii_alphabetic())).count();
-    if name.starts_with('-') || lettered < 5 || name.contains(['=', '{', '$', '*', ':']) {
+    let lettered = words.iter().filter(|word| word.chars().all(char::is_alphabetic)).count();
+    let unspaced = name.chars().filter(|c| c.is_alphabetic() && !is_spaced(*c)).count();
+    if name.starts_with('-')
+        || lettered < 5 && unspaced < 16
+        || name.contains(['=', '{', '$', '*', ':'])
+    {
         return false;
     }
     // What stood between two sentences, or a name and what follows it.
@@ -248,7 +251,9 @@ fn is_sentence(name: &str) -> bool {
     let addressed = pieces.clone().any(is_address) || is_address(last);
     let little = words.iter().filter(|word| LITTLE.contains(&word.as_str())).count();
     let asks = words.first().is_some_and(|word| ASKS.contains(&word.as_str()));
-    parted || addressed && little >= 1 || asks && little >= 3 && lettered >= 8
+    let accented = name.chars().any(|c| c.is_alphabetic() && !c.is_ascii());
+    let foreign = accented && lettered >= 6 || unspaced >= 16;
+    foreign || parted || addressed && little >= 1 || asks && little >= 3 && lettered >= 8
 }
 
 /// A text that is written so that a reader has to decode it first.
@@ -326,7 +331,7 @@ fn percent(token: &str) -> Option<Vec<u8>> {
 }
 
 /// A word in small letters without what stands around it.
-fn plain(word: &str) -> String {
+pub(super) fn plain(word: &str) -> String {
     word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 

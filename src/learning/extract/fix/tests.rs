@@ -304,7 +304,7 @@ fn parts_of_a_script() {
                 "$ git add -A && git commit -m 'x y' !! fatal: unable to auto-detect email address
                  $ git add -A",
                 &[
-                    "pitfall: `git add -A && git commit -m 'x y'` failed (fatal: unable to auto-detect email address)",
+                    "pitfall: `git add -A && git commit -m <text>` failed (fatal: unable to auto-detect email address)",
                 ],
             ),
             (
@@ -363,11 +363,10 @@ fn the_folder_counts() {
 fn a_bypass_is_told_only_when_the_user_named_it() {
     let bypass = "$ git commit -m 'a b' !! husky - pre-commit hook exited with code 1 (error)
          $ git commit --no-verify -m 'a b'";
-    let failed =
-        "`git commit -m 'a b'` failed (husky - pre-commit hook exited with code 1 (error))";
+    let failed = "`git commit -m <text>` failed";
     assert_eq!(texts(bypass, FIXES), [format!("pitfall: {failed}")]);
     let named = format!("> commit it with `--no-verify`, please\n{bypass}");
-    let told = format!("fix: {failed}; `git commit --no-verify -m 'a b'` worked");
+    let told = format!("fix: {failed}; `git commit --no-verify -m <text>` worked");
     assert_eq!(texts(&named, FIXES), [told]);
     check(
         FIXES,
@@ -377,7 +376,7 @@ fn a_bypass_is_told_only_when_the_user_named_it() {
                 "agent> commit with --no-verify
                  $ git commit -m 'a b' !! fatal: cannot lock ref
                  $ git commit --no-verify -m 'a b'",
-                &["pitfall: `git commit -m 'a b'` failed (fatal: cannot lock ref)"],
+                &["pitfall: `git commit -m <text>` failed (fatal: cannot lock ref)"],
             ),
             (
                 "what the failure had as well is no bypass",
@@ -433,7 +432,7 @@ fn what_was_done_next_is_told_without_proof() {
                  $ gh repo set-default dev/app
                  $ gh pr create --title 'a b'",
                 &[
-                    "fix: `gh pr create --fill` failed (could not determine base repo: no default repository); `gh repo set-default dev/app`, then `gh pr create --title 'a b'` worked",
+                    "fix: `gh pr create --fill` failed (could not determine base repo: no default repository); `gh repo set-default dev/app`, then `gh pr create --title <text>` worked",
                 ],
             ),
             (
