@@ -28,6 +28,9 @@ pub(crate) fn command(normal: &Normal) -> String {
     text::one_line(&shown, COMMAND_LIMIT).replace('`', "'")
 }
 
+/// Longest message that is told, in bytes: one word.
+const MESSAGE: usize = 20;
+
 /// What stands for a text that is not told, and for a name.
 const TEXT: &str = "<text>";
 const NAME: &str = "<name>";
@@ -61,7 +64,8 @@ fn without_prose(normal: &Normal) -> Cow<'_, Normal> {
 fn stand_in(before: &str, word: &str) -> Option<String> {
     let spaced = word.contains(char::is_whitespace);
     if MESSAGES.contains(&before) {
-        let told = !spaced && word.is_ascii() && !suspicion::is_sentence(word);
+        let plain = word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./#".contains(&b));
+        let told = plain && word.len() <= MESSAGE && !suspicion::is_sentence(word);
         return (!told).then(|| TEXT.to_owned());
     }
     if let Some((option, value)) = word.split_once('=')
