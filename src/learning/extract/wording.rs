@@ -20,10 +20,10 @@ const MESSAGES: &[&str] = &["-m", "-am", "--message", "--body", "--title", "--no
 /// The command as it would be typed, without cosmetics; one with long arguments or with a message
 /// as template. Arguments that are worded for people, and names that are sentences, are left out.
 pub(crate) fn command(normal: &Normal) -> String {
-    let plain = without_prose(normal);
-    let exact = plain.exact();
+    let exact = normal.exact();
     let long = exact.len() > COMMAND_LIMIT || exact.contains('\n');
-    let shown = if long { plain.key() } else { exact };
+    let plain = without_prose(normal);
+    let shown = if long || has_message(&plain) { plain.key() } else { plain.exact() };
     let shown = unquoted(shown, &plain);
     text::one_line(&shown, COMMAND_LIMIT).replace('`', "'")
 }
@@ -43,6 +43,20 @@ fn unquoted(mut shown: String, plain: &Normal) -> String {
         }
     }
     shown
+}
+
+/// Whether a message was left out.
+fn has_message(plain: &Normal) -> bool {
+    plain.parts.iter().any(|part| {
+        let pairs = part.words.iter().zip(part.words.iter().skip(1));
+        let follows = pairs
+            .into_iter()
+            .any(|(option, value)| MESSAGES.contains(&option.as_str()) && value == TEXT);
+        let of_option = |word: &String| {
+            word.strip_suffix("=<text>").is_some_and(|option| MESSAGES.contains(&option))
+        };
+        follows || part.words.iter().any(of_option)
+    })
 }
 
 /// The command with placeholders for what others may have worded.

@@ -30,7 +30,7 @@ const FAILS: &[&str] = &[
     "incomplete", "inconsistent", "incorrect", "insufficient", "interrupted", "invalid", "isnt",
     "killed", "locked", "lost", "malformed", "mismatch", "mismatched", "misplaced", "missing",
     "nonexistent", "none", "not", "null", "obsolete", "overflow", "panic", "panicked",
-    "prohibited", "prohibits", "refused", "refusing", "rejected", "reset", "stale", "terminated",
+    "prohibited", "prohibits", "refused", "refusing", "rejected", "removed", "renamed", "replaced", "reset", "stale", "terminated",
     "timed", "timeout", "truncated", "unable", "unavailable", "unauthorized", "unbound",
     "uncommitted", "undeclared", "undefined", "unexpected", "unhandled", "uninitialized",
     "unknown", "unmatched", "unmet", "unmerged", "unreachable", "unreadable", "unrecognised",
@@ -266,8 +266,10 @@ fn is_name(word: &str) -> bool {
     let inner = word.trim_matches(is_edge);
     let quoted = word.starts_with(['\'', '"', '`']) && word.trim_end_matches(is_edge) != word;
     let marked = word.starts_with(['<', '[']) && word.ends_with(['>', ']', '.']);
+    let hidden = word.len() > 1 && word.starts_with('.');
     quoted
         || marked
+        || hidden
         || word.ends_with('…')
         || inner.contains(['-', '.', ':', '@', '#'])
         || is_code(inner)
@@ -331,7 +333,7 @@ pub(crate) fn is_prose(text: &str) -> bool {
     let words = text.split_whitespace().count();
     let plain = text
         .split_whitespace()
-        .map(|word| word.trim_matches(is_edge))
+        .map(|word| word.trim_end_matches(['.', ',', '!', '?', ';']))
         .filter(|word| !word.is_empty() && word.chars().all(|c| c.is_alphabetic() || c == '-'))
         .count();
     let unspaced = text.chars().filter(|c| c.is_alphabetic() && *c as u32 >= 0x0e00).count();
@@ -367,6 +369,11 @@ mod tests {
             ),
             ("TypeError: generate is not a function", "generate --all"),
             ("gh: Not Found (HTTP 404)", "gh api x"),
+            ("Option \"pathPattern\" was replaced by \"--pathPatterns\".", "jest x"),
+            (
+                "The following paths are ignored by one of your .gitignore files: .shop",
+                "git add <path>",
+            ),
             ("Lint: 4 errors, 1 warnings", ""),
         ] {
             assert!(is_report(error, own), "{error}");
@@ -417,5 +424,6 @@ mod tests {
         }
         assert!(is_prose("applies the discount when it rains"));
         assert!(!is_prose(".[] | {name, conclusion}"));
+        assert!(!is_prose("{path: .path, line: .line, body: .body}"));
     }
 }
