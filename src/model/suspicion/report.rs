@@ -232,9 +232,9 @@ fn of_part(part: &str, own: &[&str], names: &mut usize) -> Option<Part> {
             continue;
         }
         let tried = before == "to" && at > 1 && HINDERED.contains(&bare[at - 2].as_str());
-        let named =
+        let stated =
             tried || TRIED.contains(&before) || NAMED.contains(&after) || THINGS.contains(&after);
-        if !REPORTS.contains(&known) || ASKS.contains(&known) && !named && words.len() > 1 {
+        if !REPORTS.contains(&known) || ASKS.contains(&known) && !stated && words.len() > 1 {
             return None;
         }
     }
@@ -290,6 +290,7 @@ pub(crate) fn is_sentence(name: &str) -> bool {
     if is_option(name) {
         return false;
     }
+    // Of a path, each folder may be called as it likes, but not all of them together.
     let components = name.split(['/', '\\', ',', '=', ':', '|', ';', '"', '\'']);
     let little = components.clone().map(of_component).sum::<usize>();
     little >= 2 || components.clone().any(is_sentence_alone)
@@ -303,7 +304,7 @@ fn is_option(name: &str) -> bool {
     })
 }
 
-/// How many little words of English a component has; of a pair of words one may be such a word.
+/// How many little words of English a component has.
 fn of_component(component: &str) -> usize {
     pieces(component).filter(|piece| LITTLE.contains(&piece.to_lowercase().as_str())).count()
 }
