@@ -88,10 +88,10 @@ fn stand_in(before: &str, word: &str) -> Option<String> {
         let before = if MESSAGES.contains(&option) { option } else { "" };
         return stand_in(before, value).map(|instead| format!("{option}={instead}"));
     }
-    match spaced {
-        true => suspicion::is_prose(word).then(|| TEXT.to_owned()),
-        false => (!is_template(word) && suspicion::is_sentence(word)).then(|| NAME.to_owned()),
+    if spaced {
+        return suspicion::is_prose(word).then(|| TEXT.to_owned());
     }
+    (!is_template(word) && suspicion::is_sentence(word)).then(|| NAME.to_owned())
 }
 
 /// Whether the shell makes something else of a word.
