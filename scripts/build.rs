@@ -16,7 +16,10 @@ fn main() {
     if !is_static() {
         return;
     }
-    println!("cargo:rustc-link-arg-bins=-Wl,-T,{}/scripts/hook.ld", set("CARGO_MANIFEST_DIR"));
+    // A copy beside what is built: the results of a build may outlive the checkout.
+    let order = format!("{}/hook.ld", set("OUT_DIR"));
+    copy(&format!("{}/scripts/hook.ld", set("CARGO_MANIFEST_DIR")), &order);
+    println!("cargo:rustc-link-arg-bins=-Wl,-T,{order}");
     if let Some(fills_by_threshold) = quick_start() {
         println!("cargo:rustc-cfg=quick_start");
         if fills_by_threshold {
@@ -40,6 +43,15 @@ fn quick_start() -> Option<bool> {
     let said = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok()?;
     let version = said.stdout.trim_ascii();
     KNOWN.iter().find_map(|(known, fills)| (version == known.as_bytes()).then_some(*fills))
+}
+
+/// Makes the file at `to` the same as that at `from`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a file of the build's own, which nothing else reads"
+)]
+fn copy(from: &str, to: &str) {
+    std::fs::copy(from, to).unwrap_or_else(|error| panic!("cannot copy {from} to {to}: {error}"));
 }
 
 /// What cargo, or who builds, says in the environment.

@@ -183,7 +183,7 @@ fn settings_that_cannot_be_used_or_mean_nothing_are_told() {
     for broken in ["[learn", "[learn]\nexclude_tools = [\"\"]\n"] {
         fs::write(&config, broken).unwrap();
         said("problem", "config.toml", &[]);
-        said("good", "hooks are answered from them", &[]);
+        said("good", "nobody else can write to the home", &[]);
         let status = sandbox.mana(["daemon", "status", "--json"]).run().success().json();
         assert_eq!(status["running"], true);
         drop(sandbox.mana(["learn"]).run().code(3));
