@@ -221,14 +221,14 @@ fn what_people_write_travels_and_the_remote_reads_none_of_it() {
     edit(
         &homes[0],
         &id,
-        &["--body", ours, "--title", "Wombats", "--tag", "kiwi", "--note", &secret],
+        &["--body", ours, "--title", "Wombats", "--tag", "kiwibird", "--note", &secret],
     );
     round(&homes);
     for home in &homes[1..] {
         let said = told(home, "quuxodrome");
         assert!(said.contains(ours), "{said}");
         let page = by_hand(home, &id);
-        assert_eq!((&page["title"], &page["tags"]), (&json!("Wombats"), &json!(["kiwi"])));
+        assert_eq!((&page["title"], &page["tags"]), (&json!("Wombats"), &json!(["kiwibird"])));
         let notes = page["notes"].as_str().unwrap();
         assert!(notes.contains("[secret:") && notes.contains("<path>/deep/cellar"), "{notes}");
     }
@@ -237,13 +237,13 @@ fn what_people_write_travels_and_the_remote_reads_none_of_it() {
     // Three people write at once, two in the same sentence.
     edit(&homes[0], &id, &["--body", "the frobnicator always needs --all, see zanzibar"]);
     edit(&homes[1], &id, &["--body", "the frobnicator needs --all, see zanzibar and mukluk"]);
-    edit(&homes[2], &id, &["--tag", "kiwi", "--tag", "emu"]);
+    edit(&homes[2], &id, &["--tag", "kiwibird", "--tag", "emu"]);
     round(&homes);
     for home in &homes {
         let said = told(home, "quuxodrome");
         let both = "the frobnicator always needs --all, see zanzibar and mukluk";
         assert!(said.contains(both), "{said}");
-        assert_eq!(by_hand(home, &id)["tags"], json!(["emu", "kiwi"]));
+        assert_eq!(by_hand(home, &id)["tags"], json!(["emu", "kiwibird"]));
         let again = sync(home, &[]);
         assert_eq!((&again["pushed_texts"], &again["pushed_records"]), (&json!(0), &json!(0)));
     }
@@ -258,8 +258,8 @@ fn what_people_write_travels_and_the_remote_reads_none_of_it() {
             "zanzibar",
             "mukluk",
             "wombats",
-            "kiwi",
-            "emu,",
+            "kiwibird",
+            "emu,kiwi",
             "cellar",
             "AKIA",
             "work/project",
