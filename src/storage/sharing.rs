@@ -13,7 +13,8 @@ use crate::model::clock::Hlc;
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Kind, Pattern};
 use crate::model::sharing::{
-    Claim, Counts, DeviceKey, DeviceState, Fate, Field, LogId, LogState, Removal, Trust,
+    Claim, Counts, DeviceKey, DeviceState, Fate, Field, Incarnation, LogId, LogState, Removal,
+    Trust,
 };
 
 /// A segment's place: label of its log, number, beginning of its hash.
@@ -833,16 +834,16 @@ impl Store {
         )
     }
 
-    /// Counts of one log.
+    /// A device's counts, in each life of its store.
     pub(crate) fn counts_of(
         &mut self,
-        log: &LogId,
-    ) -> Result<Vec<(PatternId, Counts)>, StorageError> {
+        device: &DeviceKey,
+    ) -> Result<Vec<(PatternId, Incarnation, Counts)>, StorageError> {
         self.all(
-            "SELECT pattern, numbers, first, last FROM shared_counts
-             WHERE device = ?1 AND incarnation = ?2 ORDER BY pattern",
-            params![log.device, log.incarnation],
-            |row| Ok((PatternId::from_bytes(row.get(0)?), counts_from(row, 1)?)),
+            "SELECT pattern, incarnation, numbers, first, last FROM shared_counts
+             WHERE device = ?1 ORDER BY incarnation, pattern",
+            [device],
+            |row| Ok((PatternId::from_bytes(row.get(0)?), row.get(1)?, counts_from(row, 2)?)),
         )
     }
 

@@ -142,8 +142,11 @@ pub(crate) trait Replica: Ledger {
         &mut self,
         device: &DeviceKey,
     ) -> Result<Vec<(PatternId, Field, Claim)>, Self::Error>;
-    /// The counts of a log.
-    fn counts_by(&mut self, log: &LogId) -> Result<Vec<(PatternId, Counts)>, Self::Error>;
+    /// The counts of a device, in each life of its store that is known.
+    fn counts_by(
+        &mut self,
+        device: &DeviceKey,
+    ) -> Result<Vec<(PatternId, Incarnation, Counts)>, Self::Error>;
     /// What a device removed.
     fn removals_by(&mut self, device: &DeviceKey)
     -> Result<Vec<(PatternId, Removal)>, Self::Error>;

@@ -175,11 +175,9 @@ impl<L: Replica, R: Random> Sitting<'_, L, R> {
     fn freeze(&mut self, new: &Own) -> Result<(), L::Error> {
         let device = self.device.key();
         let lives = new.past.get(frozen(self.replica)?..).unwrap_or_default();
-        let mut patterns = Vec::new();
-        for incarnation in lives {
-            let log = LogId { device, incarnation: *incarnation };
-            patterns.extend(self.replica.counts_by(&log)?.into_iter().map(|(pattern, _)| pattern));
-        }
+        let counts = self.replica.counts_by(&device)?;
+        let of_these = counts.iter().filter(|(_, life, _)| lives.contains(life));
+        let mut patterns: Vec<PatternId> = of_these.map(|(pattern, ..)| *pattern).collect();
         patterns.sort_unstable();
         patterns.dedup();
         for pattern in patterns {

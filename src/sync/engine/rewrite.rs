@@ -66,11 +66,9 @@ impl<D: Desk, B: Backend + ?Sized, R: Random> Exchange<'_, D, B, R> {
         let old = self.sit(|sitting| {
             let own = sitting.own()?;
             let me = sitting.log_of(&own);
-            sitting.keep(|sitting| {
-                ledger::apply(sitting.replica, &segment, &me, sitting.now)?;
-                let known = sitting.replica.fates(&name.label)?;
-                Ok(known.into_keys().filter(|known| *known != name).collect::<Vec<Name>>())
-            })
+            let read = sitting.read_of(&name.label)?;
+            sitting.keep(|sitting| ledger::apply(sitting.replica, &segment, &me, sitting.now))?;
+            Ok(read.into_iter().filter(|read| *read != name).collect::<Vec<Name>>())
         })?;
         let names: Vec<String> = old.iter().map(|name| name.full(&prefix)).collect();
         self.backend.delete_own(&names)?;
@@ -93,11 +91,11 @@ impl<L: Replica, R: Random> Sitting<'_, L, R> {
     /// The segment that ends the log of an earlier life; `None` when nothing else is in it.
     fn closing(&mut self, log: LogId) -> Outcome<Option<(Segment, Vec<u8>)>, L> {
         let label = segment::label(&log, self.keys);
-        let known = self.replica.fates(&label).map_err(SyncError::Ledger)?;
+        let read = self.read_of(&label)?;
         let ended = self.replica.note(&ended(&log)).map_err(SyncError::Ledger)?;
         let ended = ended.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
         let state = self.replica.log(&log).map_err(SyncError::Ledger)?;
-        let Some(state) = state.filter(|_| known.keys().any(|name| name.sequence != ended)) else {
+        let Some(state) = state.filter(|_| read.iter().any(|name| name.sequence != ended)) else {
             return Ok(None);
         };
         let sequence = state.sequence + 1;

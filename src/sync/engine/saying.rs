@@ -10,7 +10,7 @@ use super::{
 };
 use crate::model::clock::Hlc;
 use crate::model::ids::PatternId;
-use crate::sync::ledger::{self, Claim, Trust};
+use crate::sync::ledger::{self, Claim, Fate, Trust};
 use crate::sync::random::Random;
 use crate::sync::record::{Field, Record};
 use crate::sync::segment::{self, Content, LogId, Name, Place, Seen};
@@ -132,33 +132,28 @@ impl<L: Replica, R: Random> Sitting<'_, L, R> {
     /// Says once more all that this device says, and that nothing before is needed.
     pub(super) fn write_snapshot(&mut self, own: &Own) -> Outcome<(), L> {
         let mut own = own.clone();
-        let records = self.statements(&own).map_err(SyncError::Ledger)?;
+        let records = self.statements().map_err(SyncError::Ledger)?;
         let since = own.sequence + 1;
         self.append(&mut own, &records, Some(since))?;
         (own.since, own.since_at) = (since, self.now);
         self.replica.put_own(&own).map_err(SyncError::Ledger)
     }
 
-    /// All that this device says now: its claims, counts and removals.
-    pub(super) fn statements(&mut self, own: &Own) -> Result<Vec<Record>, L::Error> {
-        let log = self.log_of(own);
+    /// All that this device says now: its claims, counts and removals. The counts are those of all
+    /// lives that are known, not only of this store's own: a copy's log can be ended here too.
+    pub(super) fn statements(&mut self) -> Result<Vec<Record>, L::Error> {
+        let device = self.device.key();
         let mut records = Vec::new();
-        for (pattern, field, Claim { hlc, value }) in self.replica.claims_by(&log.device)? {
+        for (pattern, field, Claim { hlc, value }) in self.replica.claims_by(&device)? {
             records.push(match field {
                 Field::DOCUMENT => Record::Document { pattern, hlc, bytes: value },
                 _ => Record::Field { pattern, field, hlc, value },
             });
         }
-        for incarnation in own.past.iter().chain([&own.incarnation]) {
-            let log = LogId { incarnation: *incarnation, ..log };
-            let counts = self.replica.counts_by(&log)?.into_iter();
-            records.extend(counts.map(|(pattern, counts)| Record::Counts {
-                pattern,
-                incarnation: *incarnation,
-                counts,
-            }));
+        for (pattern, incarnation, counts) in self.replica.counts_by(&device)? {
+            records.push(Record::Counts { pattern, incarnation, counts });
         }
-        for (pattern, removal) in self.replica.removals_by(&log.device)? {
+        for (pattern, removal) in self.replica.removals_by(&device)? {
             let hlc = removal.deleted;
             records.push(if removal.redacted {
                 Record::Redact { pattern, hlc }
@@ -237,15 +232,27 @@ impl<L: Replica, R: Random> Sitting<'_, L, R> {
         if !all_read && self.now.saturating_sub(own.since_at) < PATIENCE {
             return Ok(None);
         }
-        let old = self.replaced(&own)?;
+        // One from before, which came to light after the rest was removed, was written by a copy, or
+        // by this store before it was set back; nobody says that what is in it is said again.
+        let mut old = self.replaced(&own)?;
+        old.retain(|name| name.sequence >= own.kept);
         Ok(Some((own, old)))
     }
 
-    /// The own segments that the carrier may have, and whose words a later one has.
+    /// The own segments that the carrier may have, and whose words a later one has, if that was
+    /// written after the last of them was read.
     pub(super) fn replaced(&mut self, own: &Own) -> Outcome<Vec<Name>, L> {
         let label = segment::label(&self.log_of(own), self.keys);
-        let known = self.replica.fates(&label).map_err(SyncError::Ledger)?;
-        Ok(known.into_keys().filter(|name| name.sequence < own.since).collect())
+        let read = self.read_of(&label)?;
+        Ok(read.into_iter().filter(|name| name.sequence < own.since).collect())
+    }
+
+    /// The segments of a label whose words are known here, or never will be: not those that are
+    /// still to be read, because the program died when it took them in.
+    pub(super) fn read_of(&mut self, label: &[u8; 16]) -> Outcome<Vec<Name>, L> {
+        let known = self.replica.fates(label).map_err(SyncError::Ledger)?;
+        let read = known.into_iter().filter(|(_, fate)| !matches!(fate, Fate::Attempted(_)));
+        Ok(read.map(|(name, _)| name).collect())
     }
 
     /// Notes that the carrier has removed what was outdated when the own log was as `then`.

@@ -31,6 +31,7 @@ use crate::sync::ledger::Fate;
 use crate::sync::ledger::memory::Memory as Replica;
 #[cfg(feature = "git")]
 use crate::sync::record::Wording;
+use crate::sync::segment::Name;
 
 type World = Worlds<Replica, Memory>;
 
@@ -407,6 +408,64 @@ fn the_log_of_an_earlier_life_is_ended_without_a_loss() {
     assert!(world.views(3)[0].words.is_some() && world.views(3)[5].words.is_some());
     // Who still wrote it goes on as another.
     assert!(world.pull(0).unwrap().alarms.contains(&Alarm::Copied));
+    world.heal();
+    world.check();
+}
+
+/// Machine 0 says something more, and then its store is set back to what it was before. Returns
+/// what it said on the server.
+fn set_back_after_a_word(world: &mut World) -> (String, Vec<u8>) {
+    let label = label_of(world, 0);
+    let before = ledger(&mut world.machines[0]).clone();
+    world.machines[0].truth.words.insert(pattern(5), b"0 says more".to_vec());
+    assert!(world.push(0).is_some());
+    *ledger(&mut world.machines[0]) = before;
+    world.machines[0].truth.words.remove(&pattern(5));
+    world.server.snapshot().into_iter().rfind(|(name, _)| name.contains(&label)).unwrap()
+}
+
+#[test]
+fn what_was_not_taken_in_outlives_the_end_of_its_log() {
+    let mut world = pair();
+    let (name, _) = set_back_after_a_word(&mut world);
+    // It finds out when it says something, and dies when it takes in what it had said.
+    let ended = label_of(&mut world, 0);
+    world.machines[0].truth.words.insert(pattern(6), b"0 says something else".to_vec());
+    assert!(world.push(0).is_some());
+    let prefix = Name::prefix(&world.keys);
+    let unread = Name::parse(&prefix, &name).unwrap();
+    ledger(&mut world.machines[0]).fates.insert(unread, Fate::Attempted(1));
+    assert!(world.push_anew(0).is_some());
+    let left = world.server.snapshot().into_keys().filter(|name| name.contains(&ended)).count();
+    assert_eq!(left, 2, "it, and the end of the log");
+    world.machines.push(newcomer());
+    world.pull(2);
+    assert!(world.views(2)[5].words.is_some());
+    world.heal();
+    world.check();
+}
+
+#[test]
+fn what_comes_to_light_after_a_snapshot_is_not_removed_with_what_that_replaces() {
+    let mut world = pair();
+    let (name, bytes) = set_back_after_a_word(&mut world);
+    // The server shows it late, when the numbers around it were removed already.
+    world.server.edit(|objects| drop(objects.remove(&name)));
+    world.machines[0].truth.words.insert(pattern(6), b"0 says something else".to_vec());
+    assert!(world.push(0).is_some() && world.push_anew(0).is_some());
+    let label = label_of(&mut world, 0);
+    world.server.edit(|objects| {
+        objects.retain(|name, _| !name.contains(&label));
+        objects.insert(name.clone(), bytes);
+    });
+    assert!(world.pull(0).unwrap().alarms.contains(&Alarm::Lost));
+    // Everybody who counts has read the new snapshot, which was written before that was read.
+    assert!(world.push(0).is_some() && world.pull(1).is_some());
+    world.machines[1].truth.words.insert(pattern(7), b"1 says more".to_vec());
+    assert!(world.push(1).is_some() && world.pull(0).is_some() && world.push(0).is_some());
+    world.machines.push(newcomer());
+    world.pull(2);
+    assert!(world.views(2)[5].words.is_some() && world.views(2)[6].words.is_some());
     world.heal();
     world.check();
 }

@@ -58,7 +58,7 @@ impl<L: Replica, R: Random> Sitting<'_, L, R> {
             this.replica.become_another().map_err(SyncError::Ledger)?;
             this.keep_lives(&new, anew)?;
             this.replica.put_own(&new).map_err(SyncError::Ledger)?;
-            if this.statements(&new).map_err(SyncError::Ledger)?.is_empty() {
+            if this.statements().map_err(SyncError::Ledger)?.is_empty() {
                 return Ok(());
             }
             this.write_snapshot(&new)

@@ -7,7 +7,7 @@ use super::{Claim, DeviceState, Fate, Ledger, LogState, Removal};
 use crate::model::clock::Hlc;
 use crate::model::ids::PatternId;
 use crate::sync::engine::{Own, Replica};
-use crate::sync::record::{Counts, Field, Record};
+use crate::sync::record::{Counts, Field, Incarnation, Record};
 use crate::sync::segment::{DeviceKey, LogId, Name};
 
 /// All of it in maps, with the own log.
@@ -242,9 +242,12 @@ impl Replica for Memory {
         Ok(self.claims.iter().filter_map(of).collect())
     }
 
-    fn counts_by(&mut self, log: &LogId) -> Result<Vec<(PatternId, Counts)>, Infallible> {
-        let of = |((pattern, of), counts): (&(PatternId, LogId), &Counts)| {
-            (of == log).then_some((*pattern, *counts))
+    fn counts_by(
+        &mut self,
+        device: &DeviceKey,
+    ) -> Result<Vec<(PatternId, Incarnation, Counts)>, Infallible> {
+        let of = |((pattern, log), counts): (&(PatternId, LogId), &Counts)| {
+            (log.device == *device).then_some((*pattern, log.incarnation, *counts))
         };
         Ok(self.counts.iter().filter_map(of).collect())
     }

@@ -8,7 +8,7 @@ use crate::model::ids::PatternId;
 use crate::storage::{SegmentRow, StorageError, Store};
 use crate::sync::engine::{Own, Replica};
 use crate::sync::record::cursor::Cursor;
-use crate::sync::record::{self, Counts, Field, Record};
+use crate::sync::record::{self, Counts, Field, Incarnation, Record};
 use crate::sync::segment::{DeviceKey, LogId, Name};
 
 /// Under which key the state of the own log is kept.
@@ -209,8 +209,11 @@ impl Replica for Store {
         self.claims_of(device)
     }
 
-    fn counts_by(&mut self, log: &LogId) -> Result<Vec<(PatternId, Counts)>, StorageError> {
-        self.counts_of(log)
+    fn counts_by(
+        &mut self,
+        device: &DeviceKey,
+    ) -> Result<Vec<(PatternId, Incarnation, Counts)>, StorageError> {
+        self.counts_of(device)
     }
 
     fn removals_by(

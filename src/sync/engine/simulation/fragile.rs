@@ -11,7 +11,7 @@ use crate::model::clock::Hlc;
 use crate::model::ids::PatternId;
 use crate::sync::backend::{Backend, BackendError, Object};
 use crate::sync::ledger::{Claim, DeviceState, Fate, Ledger, LogState, Removal};
-use crate::sync::record::{Counts, Field, Record};
+use crate::sync::record::{Counts, Field, Incarnation, Record};
 use crate::sync::segment::{DeviceKey, LogId, Name};
 
 /// After how many calls the program dies; for ever clear of that when there is none.
@@ -110,7 +110,7 @@ impl<L: Replica> Replica for Fragile<L> {
         drop_fates(label: &[u8; 16], sequence: u64) -> ();
         note_changed(patterns: &[PatternId]) -> ();
         claims_by(device: &DeviceKey) -> Vec<(PatternId, Field, Claim)>;
-        counts_by(log: &LogId) -> Vec<(PatternId, Counts)>;
+        counts_by(device: &DeviceKey) -> Vec<(PatternId, Incarnation, Counts)>;
         removals_by(device: &DeviceKey) -> Vec<(PatternId, Removal)>;
     }
 

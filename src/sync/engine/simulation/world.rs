@@ -341,7 +341,7 @@ impl<D: Disk, C: Carrier> World<D, C> {
         self.exchange(n, None, push).map(|pushed| pushed.records)
     }
 
-    /// Says everything anew, and ends the logs of earlier lives.
+    /// Says everything anew, and ends the logs of earlier lives, and those of copies.
     pub(super) fn push_anew(&mut self, n: usize) -> Option<u32> {
         let offers = Self::offers(&self.machines[n].truth);
         let anew = |exchange: &mut Exchange<'_, _, _, _>| exchange.push_anew(|_| Ok(offers));
@@ -349,8 +349,12 @@ impl<D: Disk, C: Carrier> World<D, C> {
         if pushed.copied {
             return Some(removed);
         }
-        let replica = &mut self.machines[n].replica.as_mut().unwrap().inner;
-        for life in replica.own().unwrap().map(|own| own.past).unwrap_or_default() {
+        let machine = &mut self.machines[n];
+        let replica = &mut machine.replica.as_mut().unwrap().inner;
+        let (key, own) = (machine.device.key(), replica.own().unwrap().unwrap());
+        let mut logs = replica.logs().unwrap();
+        logs.retain(|state| state.log.device == key && state.log.incarnation != own.incarnation);
+        for life in logs.into_iter().map(|state| state.log.incarnation) {
             removed += self.exchange(n, Some(life), |exchange| exchange.end_life(life))?;
             self.tally.ended += 1;
         }
