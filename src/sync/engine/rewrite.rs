@@ -2,15 +2,12 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    Desk, Exchange, Ledger, Name, Offers, Outcome, Pushed, Replica, Sitting, SyncError, chunks,
-};
-use crate::model::clock::Hlc;
+use super::{Desk, Exchange, Ledger, Name, Offers, Outcome, Pushed, Replica, Sitting, SyncError};
 use crate::sync::backend::{Backend, Object};
 use crate::sync::hex::hex;
 use crate::sync::ledger;
 use crate::sync::random::Random;
-use crate::sync::record::{Incarnation, Record};
+use crate::sync::record::Incarnation;
 use crate::sync::segment::{self, Content, LogId, Place, Segment};
 
 impl<D: Desk, B: Backend + ?Sized, R: Random> Exchange<'_, D, B, R> {
@@ -52,10 +49,11 @@ impl<D: Desk, B: Backend + ?Sized, R: Random> Exchange<'_, D, B, R> {
     }
 
     /// Ends the log of an earlier life of this store: a last segment says that none before it is
-    /// needed, and then they are removed. What they say, the present log says since it was last
-    /// written anew, as far as they were read here; what waits for its time is in the last segment. The carrier has to take this
-    /// device for the writer of that log. A store that still goes on with it, because this one is a
-    /// copy of it, finds that out and goes on as another. Returns how many segments were removed.
+    /// needed, and then they are removed, as far as they were read here: what they say, the present
+    /// log says since it was written anew, which must have been after they were read. The carrier
+    /// has to take this device for the writer of that log. A store that still goes on with it,
+    /// because one of the two is a copy, finds that out and goes on as another. Returns how many
+    /// segments were removed.
     pub(crate) fn end_life(&mut self, incarnation: Incarnation) -> Outcome<u32, D::Replica> {
         let prefix = Name::prefix(self.keys);
         let log = LogId { device: self.device.key(), incarnation };
@@ -107,31 +105,9 @@ impl<L: Replica, R: Random> Sitting<'_, L, R> {
             previous: state.hash,
         };
         let hlc = self.replica.tick(self.now).map_err(SyncError::Ledger)?;
-        let records = self.keep(|this| this.waiting(log))?;
-        if chunks(&records).len() > 1 {
-            return Ok(None);
-        }
-        let content = Content { log, hlc, since: sequence, seen: Vec::new(), records };
+        let content = Content { log, hlc, since: sequence, seen: Vec::new(), records: Vec::new() };
         let bytes = segment::seal(place, &content, self.keys, self.device, self.random)?;
         let hash = Sha256::digest(&bytes).into();
         Ok(Some((Segment { place, hash, content }, bytes)))
-    }
-
-    /// What a log says that waits for its time here, but for what is taken back everywhere.
-    fn waiting(&mut self, log: LogId) -> Result<Vec<Record>, L::Error> {
-        let mut waiting = Vec::new();
-        for (by, record) in self.replica.unpark(Hlc(i64::MAX as u64))? {
-            if let Some(hlc) = record.hlc() {
-                self.replica.park(&by, hlc, &record)?;
-            }
-            let gone = match record.pattern() {
-                Some(pattern) => ledger::is_redacted(self.replica, pattern, &log.device)?,
-                None => false,
-            };
-            if by == log && !gone {
-                waiting.push(record);
-            }
-        }
-        Ok(waiting)
     }
 }

@@ -13,7 +13,7 @@ use crate::model::ids::PatternId;
 use crate::sync::ledger::{self, Claim, Fate, Trust};
 use crate::sync::random::Random;
 use crate::sync::record::{Field, Record};
-use crate::sync::segment::{self, Content, LogId, Name, Place, Seen};
+use crate::sync::segment::{self, Content, DeviceKey, LogId, Name, Place, Seen};
 
 impl<L: Replica, R: Random> Sitting<'_, L, R> {
     /// Writes what is new into the own log, and returns how many records that is.
@@ -140,7 +140,8 @@ impl<L: Replica, R: Random> Sitting<'_, L, R> {
     }
 
     /// All that this device says now: its claims, counts and removals. The counts are those of all
-    /// lives that are known, not only of this store's own: a copy's log can be ended here too.
+    /// lives that are known, not only of this store's own: a copy's log can be ended here too. What
+    /// copies said, and what was said before the store was set back, may still wait for its time.
     pub(super) fn statements(&mut self) -> Result<Vec<Record>, L::Error> {
         let device = self.device.key();
         let mut records = Vec::new();
@@ -161,7 +162,28 @@ impl<L: Replica, R: Random> Sitting<'_, L, R> {
                 Record::Tombstone { pattern, hlc }
             });
         }
+        records.extend(self.waiting(&device)?);
         Ok(records)
+    }
+
+    /// What a device said that waits for its time here, but for words that are taken back
+    /// everywhere.
+    fn waiting(&mut self, device: &DeviceKey) -> Result<Vec<Record>, L::Error> {
+        let mut waiting = Vec::new();
+        for (by, record) in self.replica.unpark(Hlc(i64::MAX as u64))? {
+            let Some(hlc) = record.hlc() else { continue };
+            self.replica.park(&by, hlc, &record)?;
+            let gone = match &record {
+                Record::Field { pattern, .. } | Record::Document { pattern, .. } => {
+                    ledger::is_redacted(self.replica, *pattern, device)?
+                }
+                _ => false,
+            };
+            if by.device == *device && !gone {
+                waiting.push(record);
+            }
+        }
+        Ok(waiting)
     }
 
     /// Seals records as the next segments of the own log and takes them in. The last of them says

@@ -471,6 +471,30 @@ fn what_comes_to_light_after_a_snapshot_is_not_removed_with_what_that_replaces()
 }
 
 #[test]
+fn what_waits_for_its_time_outlives_the_end_of_its_log() {
+    let mut world = pair();
+    world.copy(0, true);
+    world.machines[2].skew = 0;
+    // Both take the same back everywhere, one by a clock that is years ahead, and is set back then.
+    let before = ledger(&mut world.machines[0]).clone();
+    let truth = world.machines[0].truth.clone();
+    world.machines[0].skew = 5 * 365 * 24 * 3600 * 1000;
+    for n in [0, 2] {
+        world.machines[n].truth.words.remove(&pattern(0));
+        world.machines[n].truth.removed.insert(pattern(0), true);
+        assert!(world.push(n).is_some());
+    }
+    *ledger(&mut world.machines[0]) = before;
+    (world.machines[0].truth, world.machines[0].skew) = (truth, 0);
+    for n in [1, 2] {
+        assert_eq!(world.pull(n).unwrap().parked, 2, "that, and a sign of life");
+    }
+    assert!(world.push_anew(2).is_some());
+    world.heal();
+    world.check();
+}
+
+#[test]
 fn segments_that_are_held_back_are_missed() {
     let mut world = pair();
     // Machine 1 reads a word of 0 and says so; the server then shows 2 the rest.
