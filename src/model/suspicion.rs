@@ -6,8 +6,14 @@
 //! to it or for the user, hiding things from the user, running what is fetched or decoded, giving
 //! secrets away. Ordinary advice of programs ("run `npm install`") is none of these.
 
+mod commands;
 mod prose;
 mod report;
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use foldhash::fast::FixedState;
 
 use super::pattern::{Kind, Payload};
 
@@ -198,95 +204,6 @@ const POINTS: &[&str] = &[
     "bugs",
 ];
 
-/// Programs that fetch, and programs that decode.
-const FETCHES: &[&str] = &[
-    "curl",
-    "wget",
-    "iwr",
-    "irm",
-    "invoke-webrequest",
-    "fetch",
-    "aria2c",
-    "httpie",
-    "lwp-download",
-    "downloadstring",
-];
-const DECODES: &[&str] =
-    &["base64", "xxd", "openssl", "atob", "b64decode", "frombase64string", "uudecode", "base32"];
-
-/// Programs that run what they are given.
-const RUNNERS: &[&str] = &[
-    "sh",
-    "bash",
-    "zsh",
-    "dash",
-    "ksh",
-    "fish",
-    "python",
-    "python2",
-    "python3",
-    "perl",
-    "ruby",
-    "node",
-    "php",
-    "iex",
-    "eval",
-    "exec",
-    "sudo",
-    "source",
-    "invoke-expression",
-    "pwsh",
-    "powershell",
-    "osascript",
-];
-
-/// Files that hold secrets, as they are named in commands.
-const SECRET_FILES: &[&str] = &[
-    "id_rsa",
-    "id_ed25519",
-    ".aws/credentials",
-    ".ssh/",
-    "/etc/shadow",
-    "/etc/passwd",
-    ".netrc",
-    ".npmrc",
-    ".pypirc",
-    ".env",
-    "printenv",
-    "$(env)",
-    "env|",
-    "env |",
-    ".kube/config",
-    ".git-credentials",
-    ".gnupg",
-    "keychain",
-    "history",
-];
-
-/// What carries data out, as it is written in commands.
-const CARRIERS: &[&str] = &[
-    "-d @",
-    "-d@",
-    "--data",
-    "-f file=",
-    "-t ",
-    "--upload-file",
-    "--post-file",
-    "| nc ",
-    "|nc ",
-    "| curl",
-    "|curl",
-    "> /dev/tcp",
-    "/dev/tcp/",
-    "| ncat",
-    "scp ",
-    "-d \"$(",
-    "-d '$(",
-    "?d=$(",
-    "?q=$(",
-    "=$(",
-];
-
 /// Why a pattern of this kind with these words has to be approved before it is told.
 pub(crate) fn of_pattern(kind: Kind, text: &str, payload: &Payload) -> Option<Reason> {
     let look = match kind {
@@ -314,7 +231,7 @@ pub(crate) fn of_observation(text: &str) -> Option<Reason> {
     imitation(text)
         .or_else(|| shouted(text))
         .or_else(|| phrases(&words, false))
-        .or_else(|| runs_foreign(text))
+        .or_else(|| commands::reason(text))
         .or_else(|| invites(text))
         .or_else(|| prescribes(text))
         .or_else(|| prose::reason(text))
@@ -327,7 +244,7 @@ pub(crate) fn of_person(text: &str) -> Option<Reason> {
 
 /// As [`of_person`], of a text that the client may have wrapped.
 fn of_subject(text: &str) -> Option<Reason> {
-    phrases(&words(text), true).or_else(|| runs_foreign(text))
+    phrases(&words(text), true).or_else(|| commands::reason(text))
 }
 
 /// Markup that was made plain, and roles in the midst of a line.
@@ -361,15 +278,30 @@ fn shouted(text: &str) -> Option<Reason> {
     found.then_some(SPEAKS)
 }
 
+/// The phrases that begin with a word, by their places in the table: most words begin none.
+static BEGINNINGS: LazyLock<HashMap<&str, Vec<usize>, FixedState>> = LazyLock::new(|| {
+    let mut beginnings: HashMap<_, Vec<usize>, _> = HashMap::default();
+    for (place, phrase) in PHRASES.iter().enumerate() {
+        for first in phrase.words[0] {
+            beginnings.entry(*first).or_default().push(place);
+        }
+    }
+    beginnings
+});
+
+/// The reason of the first phrase of the table that stands in a text.
 fn phrases(words: &[String], person: bool) -> Option<Reason> {
-    let mut known = PHRASES.iter().filter(|phrase| phrase.of_person || !person);
-    known.find(|phrase| stands_in(phrase, words)).map(|phrase| phrase.reason)
+    let counts = |place: &usize| PHRASES[*place].of_person || !person;
+    places(words).filter(counts).min().map(|place| PHRASES[place].reason)
 }
 
-fn stands_in(phrase: &Phrase, words: &[String]) -> bool {
-    (0..words.len()).any(|at| {
-        phrase.words[0].contains(&words[at].as_str())
-            && follows(phrase, &phrase.words[1..], &words[at + 1..])
+/// The places in the table of the phrases that stand in a text.
+fn places(words: &[String]) -> impl Iterator<Item = usize> {
+    words.iter().enumerate().flat_map(move |(at, word)| {
+        let begun = BEGINNINGS.get(word.as_str()).into_iter().flatten().copied();
+        begun.filter(move |place| {
+            follows(&PHRASES[*place], &PHRASES[*place].words[1..], &words[at + 1..])
+        })
     })
 }
 
@@ -378,73 +310,6 @@ fn follows(phrase: &Phrase, left: &[&[&str]], words: &[String]) -> bool {
     let [next, rest @ ..] = left else { return true };
     (0..words.len().min(phrase.gap + 1))
         .any(|at| next.contains(&words[at].as_str()) && follows(phrase, rest, &words[at + 1..]))
-}
-
-/// Something fetched or decoded that is run, and secrets that are carried out.
-fn runs_foreign(text: &str) -> Option<Reason> {
-    let lower = text.to_lowercase();
-    let programs: Vec<&str> = lower
-        .split(|c: char| !(c.is_alphanumeric() || "-_.".contains(c)))
-        .map(|word| word.trim_matches('.'))
-        .collect();
-    let has = |list: &[&str]| {
-        programs.iter().any(|word| {
-            list.contains(word) || list.iter().any(|known| word.ends_with(&format!(".{known}")))
-        })
-    };
-    let piped = lower.split('|').skip(1).any(|right| {
-        let mut words = right
-            .split(|c: char| !(c.is_alphanumeric() || "/_-".contains(c)))
-            .filter(|w| !w.is_empty());
-        let first = words.next().unwrap_or("");
-        let first = first.rsplit('/').next().unwrap_or(first);
-        let first = if matches!(first, "sudo" | "env" | "xargs" | "tee") {
-            words.next().unwrap_or("sh")
-        } else {
-            first
-        };
-        RUNNERS.contains(&first)
-    });
-    let substituted = [
-        "<(",
-        "$(",
-        "exec(",
-        "eval(",
-        "iex (",
-        "iex(",
-        "eval ",
-        "''curl",
-        "'curl",
-        "eval \"",
-        "-c \"import",
-    ]
-    .iter()
-    .any(|open| lower.contains(open))
-        && has(RUNNERS);
-    let encoded = has(&["powershell", "pwsh"]) && (lower.contains("-enc") || lower.contains("-e "));
-    if encoded || ((piped || substituted) && (has(FETCHES) || has(DECODES))) {
-        return Some(RUNS);
-    }
-    let saved = has(FETCHES)
-        && [
-            "&& sh ",
-            "&& bash ",
-            "; sh ",
-            "; bash ",
-            "&& chmod +x",
-            "; chmod +x",
-            "&& python",
-            "; python",
-        ]
-        .iter()
-        .any(|then| lower.contains(then));
-    if saved && lower.contains("://") && !lower.contains("localhost") {
-        return Some(RUNS);
-    }
-    let secret = SECRET_FILES.iter().any(|file| lower.contains(file));
-    let carried = CARRIERS.iter().any(|carrier| lower.contains(carrier));
-    let out = has(FETCHES) || has(&["nc", "ncat", "netcat", "scp"]) || lower.contains("/dev/tcp/");
-    (secret && carried && out).then_some(LEAKS)
 }
 
 /// An address that the reader is told to do something with: in prose, and in what a command has
@@ -537,8 +402,9 @@ mod tests {
 
     #[test]
     fn every_phrase_is_found_in_its_sample() {
-        for phrase in PHRASES {
-            assert!(stands_in(phrase, &words(phrase.sample)), "{}", phrase.sample);
+        for (place, phrase) in PHRASES.iter().enumerate() {
+            let found = places(&words(phrase.sample)).any(|found| found == place);
+            assert!(found, "{}", phrase.sample);
             assert_eq!(of_person(phrase.sample).is_some(), phrase.of_person, "{}", phrase.sample);
         }
     }
