@@ -140,16 +140,33 @@ fn markup(error: &str) -> Option<Reason> {
 
 fn foreign(error: &str) -> Option<Reason> {
     let lower = error.to_lowercase();
+    let begins = beginnings(&lower);
     let has = |roots: &[&str]| {
         roots.iter().any(|root| {
-            lower.match_indices(root).any(|(at, _)| {
-                // A root begins a word; scripts without spaces have none.
-                !root.is_ascii() && !root.starts_with(is_spaced)
-                    || !lower[..at].ends_with(char::is_alphanumeric)
-            })
+            // A root begins a word; scripts without spaces have none.
+            let anywhere = !root.starts_with(is_spaced);
+            // Most are ruled out by their first letter.
+            let may_be = anywhere && !lower.is_ascii() || begins[usize::from(root.as_bytes()[0])];
+            may_be
+                && lower
+                    .match_indices(root)
+                    .any(|(at, _)| anywhere || !lower[..at].ends_with(char::is_alphanumeric))
         })
     };
     FOREIGN.iter().find(|(_, asks, of)| has(asks) && has(of)).map(|(reason, ..)| *reason)
+}
+
+/// The bytes with which the words of a text begin.
+fn beginnings(text: &str) -> [bool; 256] {
+    let mut begins = [false; 256];
+    let mut inside = false;
+    for (at, c) in text.char_indices() {
+        if !inside {
+            begins[usize::from(text.as_bytes()[at])] = true;
+        }
+        inside = c.is_alphanumeric();
+    }
+    begins
 }
 
 /// Whether words are parted by spaces in this letter's script.
