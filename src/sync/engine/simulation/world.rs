@@ -532,10 +532,11 @@ impl<D: Disk, C: Carrier> World<D, C> {
         assert!((least..=all).contains(&found), "seed {seed}: {found} of {n}, {least} to {all}");
     }
 
-    /// Nothing that the server holds shows any of the words.
+    /// Nothing that the server holds shows any of the words. Four letters stand in sealed bytes by
+    /// chance, once in some ten thousand lives.
     fn check_secrecy(&self) {
         for (name, bytes) in self.server.shown() {
-            for text in ["says", "machine"] {
+            for text in [" says ", "machine"] {
                 let found = bytes.windows(text.len()).any(|window| window == text.as_bytes());
                 assert!(!found, "seed {}: {name} shows {text:?}", self.seed);
             }
