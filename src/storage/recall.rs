@@ -226,6 +226,13 @@ pub(crate) trait Recall {
     /// The active pattern in a row.
     fn pattern_in(&self, project: i64, row: i64) -> Result<Option<Pattern>, StorageError>;
 
+    /// When the decision in a row was last said, and on what subject; `None` if that was not after
+    /// `since`.
+    fn said_after(&self, project: i64, row: i64, since: i64) -> Result<Option<Said>, StorageError> {
+        let later = self.pattern_in(project, row)?.filter(|decision| decision.tally.last > since);
+        Ok(later.map(|decision| (decision.tally.last, decision.payload.subject)))
+    }
+
     /// The file in a row.
     fn file_in(&self, project: i64, row: i64) -> Result<Option<KnownFile>, StorageError>;
 
@@ -300,6 +307,9 @@ pub(crate) trait Recall {
         files_by_terms(self, project, symbols, bm25::Weights::SYMBOL, limit)
     }
 }
+
+/// When a decision was last said, in milliseconds since the Unix epoch, and the terms of its subject.
+pub(crate) type Said = (i64, Vec<String>);
 
 /// Words and meaning together: BM25 as a share of the best one, and the cosine with its weight.
 pub(crate) fn fused(bm25: f64, best: f64, cosine: Option<f64>, weight: f64) -> f64 {

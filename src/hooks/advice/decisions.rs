@@ -72,31 +72,30 @@ pub(super) fn on_subject(
         overlaps.push(overlap.max(hit.cosine.map_or(0.0, rank::same_subject)));
     }
     // Most prompts are on no decision's subject, and then none has to be read.
-    if !overlaps.iter().copied().any(rank::decision_may_apply) {
-        return Ok(Vec::new());
-    }
-    let mut known = Vec::with_capacity(hits.len());
-    for hit in &hits {
-        known.push(question.recall.pattern_in(project, hit.row)?);
-    }
-    let (known, overlaps): (Vec<Pattern>, Vec<f64>) = known
-        .into_iter()
-        .zip(overlaps)
-        .filter_map(|(pattern, overlap)| Some((pattern?, overlap)))
-        .unzip();
-    let mut items = Vec::new();
-    for (pattern, overlap) in known.iter().zip(overlaps) {
-        let confidence = rank::decision(pattern, overlap, question.reference);
-        if confidence >= cost::decision(pattern.text.len())
-            && !is_replaced(said(pattern), known.iter().map(said))
-            && question.is_news(pattern)
-        {
-            items.push(item(question, pattern, confidence));
+    let mut chosen = Vec::new();
+    for (hit, overlap) in hits.iter().zip(overlaps) {
+        if !rank::decision_may_apply(overlap) {
+            continue;
+        }
+        let Some(pattern) = question.recall.pattern_in(project, hit.row)? else { continue };
+        let confidence = rank::decision(&pattern, overlap, question.reference);
+        if confidence >= cost::decision(pattern.text.len()) && question.is_news(&pattern) {
+            chosen.push((confidence, pattern));
         }
     }
-    items.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-    items.truncate(ON_SUBJECT);
-    Ok(items)
+    let Some(oldest) = chosen.iter().map(|(_, pattern)| pattern.tally.last).min() else {
+        return Ok(Vec::new());
+    };
+    // A later one on the same subject may apply less by its words, and replaces it all the same.
+    let mut later = Vec::new();
+    for hit in &hits {
+        later.extend(question.recall.said_after(project, hit.row, oldest)?);
+    }
+    let later = || later.iter().map(|(last, subject)| (*last, subject.as_slice()));
+    chosen.retain(|(_, pattern)| !is_replaced(said(pattern), later()));
+    chosen.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    chosen.truncate(ON_SUBJECT);
+    Ok(chosen.iter().map(|(confidence, pattern)| item(question, pattern, *confidence)).collect())
 }
 
 /// When a decision was last said, and on what subject.

@@ -249,9 +249,11 @@ fn by_symbol(
 ) -> Result<(), StorageError> {
     let mut symbols: Vec<String> = Vec::new();
     for word in prompt.split(|c: char| !(c.is_alphanumeric() || c == '_')) {
-        let lower = word.to_lowercase();
-        if is_identifier(word) && !symbols.contains(&lower) && symbols.len() < SYMBOLS {
-            symbols.push(lower);
+        if symbols.len() < SYMBOLS && is_identifier(word) {
+            let lower = word.to_lowercase();
+            if !symbols.contains(&lower) {
+                symbols.push(lower);
+            }
         }
     }
     let project = question.scope.project;
@@ -281,9 +283,9 @@ fn by_mention(
     prompt: &str,
     candidates: &mut Vec<Candidate>,
 ) -> Result<(), StorageError> {
-    let words = prompt.split(|c: char| !(c.is_alphanumeric() || "_-./@+".contains(c)));
+    let in_path = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | '@' | '+');
     let mut seen: Vec<&str> = Vec::new();
-    for word in words {
+    for word in prompt.split(|c: char| !in_path(c)) {
         let word = word.trim_matches('.');
         let name = paths::name(word);
         if !name.contains('.') || name.len() < 4 || seen.contains(&word) || seen.len() > 24 {

@@ -5,6 +5,7 @@
 use super::layout::Damage;
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Effect, Kind, Pattern, Payload, State, Tally};
+use crate::storage::recall::Said;
 
 /// Adds a number.
 pub(super) fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
@@ -170,6 +171,36 @@ impl<'a> Reading<'a> {
             effect,
         })
     }
+
+    /// Of a pattern when it was last said and its subject, if that was after `since`; of the rest
+    /// no string is made.
+    pub(super) fn said_after(&mut self, since: i64) -> Result<Option<Said>, Damage> {
+        self.number()?;
+        self.array::<16>()?;
+        self.array::<2>()?;
+        for _ in 0..5 {
+            self.small()?;
+        }
+        self.array::<8>()?;
+        let last = i64::from_le_bytes(*self.array()?);
+        if last <= since {
+            return Ok(None);
+        }
+        for _ in 0..4 {
+            self.text()?;
+        }
+        for _ in 0..3 {
+            self.skip_texts()?;
+        }
+        Ok(Some((last, self.texts()?)))
+    }
+
+    fn skip_texts(&mut self) -> Result<(), Damage> {
+        for _ in 0..self.number()? {
+            self.text()?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -221,6 +252,20 @@ mod tests {
         assert_eq!(reading.pattern(9), Err(Damage));
     }
 
+    #[test]
+    fn what_a_decision_is_about_is_read_without_the_rest() {
+        let mut bytes = Vec::new();
+        put_pattern(&mut bytes, &pattern());
+        put_pattern(&mut bytes, &pattern());
+        let mut reading = Reading(&bytes);
+        let Pattern { tally, payload, .. } = pattern();
+        assert_eq!(Reading(&bytes).said_after(tally.last).unwrap(), None);
+        let said = reading.said_after(tally.last - 1).unwrap();
+        assert_eq!(said, Some((tally.last, payload.subject)));
+        assert_eq!(reading.pattern(9).unwrap(), Pattern { project: Some(9), ..pattern() });
+        assert_eq!(reading.said_after(0), Err(Damage));
+    }
+
     proptest! {
         #[test]
         fn numbers_and_texts_come_back(number in any::<u64>(), text in ".{0,300}") {
@@ -240,6 +285,7 @@ mod tests {
             bytes[at] = byte;
             let _read = Reading(&bytes).pattern(9);
             let _cut = Reading(&bytes[..at]).pattern(9);
+            let _said = Reading(&bytes).said_after(0);
         }
     }
 }

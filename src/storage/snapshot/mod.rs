@@ -33,7 +33,7 @@ use super::dense::Dense;
 use super::error::StorageError;
 use super::open::{Reader, Rest};
 use super::postings::{Corpus, Directory};
-use super::recall::{Companion, KnownFile, Recall, Term};
+use super::recall::{Companion, KnownFile, Recall, Said, Term};
 use crate::model::key::{Key, Space};
 use crate::model::pattern::{Kind, Pattern};
 use crate::model::rank::Weights;
@@ -247,6 +247,10 @@ impl Recall for Snapshots {
 
     fn pattern_in(&self, project: i64, row: i64) -> Result<Option<Pattern>, StorageError> {
         self.of(project, |snapshot| snapshot.pattern(small(row)?))
+    }
+
+    fn said_after(&self, project: i64, row: i64, since: i64) -> Result<Option<Said>, StorageError> {
+        self.of(project, |snapshot| snapshot.said_after(small(row)?, since))
     }
 
     fn file_in(&self, project: i64, row: i64) -> Result<Option<KnownFile>, StorageError> {

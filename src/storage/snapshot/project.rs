@@ -12,7 +12,7 @@ use crate::model::key::Key;
 use crate::model::pattern::{Kind, Pattern};
 use crate::storage::dense::Dense;
 use crate::storage::postings::{Corpus, Directory};
-use crate::storage::recall::{Companion, KnownFile, Term};
+use crate::storage::recall::{Companion, KnownFile, Said, Term};
 
 /// Bytes of the single values: a flag and the time of the last activity, then the number of the
 /// project's patterns.
@@ -123,10 +123,23 @@ impl ProjectSnapshot {
     }
 
     pub(super) fn pattern(&self, row: u32) -> Result<Option<Pattern>, Damage> {
+        self.read_pattern(row, |reading| reading.pattern(self.project))
+    }
+
+    /// When the decision in a row was last said, and on what subject, if that was after `since`.
+    pub(super) fn said_after(&self, row: u32, since: i64) -> Result<Option<Said>, Damage> {
+        Ok(self.read_pattern(row, |reading| reading.said_after(since))?.flatten())
+    }
+
+    /// What `read` makes of the pattern in a row.
+    fn read_pattern<T>(
+        &self,
+        row: u32,
+        read: impl Fn(&mut Reading<'_>) -> Result<T, Damage>,
+    ) -> Result<Option<T>, Damage> {
         let patterns = self.section(Section::Patterns);
         let Some(place) = place_of::<PATTERN>(patterns, row)? else { return Ok(None) };
         let at = u64_at(patterns.record::<PATTERN>(place)?, 4)?;
-        let read = |reading: &mut Reading<'_>| reading.pattern(self.project);
         self.section(Section::Heap).decode(at, read).map(Some)
     }
 

@@ -167,6 +167,7 @@ fn everything(recall: &dyn Recall, project: i64) -> Result<String, StorageError>
     tell(&recall.patterns(project)?);
     for row in (1..60).chain([1_000_000]) {
         tell(&recall.pattern_in(project, row)?);
+        tell(&recall.said_after(project, row, 0)?);
         tell(&recall.decision_terms(project, row)?);
         tell(&recall.episode_files(project, row)?);
     }
