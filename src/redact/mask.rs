@@ -196,9 +196,13 @@ fn key_start(bytes: &[u8], floor: usize, at: usize) -> usize {
     (floor..at).rev().take_while(|&i| judge::is_key_byte(bytes[i])).last().unwrap_or(at)
 }
 
+/// Finds where masks begin.
+static OPENINGS: LazyLock<memmem::Finder<'_>> = LazyLock::new(|| memmem::Finder::new(OPEN));
+
 /// The masks that `text` already carries.
 fn walls(text: &str) -> Vec<Range<usize>> {
-    memmem::find_iter(text.as_bytes(), OPEN)
+    OPENINGS
+        .find_iter(text.as_bytes())
         .filter_map(|start| {
             let name = &text.as_bytes()[start + OPEN.len()..];
             let len = name
