@@ -10,11 +10,6 @@ mod commands;
 mod prose;
 mod report;
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
-
-use foldhash::fast::FixedState;
-
 use super::pattern::{Kind, Payload};
 
 pub(crate) use report::{is_prose, is_report, is_sentence};
@@ -278,16 +273,22 @@ fn shouted(text: &str) -> Option<Reason> {
     found.then_some(SPEAKS)
 }
 
-/// The phrases that begin with a word, by their places in the table: most words begin none.
-static BEGINNINGS: LazyLock<HashMap<&str, Vec<usize>, FixedState>> = LazyLock::new(|| {
-    let mut beginnings: HashMap<_, Vec<usize>, _> = HashMap::default();
-    for (place, phrase) in PHRASES.iter().enumerate() {
-        for first in phrase.words[0] {
-            beginnings.entry(*first).or_default().push(place);
+/// The phrases whose first word may begin with a byte, a bit for each place in the table: most words
+/// begin none.
+static BEGINNINGS: [u128; 256] = {
+    let mut beginnings = [0; 256];
+    let mut place = 0;
+    while place < PHRASES.len() {
+        let firsts = PHRASES[place].words[0];
+        let mut n = 0;
+        while n < firsts.len() {
+            beginnings[firsts[n].as_bytes()[0] as usize] |= 1 << place;
+            n += 1;
         }
+        place += 1;
     }
     beginnings
-});
+};
 
 /// The reason of the first phrase of the table that stands in a text.
 fn phrases(words: &[String], person: bool) -> Option<Reason> {
@@ -298,10 +299,21 @@ fn phrases(words: &[String], person: bool) -> Option<Reason> {
 /// The places in the table of the phrases that stand in a text.
 fn places(words: &[String]) -> impl Iterator<Item = usize> {
     words.iter().enumerate().flat_map(move |(at, word)| {
-        let begun = BEGINNINGS.get(word.as_str()).into_iter().flatten().copied();
-        begun.filter(move |place| {
-            follows(&PHRASES[*place], &PHRASES[*place].words[1..], &words[at + 1..])
+        let may_begin = BEGINNINGS[usize::from(word.as_bytes()[0])];
+        places_in(may_begin).filter(move |place| {
+            let phrase = &PHRASES[*place];
+            phrase.words[0].contains(&word.as_str())
+                && follows(phrase, &phrase.words[1..], &words[at + 1..])
         })
+    })
+}
+
+/// The places of the bits that are set.
+fn places_in(mut bits: u128) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = bits.trailing_zeros();
+        bits &= bits.wrapping_sub(1);
+        (place < u128::BITS).then_some(place as usize)
     })
 }
 
