@@ -7,6 +7,8 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
+#[doc(hidden)]
+pub mod arena;
 mod cli;
 mod config;
 mod consolidation;

@@ -3,6 +3,10 @@
 #[cfg(quick_start)]
 mod start;
 
+#[cfg(quick_start)]
+#[global_allocator]
+static MEMORY: mana::arena::Arena = mana::arena::Arena;
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

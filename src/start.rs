@@ -163,6 +163,7 @@ unsafe fn start(count: c_int, arguments: *mut *mut c_char, stack_end: *mut c_voi
         // libraries, which no hook uses.
         __libc_check_standard_fds();
         signal(SIGPIPE, SIG_IGN);
+        mana::arena::open();
         exit(run(count, arguments))
     }
 }

@@ -41,12 +41,14 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("redact", &[]),
     ("model", &[]),
     // Part of the program and not of the library: what runs before `main`.
-    ("start", &[]),
+    ("start", &["arena"]),
+    ("arena", &[]),
 ];
 
 /// What `mana inject` and `mana session-end` run. An entry is a file, or a folder when it ends in
 /// `/`.
 pub(super) const HOT: &[&str] = &[
+    "src/arena.rs",
     "src/cli/hook.rs",
     "src/cli/hook/",
     "src/config/",
