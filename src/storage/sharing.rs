@@ -10,6 +10,7 @@ use super::hearsay::Hearsay;
 use super::open::{Reader, Store};
 use super::patterns::{COLUMNS, pattern_from};
 use crate::model::clock::Hlc;
+use crate::model::dates;
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Kind, Pattern};
 use crate::model::sharing::{
@@ -905,7 +906,7 @@ impl Store {
                 params![id, project],
             )?,
             Heard::Words { kind, project, hearsay } => {
-                self.put_hearsay(id, hearsay)?;
+                self.put_hearsay(id, hearsay, now)?;
                 if row.is_none() {
                     row = Some(self.insert_pattern(pattern, project, kind, now)?);
                 }
@@ -917,7 +918,16 @@ impl Store {
         Ok(row.is_some())
     }
 
-    fn put_hearsay(&mut self, id: &[u8; 16], hearsay: &Hearsay) -> Result<(), StorageError> {
+    fn put_hearsay(
+        &mut self,
+        id: &[u8; 16],
+        hearsay: &Hearsay,
+        now: i64,
+    ) -> Result<(), StorageError> {
+        let known =
+            self.one("SELECT last FROM hearsay WHERE pattern = ?1", [id], |row| row.get(0))?;
+        let said = (hearsay.tally.first, hearsay.tally.last);
+        let (first, last) = dates::heard(said, known, now);
         let payload = serde_json::to_string(&hearsay.payload).expect("payloads are JSON");
         let keys: Vec<u8> = hearsay.keys.iter().flat_map(|key| key.to_le_bytes()).collect();
         let tally = &hearsay.tally;
@@ -938,8 +948,8 @@ impl Store {
                 tally.successes,
                 tally.failures,
                 tally.sessions,
-                tally.first,
-                tally.last,
+                first,
+                last,
             ],
         )
     }

@@ -15,6 +15,7 @@ use super::record::{Counts, Wording};
 use super::sanitise::{Finding, Sanitiser, harmless};
 use super::segment::{DeviceKey, LogId};
 use super::texts::Texts;
+use crate::model::dates::is_possible;
 use crate::model::ids::PatternId;
 use crate::model::pattern::Tally;
 use crate::storage::{Heard, Hearsay, Local, Reader, StorageError, Store};
@@ -189,6 +190,7 @@ fn project_one(
         },
     };
     let [successes, failures, sessions, ..] = view.counts.numbers;
+    let (first, last) = seen(store, pattern, &view, me, now)?;
     let hearsay = Hearsay {
         device,
         trusted: view.trusted,
@@ -198,15 +200,27 @@ fn project_one(
         text: wording.text,
         payload: wording.payload,
         keys: wording.keys,
-        tally: Tally {
-            successes,
-            failures,
-            sessions,
-            first: view.counts.first,
-            last: view.counts.last,
-        },
+        tally: Tally { successes, failures, sessions, first, last },
     };
     store.hear(pattern, Heard::Words { kind: wording.kind, project, hearsay: &hearsay }, now)
+}
+
+/// First and last time that the devices which count saw the pattern. Where none of them has a time
+/// that can be, theirs: the store knows what to make of it.
+fn seen(
+    store: &mut Store,
+    pattern: PatternId,
+    view: &View,
+    me: Option<&DeviceKey>,
+    now: i64,
+) -> Result<(i64, i64), StorageError> {
+    let Counts { first, last, .. } = view.counts;
+    let possible = |at| is_possible(at, now);
+    if possible(first) && possible(last) {
+        return Ok((first, last));
+    }
+    let known = ledger::seen(store, pattern, view, me, possible)?;
+    Ok(if known.1 == 0 { (first, last) } else { known })
 }
 
 /// A pattern that was taken back everywhere.
@@ -297,10 +311,13 @@ fn decoded(view: &View) -> Option<(String, Wording)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::clock::Hlc;
     use crate::model::pattern::{Kind, Payload};
+    use crate::model::sharing::{Claim, DeviceState, Field, Trust};
     use crate::sync::backend::memory::Memory;
     use crate::sync::device::Device;
     use crate::sync::engine::{Exchange, Offers};
+    use crate::sync::ledger::Ledger as _;
     use crate::sync::random::{Random as _, Seeded};
     use crate::sync::text::WorkerCommand;
     use crate::sync::texts::tests::plain_sanitiser;
@@ -377,5 +394,52 @@ mod tests {
         assert_eq!(reader.patterns_by_prefix(&pattern.short()).unwrap().len(), 1);
         let again = project(&mut reader, &projects, &mut texts, None, NOW).unwrap();
         assert_eq!(again, 0, "that is done");
+    }
+
+    #[test]
+    fn times_that_cannot_be_hide_none_that_can() {
+        const DAY: i64 = 86_400_000;
+        const YEAR_1: i64 = -62_135_596_800_000;
+        const YEAR_9999: i64 = 253_402_214_400_000;
+        let wording = Wording {
+            kind: Kind::Recipe,
+            project: None,
+            tool: "Bash".into(),
+            category: "build".into(),
+            trigger: "make all".into(),
+            text: "`make all`".into(),
+            payload: Payload { commands: vec!["make all".into()], ..Payload::default() },
+            keys: vec![7],
+        };
+        let week = (NOW - 9 * DAY, NOW - 7 * DAY);
+        let all = [
+            ("both can be", [week, (NOW - DAY, NOW)], (week.0, NOW)),
+            ("one is far ahead", [week, (NOW - DAY, YEAR_9999)], week),
+            ("one is long ago", [week, (YEAR_1, YEAR_1)], week),
+            ("one is of no sense at all", [(YEAR_1, YEAR_9999), week], week),
+            ("all are far ahead", [(YEAR_9999, YEAR_9999); 2], (NOW, NOW)),
+            ("all are long ago", [(YEAR_1, YEAR_1); 2], (NOW, NOW)),
+        ];
+        for (what, said, expected) in all {
+            let (_home, mut store, _) = machine(6);
+            let pattern = PatternId::derive("recipe", "", what, "");
+            for (n, (first, last)) in said.into_iter().enumerate() {
+                let log = LogId { device: [n as u8 + 1; 32], incarnation: [n as u8 + 1; 16] };
+                let trusted = DeviceState { trust: Trust::Trusted, ..DeviceState::default() };
+                store.put_device(&log.device, &trusted).unwrap();
+                let claim = Claim { hlc: Hlc::at(NOW), value: wording.encode() };
+                store.put_claim(pattern, Field::WORDING, &log.device, &claim).unwrap();
+                let counts = Counts { numbers: [3; 8], first, last };
+                store.put_counts(pattern, &log, counts).unwrap();
+            }
+            let projects = Projects(BTreeMap::new());
+            let heard = |store: &mut Store, now| {
+                assert!(project_one(store, pattern, &projects, None, now).unwrap());
+                let pattern = store.patterns_by_prefix(&pattern.to_string()).unwrap().remove(0);
+                (pattern.tally.first, pattern.tally.last)
+            };
+            assert_eq!(heard(&mut store, NOW), expected, "{what}");
+            assert_eq!(heard(&mut store, NOW + DAY), expected, "{what}: heard again the next day");
+        }
     }
 }

@@ -20,7 +20,7 @@ use crate::model::ids::PatternId;
 pub(crate) use crate::model::sharing::{Claim, DeviceState, Fate, LogState, Removal, Trust};
 
 pub(crate) use self::stored::OWN;
-pub(crate) use self::view::{View, is_redacted, view};
+pub(crate) use self::view::{View, is_redacted, seen, view};
 
 /// Where the ledger is kept. Of several changes in a row, all are kept or none.
 pub(crate) trait Ledger {

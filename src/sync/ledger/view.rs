@@ -91,3 +91,25 @@ pub(crate) fn view<L: Ledger>(
     }
     Ok(view)
 }
+
+/// First and last time that devices saw the pattern, of those whose counts are in `view` and as far
+/// as such a time is `possible`; zeros where none is. One device's clock that was not set must not
+/// hide what the others say.
+pub(crate) fn seen<L: Ledger>(
+    ledger: &mut L,
+    pattern: PatternId,
+    view: &View,
+    but: Option<&DeviceKey>,
+    possible: impl Fn(i64) -> bool,
+) -> Result<(i64, i64), L::Error> {
+    let or_never = |at| if possible(at) { at } else { 0 };
+    let mut seen = Counts::default();
+    for (log, Counts { first, last, .. }) in ledger.all_counts(pattern)? {
+        let trusted = ledger.device(&log.device)?.trust == Trust::Trusted;
+        if trusted == view.trusted && but != Some(&log.device) {
+            let (first, last) = (or_never(first), or_never(last));
+            seen = seen.join(Counts { first, last, ..Counts::default() });
+        }
+    }
+    Ok((seen.first, seen.last))
+}
