@@ -169,8 +169,12 @@ fn show_items(items: &[Item], output: &mut Output) {
 }
 
 fn item(reader: &Reader, pattern: Pattern, rejected: bool) -> Result<Item, StorageError> {
-    let reason = suspicion::of_pattern(pattern.kind, &pattern.text, &pattern.payload);
     let from = from(reader, pattern.id)?;
+    let Pattern { kind, tool, text, payload, .. } = &pattern;
+    let reason = match &from {
+        Some(_) => suspicion::of_hearsay(*kind, tool, text, payload),
+        None => suspicion::of_pattern(*kind, text, payload),
+    };
     let foreign = match &from {
         _ if rejected => "it was rejected".into(),
         Some(from) => format!("{}: {}", show::FOREIGN, named(from)),

@@ -226,7 +226,8 @@ fn inactive(pattern: &Pattern, set_aside: Option<(Reason, Option<PatternId>)>) -
         (State::Active, _) => return None,
         (State::Candidate, _) => wanting(pattern).into(),
         (State::Quarantined, _) => {
-            let reason = suspicion::of_pattern(pattern.kind, &pattern.text, &pattern.payload);
+            let Pattern { kind, tool, text, payload, .. } = pattern;
+            let reason = suspicion::of_hearsay(*kind, tool, text, payload);
             let reason = reason.unwrap_or(FOREIGN);
             format!("{reason}; `mana review` lets you approve or reject it")
         }

@@ -144,6 +144,7 @@ fn learn_once(
     run.report.redated = run.store.atomically(|store| {
         store.drop_needless_results()?;
         project::settle(store)?;
+        store.judge_hearsay(now)?;
         store.correct_dates(now)
     })?;
     // Before extraction, which marks those that the transcripts show as delivered.

@@ -6,13 +6,20 @@
 //! to it or for the user, hiding things from the user, running what is fetched or decoded, giving
 //! secrets away. Ordinary advice of programs ("run `npm install`") is none of these.
 
+mod argument;
 mod commands;
 mod prose;
+mod quoted;
 mod report;
 
 use super::pattern::{Kind, Payload};
 
-pub(crate) use report::{is_prose, is_report, is_sentence};
+pub(crate) use argument::{MESSAGES, NAME, TEXT, stand_in};
+pub(crate) use report::is_report;
+
+/// Number of these rules. Raise it when they judge the same words otherwise: what is stored is then
+/// judged anew by the next learning, what was learned here by being extracted once more.
+pub(crate) const REVISION: i64 = 1;
 
 /// Why a text waits for approval: what it reads like.
 pub(crate) type Reason = &'static str;
@@ -48,6 +55,7 @@ const RUNS: Reason = "it has something run that is fetched or decoded";
 const LEAKS: Reason = "it gives secrets away";
 const LOWERS: Reason = "it takes a protection away";
 const IMITATES: Reason = "it imitates the agent's markup";
+const WORDED: Reason = "it quotes what anybody may have worded";
 
 const AGENT: &[&str] = &[
     "ai",
@@ -212,6 +220,13 @@ pub(crate) fn of_pattern(kind: Kind, text: &str, payload: &Payload) -> Option<Re
     let quoted = |part: &String| look(&format!("`{part}`"));
     let mut parts = payload.commands.iter().chain(&payload.remedy).chain(&payload.files);
     look(text).or_else(|| parts.find_map(quoted))
+}
+
+/// As [`of_pattern`], of words that another device told for a pattern about `tool`. Its rules may
+/// be older, so what it quotes has to be what learning here would quote.
+pub(crate) fn of_hearsay(kind: Kind, tool: &str, text: &str, payload: &Payload) -> Option<Reason> {
+    let free = || quoted::is_freely_worded(kind, tool, text, payload).then_some(WORDED);
+    of_pattern(kind, text, payload).or_else(free)
 }
 
 /// Whether [`of_pattern`] finds anything.
@@ -411,6 +426,23 @@ fn folded(c: char) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ids::PatternId;
+
+    /// What judges stored texts otherwise must not come with the same number, and nobody would
+    /// think of that.
+    #[test]
+    fn other_tables_have_another_revision() {
+        let phrases = PHRASES.iter().map(|phrase| (phrase.words, phrase.gap, phrase.of_person));
+        let phrases: Vec<_> = phrases.collect();
+        let tables = format!("{phrases:?} {:?} {MESSAGES:?}", report::TABLES);
+        let tables = PatternId::derive("tables", "", &tables, "").short();
+        let known = (1, "07e5ab48");
+        assert_eq!(
+            (REVISION, tables.as_str()),
+            known,
+            "where words are judged otherwise than before, raise REVISION; put the new pair here"
+        );
+    }
 
     #[test]
     fn every_phrase_is_found_in_its_sample() {

@@ -4,6 +4,8 @@
 //! learned here as well, its words and counts are those of this device; that others saw it too
 //! makes it surer all the same (`patterns::WEIGHED`).
 
+use std::collections::BTreeSet;
+
 use rusqlite::{OptionalExtension, params};
 
 use super::documents::Document;
@@ -13,11 +15,14 @@ use super::patterns::{COLUMNS, kind_term, pattern_from, scope_term, tally_from};
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Kind, Pattern, Payload, State, Tally, state_by_evidence};
 use crate::model::trial::Score;
-use crate::model::{suspicion, tokens};
+use crate::model::{dates, suspicion, tokens};
 
 /// Sessions for which the word of others stands at most: whoever says more is not more right.
 /// `patterns::WEIGHED` has the same number.
 const SESSIONS: u32 = 3;
+
+/// Under which name the store notes by which rules the words of others were judged.
+const JUDGED: &str = "judged";
 
 /// What others come to say of one pattern.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -159,9 +164,15 @@ impl Store {
         text: &str,
         Standing { unknown, written }: Standing,
     ) -> Result<State, StorageError> {
-        let foreign = if written { "" } else { text };
-        let suspicious =
-            unknown && !written || suspicion::of_words(before.kind, foreign, &hearsay.payload);
+        let Hearsay { tool, payload, .. } = hearsay;
+        let suspicious = if written {
+            suspicion::of_words(before.kind, "", payload)
+        } else if *text == *hearsay.text {
+            unknown || suspicion::of_hearsay(before.kind, tool, text, payload).is_some()
+        } else {
+            // People worded it, on another device.
+            unknown || suspicion::of_words(before.kind, text, payload)
+        };
         match before.state {
             State::Retired => Ok(State::Retired),
             // What others tell waits for approval, however little speaks for it: it can be
@@ -242,6 +253,46 @@ impl Store {
         let columns = [scope, tokens::joined(&hearsay.trigger), tokens::joined(&text)];
         let replaces = !(before.trigger.is_empty() && before.text.is_empty());
         Ok(Some(Document { row, replaces, columns: Some(columns) }))
+    }
+
+    /// Judges the words of others anew, and when they were seen, unless that was done by the rules
+    /// as they are. Returns how many patterns have such words and were looked at. Call it inside
+    /// [`Store::atomically`].
+    pub(crate) fn judge_hearsay(&mut self, now: i64) -> Result<u64, StorageError> {
+        const ATTEMPT: &str = "judge what other devices say";
+        let rules = suspicion::REVISION.to_string();
+        if self.note(JUDGED)?.as_ref() == Some(&rules) {
+            return Ok(0);
+        }
+        // What came before it was asked at what time it can have been seen.
+        self.conn()
+            .execute(
+                "UPDATE hearsay SET first = CASE WHEN first BETWEEN ?1 AND ?3 THEN first ELSE ?3 END,
+                     last = ?3
+                 WHERE (first <> 0 OR last <> 0) AND last NOT BETWEEN ?1 AND ?2",
+                [dates::EARLIEST, dates::latest(now), now],
+            )
+            .attempt(ATTEMPT)?;
+        let rows: BTreeSet<i64> = {
+            let mut query = self
+                .conn()
+                .prepare(
+                    "SELECT p.row FROM patterns p JOIN hearsay h ON h.pattern = p.id
+                     WHERE NOT EXISTS (SELECT 1 FROM drafts d WHERE d.pattern = p.row)",
+                )
+                .attempt(ATTEMPT)?;
+            let rows = query.query_map([], |row| row.get(0));
+            rows.and_then(Iterator::collect).attempt(ATTEMPT)?
+        };
+        self.refresh(&rows, &BTreeSet::new(), now)?;
+        self.conn()
+            .execute(
+                "INSERT INTO meta (key, value) VALUES (?1, ?2)
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                params![JUDGED, rules],
+            )
+            .attempt(ATTEMPT)?;
+        Ok(rows.len() as u64)
     }
 
     fn replace_keys(&mut self, row: i64, keys: &[i64]) -> Result<(), StorageError> {

@@ -38,6 +38,7 @@ mod excluded;
 mod forgotten;
 mod guarded;
 mod hook_contract;
+mod judged;
 mod layout;
 mod models;
 mod poison;

@@ -483,11 +483,9 @@ fn failed_text(failure: &Failure<'_>) -> String {
 /// That `command` failed, and why where that may be quoted.
 fn failed_with(failure: &Failure<'_>, command: &str) -> String {
     // Findings differ from run to run; what recurs is that there are some.
-    let headline = match failure.class {
-        ErrorClass::TestFailure => "failing tests".into(),
-        ErrorClass::LintFindings => "findings".into(),
-        ErrorClass::CompileError | ErrorClass::TypeError => "compile errors".into(),
-        _ => wording::report(failure.signature, command),
+    let headline = match failure.class.findings() {
+        Some(findings) => findings.into(),
+        None => wording::report(failure.signature, command),
     };
     match (headline.as_str(), failure.class) {
         ("", ErrorClass::Other | ErrorClass::Git) => format!("`{command}` failed"),

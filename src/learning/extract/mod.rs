@@ -22,6 +22,7 @@ use std::borrow::Cow;
 
 use crate::model::neutral::neutral;
 use crate::model::pattern::{Draft, Evidence};
+use crate::model::suspicion;
 #[cfg(test)]
 use crate::model::trajectory::Step;
 use crate::storage::Extract;
@@ -29,9 +30,10 @@ use crate::storage::Extract;
 pub(crate) use invocation::name_of;
 pub(crate) use view::{Seen, View};
 
-/// Number of this extraction. Raise it when the same steps would give other patterns: every
-/// trajectory is then extracted anew from its stored steps.
-pub(crate) const REVISION: i64 = 5;
+/// Number of this extraction. Raise its first part when the same steps would give other patterns:
+/// every trajectory is then extracted anew from its stored steps. So it is when what may be told is
+/// judged otherwise.
+pub(crate) const REVISION: i64 = 5 + 1_000 * suspicion::REVISION;
 
 /// What the steps of one trajectory say. `root` is the folder in which it started (`~` for the
 /// home), `main` whether it is the main conversation rather than a subagent's.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::model::shell::Normal;
 use crate::model::signature::Signature;
-use crate::model::suspicion;
+use crate::model::suspicion::{self, MESSAGES, NAME, TEXT, stand_in};
 use crate::model::text;
 
 /// Longest command that is quoted with its real words.
@@ -12,10 +12,6 @@ const COMMAND_LIMIT: usize = 140;
 
 /// Longest headline of an error.
 const HEADLINE_LIMIT: usize = 120;
-
-/// Options whose value is a message to people, as a template has them. It is another one each
-/// time, and somebody else may have worded it.
-const MESSAGES: &[&str] = &["-m", "-am", "--message", "--body", "--title", "--notes", "--comment"];
 
 /// The command as it would be typed, without cosmetics; one with long arguments or with a message
 /// as template. Arguments that are worded for people, and names that are sentences, are left out.
@@ -27,13 +23,6 @@ pub(crate) fn command(normal: &Normal) -> String {
     let shown = unquoted(shown, &plain);
     text::one_line(&shown, COMMAND_LIMIT).replace('`', "'")
 }
-
-/// Longest message that is told, in bytes: one word.
-const MESSAGE: usize = 20;
-
-/// What stands for a text that is not told, and for a name.
-const TEXT: &str = "<text>";
-const NAME: &str = "<name>";
 
 /// The command without the quotation marks that a shell would need around placeholders.
 fn unquoted(mut shown: String, plain: &Normal) -> String {
@@ -72,31 +61,6 @@ fn without_prose(normal: &Normal) -> Cow<'_, Normal> {
         }
     }
     changed
-}
-
-/// What is told instead of an argument that follows `before`.
-fn stand_in(before: &str, word: &str) -> Option<String> {
-    let spaced = word.contains(char::is_whitespace);
-    if MESSAGES.contains(&before) {
-        let plain = word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./#".contains(&b));
-        let told = plain && word.len() <= MESSAGE && !suspicion::is_sentence(word);
-        return (!told).then(|| TEXT.to_owned());
-    }
-    if let Some((option, value)) = word.split_once('=')
-        && option.starts_with("--")
-    {
-        let before = if MESSAGES.contains(&option) { option } else { "" };
-        return stand_in(before, value).map(|instead| format!("{option}={instead}"));
-    }
-    if spaced {
-        return suspicion::is_prose(word).then(|| TEXT.to_owned());
-    }
-    (!is_template(word) && suspicion::is_sentence(word)).then(|| NAME.to_owned())
-}
-
-/// Whether the shell makes something else of a word.
-fn is_template(word: &str) -> bool {
-    word.starts_with("$(") || word.starts_with("${")
 }
 
 /// The error's telling line, cut, where it is built as a report of the command `shown`; empty for

@@ -63,6 +63,42 @@ impl ErrorClass {
         )
     }
 
+    /// All of them.
+    pub(crate) const ALL: [Self; 22] = [
+        Self::CommandNotFound,
+        Self::NoSuchFile,
+        Self::NotADirectory,
+        Self::PermissionDenied,
+        Self::Usage,
+        Self::ScriptNotFound,
+        Self::TestFailure,
+        Self::LintFindings,
+        Self::CompileError,
+        Self::TypeError,
+        Self::MergeConflict,
+        Self::Network,
+        Self::Timeout,
+        Self::EditNoMatch,
+        Self::EditNotRead,
+        Self::FileChanged,
+        Self::FileTooLarge,
+        Self::InputSchema,
+        Self::Auth,
+        Self::Blocked,
+        Self::Git,
+        Self::Other,
+    ];
+
+    /// What is told of an error that says something else from run to run: only that there was one.
+    pub(crate) fn findings(self) -> Option<&'static str> {
+        match self {
+            Self::TestFailure => Some("failing tests"),
+            Self::LintFindings => Some("findings"),
+            Self::CompileError | Self::TypeError => Some("compile errors"),
+            _ => None,
+        }
+    }
+
     /// The class's name: stable, lower-case, for storage and display.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -299,6 +335,14 @@ fn by_shape(line: &str) -> ErrorClass {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_of_them_are_listed() {
+        for (n, class) in ErrorClass::ALL.iter().enumerate() {
+            assert_eq!(*class as usize, n);
+        }
+        assert_eq!(ErrorClass::Other as usize + 1, ErrorClass::ALL.len(), "the last one");
+    }
 
     #[test]
     fn errors_are_sorted() {

@@ -151,6 +151,10 @@ const THINGS: &[&str] = &[
     "script", "stage", "status", "time", "timeout", "was",
 ];
 
+/// All of these, for the test that has them numbered.
+#[cfg(test)]
+pub(super) const TABLES: [&[&str]; 5] = [FAILS, REPORTS, TRIED, HINDERED, THINGS];
+
 /// Whether `error` is built as a program's report; `own` holds the words of the command that
 /// failed.
 pub(crate) fn is_report(error: &str, own: &str) -> bool {
