@@ -25,8 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 struct Told {
     running: bool,
     pid: Option<u32>,
-    logs: String,
     /// Of the daemon that runs; where none does, as it is set.
+    logs: String,
+    /// The same.
     learn_interval: u32,
     consolidate_interval: u32,
     /// What the last daemon wrote, whether it still runs or not.
@@ -100,6 +101,10 @@ impl Work for Around<'_> {
 
     fn strain(&self) -> Option<&'static str> {
         self.settings.daemon.considerate.then(strain::of_machine).flatten()
+    }
+
+    fn logs(&self) -> String {
+        self.settings.logs.display().to_string()
     }
 
     fn sync_interval(&self) -> Option<i64> {
@@ -219,10 +224,11 @@ fn told(settings: &Settings) -> Told {
         .map(|state| (state.learn_interval, state.consolidate_interval))
         .filter(|(learn, _)| *learn > 0)
         .unwrap_or(set);
+    let logs = own.map(|state| state.logs.clone()).filter(|logs| !logs.is_empty());
     Told {
         running: pid.is_some(),
         pid,
-        logs: settings.logs.display().to_string(),
+        logs: logs.unwrap_or_else(|| settings.logs.display().to_string()),
         learn_interval,
         consolidate_interval,
         state,

@@ -29,6 +29,9 @@ pub(crate) trait Work {
     /// Why the machine should be spared, if it should.
     fn strain(&self) -> Option<&'static str>;
 
+    /// The folder of the logs.
+    fn logs(&self) -> String;
+
     /// Milliseconds from one exchange with other devices to the next; `None` where nothing is
     /// shared.
     fn sync_interval(&self) -> Option<i64>;
@@ -69,6 +72,7 @@ pub(crate) fn run(home: &Path, each: Intervals, work: &dyn Work) -> Result<(), D
     let seconds = |millis: i64| u32::try_from(millis / 1_000).unwrap_or(u32::MAX);
     daemon.state.learn_interval = seconds(each.learn);
     daemon.state.consolidate_interval = seconds(each.consolidate);
+    daemon.state.logs = work.logs();
     work.tell("started");
     let why = loop {
         if Signals::stopped() {

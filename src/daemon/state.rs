@@ -28,6 +28,8 @@ pub(crate) struct State {
     pub(crate) learn_interval: u32,
     /// The same of consolidation.
     pub(crate) consolidate_interval: u32,
+    /// The folder of its logs; empty where it did not say.
+    pub(crate) logs: String,
     /// Learning.
     pub(crate) learn: JobState,
     /// Consolidation.

@@ -70,6 +70,14 @@ fn trusted(home: &Path, metadata: &Metadata) -> Finding {
     }
 }
 
+/// The first of some paths, and how many `more` there are.
+fn named(first: &Path, more: usize) -> String {
+    match more {
+        0 => first.display().to_string(),
+        more => format!("{} and {more} more", first.display()),
+    }
+}
+
 /// Links in the home, through which nothing is written. Settings and models may be links: people
 /// keep the ones with their other settings, and the others where there is room.
 fn linked(home: &Path, found: &[(PathBuf, Metadata)]) -> Option<Finding> {
@@ -80,9 +88,8 @@ fn linked(home: &Path, found: &[(PathBuf, Metadata)]) -> Option<Finding> {
     let mut links = found.iter().filter(|(path, meta)| meta.is_symlink() && told(path));
     let (first, _) = links.next()?;
     let says = format!(
-        "{} and {} more are symbolic links: nothing is written through them",
-        first.display(),
-        links.count()
+        "symbolic links, through which nothing is written: {}",
+        named(first, links.count())
     );
     let advice = "Remove them, or move what they lead to to their places. The home itself may be a \
                   link.";
@@ -94,10 +101,9 @@ fn foreign(found: &[(PathBuf, Metadata)]) -> Option<Finding> {
     let mut foreign = found.iter().filter(|(_, metadata)| !file::is_trusted(metadata));
     let (first, metadata) = foreign.next()?;
     let says = format!(
-        "{} and {} more belong to others (user {}): they are not used",
-        first.display(),
-        foreign.count(),
-        metadata.uid()
+        "files of others (user {}), which are not used: {}",
+        metadata.uid(),
+        named(first, foreign.count())
     );
     let advice = "Remove them, or make them your own (chown) if you know where they are from.";
     Some(Finding::new("owner", State::Problem, says).advice(advice))
@@ -108,7 +114,7 @@ fn special(found: &[(PathBuf, Metadata)]) -> Option<Finding> {
     let plain = |meta: &Metadata| meta.is_file() || meta.is_dir() || meta.is_symlink();
     let mut special = found.iter().filter(|(_, metadata)| !plain(metadata));
     let (first, _) = special.next()?;
-    let says = format!("{} and {} more are no files", first.display(), special.count());
+    let says = format!("neither files nor folders: {}", named(first, special.count()));
     let advice =
         "Remove them: pipes and devices are passed over, and nothing can be written there.";
     Some(Finding::new("files", State::Warning, says).advice(advice))
@@ -169,7 +175,7 @@ fn private(found: &[(PathBuf, Metadata)]) -> Finding {
         Some(first) => Finding::new(
             "permissions",
             State::Warning,
-            format!("others can read or write {} and {} more", first.display(), open.len() - 1),
+            format!("others can read or write {}", named(first, open.len() - 1)),
         )
         .mend(Mend::Protect(open)),
     }

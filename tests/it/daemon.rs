@@ -188,6 +188,8 @@ fn failures_are_told_and_tried_less_often() {
     assert!(wait >= 4_000, "doubled twice: {status}");
     let text = daemon.mana(&["status"]).run().success().text();
     assert!(text.contains("in a row, the last: it ended with 1"), "{text}");
+    // Its own, not those of whoever asks.
+    assert!(text.contains(&format!("Logs: {}", logs.display())), "{text}");
     let log =
         fs::read_to_string(logs.join("mana.log")).expect("the log is where it was told to be");
     assert!(log.contains("learn failed"), "{log}");

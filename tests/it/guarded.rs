@@ -290,7 +290,7 @@ fn pipes_and_devices_keep_nobody_waiting() {
         drop(sandbox.mana(["inject"]).stdin(prompt.to_string()).limit(soon).run().success());
         assert!(told(&sandbox).contains("plughology"), "{name}");
         let report = doctor(&sandbox, &[]).text();
-        assert!(report.contains("are no files"), "{name}: {report}");
+        assert!(report.contains("neither files nor folders"), "{name}: {report}");
     }
 }
 
@@ -336,7 +336,7 @@ fn what_another_user_put_there_is_not_used() {
     run(&format!("chown -R {user} {}/snapshots", home.display()));
     assert!(!as_user(&inject).contains("additionalContext"));
     assert!(as_user("learn").contains("belongs to another user"));
-    assert!(as_user("doctor").contains("belong to others"));
+    assert!(as_user("doctor").contains("files of others"));
     run(&format!("chown -R {user} {}", home.display()));
     assert!(as_user(&inject).contains("plughology"));
 }
