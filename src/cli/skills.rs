@@ -92,15 +92,17 @@ pub(crate) fn run(command: &SkillsCommand, output: &mut Output) -> Result<(), Cl
     }
 }
 
-/// The skills of a project or of all, without the patterns that are not active any more.
+/// The skills of a project or of all, without the patterns that are not active any more, the others
+/// in their words as they are: those of the last consolidation may be of older rules.
 fn load(reader: &Reader, project: Option<i64>) -> Result<Vec<Known>, StorageError> {
     let mut all = Vec::new();
-    for (row, skill) in reader.skills(project)? {
+    for (row, mut skill) in reader.skills(project)? {
         let mut followed = BTreeMap::new();
-        for point in skill.body.points() {
-            if let Some(effect) = reader.effect_of(&point.id)? {
+        for point in skill.body.points_mut() {
+            if let Some((text, effect)) = reader.told_of(&point.id)? {
                 let group = Group { cases: effect.helped + effect.hurt, well: effect.helped };
                 followed.insert(point.id.clone(), group);
+                point.text = text;
             }
         }
         if let Some(body) = skill.body.filtered(&|point| followed.contains_key(&point.id)) {

@@ -51,6 +51,11 @@ impl Body {
         self.steps.iter().chain(&self.pitfalls).chain(&self.rules)
     }
 
+    /// All points, to be reworded.
+    pub(crate) fn points_mut(&mut self) -> impl Iterator<Item = &mut Point> {
+        self.steps.iter_mut().chain(&mut self.pitfalls).chain(&mut self.rules)
+    }
+
     /// The same with those points only that `keep` says; `None` when none is left.
     pub(crate) fn filtered(&self, keep: &dyn Fn(&Point) -> bool) -> Option<Self> {
         let kept = |points: &[Point]| points.iter().filter(|p| keep(p)).cloned().collect();

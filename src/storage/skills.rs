@@ -119,14 +119,18 @@ impl Reader {
         rows.and_then(Iterator::collect).attempt(ATTEMPT)
     }
 
-    /// What came of following the active pattern with this id in hex; `None` when there is none.
-    pub(crate) fn effect_of(&self, id: &str) -> Result<Option<Effect>, StorageError> {
+    /// The words of the active pattern with this id in hex, and what came of following it; `None`
+    /// when there is none.
+    pub(crate) fn told_of(&self, id: &str) -> Result<Option<(String, Effect)>, StorageError> {
         let Some(id) = bytes_of(id) else { return Ok(None) };
         self.conn
-            .prepare_cached("SELECT helped, hurt FROM patterns WHERE id = ?1 AND state = 1")
+            .prepare_cached("SELECT text, helped, hurt FROM patterns WHERE id = ?1 AND state = 1")
             .and_then(|mut query| {
                 query
-                    .query_row([id], |row| Ok(Effect { helped: row.get(0)?, hurt: row.get(1)? }))
+                    .query_row([id], |row| {
+                        let effect = Effect { helped: row.get(1)?, hurt: row.get(2)? };
+                        Ok((row.get(0)?, effect))
+                    })
                     .optional()
             })
             .attempt("read what came of a pattern")

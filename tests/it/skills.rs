@@ -57,6 +57,14 @@ fn only_what_is_proven_is_exported() {
     assert!(text.contains("- Fails: `npm test") && !text.contains("not proven"), "{text}");
     assert!(exported.errors().contains("left out"), "{exported:?}");
     let _unknown = sandbox.mana(["skills", "show", "ffffffff"]).run().code(4);
+
+    // Patterns get other words before the next consolidation.
+    let database = Connection::open(sandbox.mana_home().join("metadata.sqlite")).unwrap();
+    let reworded = "UPDATE patterns SET text = replace(text, 'npm test', 'npm check')";
+    assert!(database.execute(reworded, []).unwrap() > 0);
+    let text = sandbox.mana(["skills", "export", &id]).run().success().text();
+    assert!(text.contains("- Fails: `npm check"), "{text}");
+    assert!(!text.contains("- Fails: `npm test"), "{text}");
 }
 
 #[test]
