@@ -1,5 +1,6 @@
 # Shared by the scripts of this folder: sourced, never run.
-# Gives: root (the checkout), say, warn, die, have, skip, target_dir, build_target, as_root, apt_get.
+# Gives: root (the checkout), say, warn, die, have, skip, target_dir, build_target, c_toolchain, as_root,
+# apt_get.
 # shellcheck shell=bash
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -39,6 +40,15 @@ build_target() {
     x86_64-unknown-linux-*) say x86_64-unknown-linux-gnu ;;
     *) say "$host" ;;
   esac
+}
+
+# Makes sure of what libraries in C and C++ are built with; OpenSSL's build also needs perl and make.
+c_toolchain() {
+  local program missing=()
+  for program in cc c++ make perl; do
+    have "$program" || missing+=("$program")
+  done
+  [ ${#missing[@]} -eq 0 ] || die "missing for the build: ${missing[*]}" "on Debian: apt-get install build-essential perl"
 }
 
 # Runs a command as root when that needs no password; fails otherwise.
