@@ -33,7 +33,7 @@ pub(crate) use view::{Seen, View};
 /// Number of this extraction. Raise its first part when the same steps would give other patterns:
 /// every trajectory is then extracted anew from its stored steps. So it is when what may be told is
 /// judged otherwise.
-pub(crate) const REVISION: i64 = 5 + 1_000 * suspicion::REVISION;
+pub(crate) const REVISION: i64 = 6 + 1_000 * suspicion::REVISION;
 
 /// What the steps of one trajectory say. `root` is the folder in which it started (`~` for the
 /// home), `main` whether it is the main conversation rather than a subagent's.

@@ -72,8 +72,8 @@ fn has_purpose(part: &Part) -> bool {
     )
 }
 
-/// Whether the command is one that a later session can use: not code on the command line, not a
-/// question for help, not something in a temporary folder.
+/// Whether the command is one that a later session can use: not code on the command line or in a
+/// here-document, not a question for help, not something in a temporary folder.
 fn is_lasting(part: &Part) -> bool {
     let interpreter = ["python", "python3", "node", "ruby", "perl", "bash", "sh", "zsh", "deno"]
         .contains(&part.program.as_str());
@@ -82,10 +82,7 @@ fn is_lasting(part: &Part) -> bool {
         inline || word.contains("/tmp/") || word.starts_with("/var/")
     });
     let is_program = !part.program.starts_with(|c: char| "-{[(<".contains(c));
-    is_program
-        && !one_off
-        && !view::asks_for_help(part)
-        && !part.words.iter().any(|word| word.contains("<<"))
+    is_program && !one_off && !view::asks_for_help(part) && !part.reads_text()
 }
 
 #[cfg(test)]
@@ -136,6 +133,9 @@ mod tests {
             "pytest /var/folders/x/test_a.py",
             "bash /tmp/run-tests.sh",
             "python3 - <<'EOF'\\nprint(1)\\nEOF",
+            "python3 <<'EOF'\\nprint(1)\\nEOF",
+            "node <<< 'console.log(1)'",
+            "cargo run <<'EOF'\\none\\nEOF",
         ] {
             assert_eq!(recipes(&format!("$ {command}")), [""; 0], "{command}");
         }

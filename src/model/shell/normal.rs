@@ -75,6 +75,11 @@ impl Part {
         self.env.iter().map(|(name, _)| name.as_str())
     }
 
+    /// Whether it reads a text that stands in the command itself: a here-document or a here-string.
+    pub(crate) fn reads_text(&self) -> bool {
+        matches!(self.input, Some(Input::Text(_)))
+    }
+
     /// The command alone with its real words.
     pub(crate) fn exact(&self) -> String {
         let mut out = String::new();
