@@ -110,9 +110,7 @@ pub(crate) fn run(args: &ExportArgs, output: &mut Output) -> Result<(), CliError
     if args.dry_run {
         // Nothing is written.
     } else if to_stdout {
-        output::bytes(&bytes).map_err(|error| {
-            CliError::new(Kind::Failed, format!("standard output cannot be written: {error}"))
-        })?;
+        output::bytes(&bytes).map_err(|error| output::unwritten(&error))?;
     } else {
         file::replace(&args.file, &bytes).map_err(StorageError::from)?;
     }

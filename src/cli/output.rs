@@ -6,20 +6,21 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::error::CliError;
+use super::error::{CliError, Kind};
 use crate::model::neutral;
 
 /// Where a command's results go: text for people, or one JSON object.
 #[derive(Debug)]
 pub(crate) struct Output {
     json: bool,
-    broken: bool,
+    /// Why standard output could not be written; from then on nothing is.
+    broken: Option<io::Error>,
 }
 
 impl Output {
     /// Output as text, or as JSON.
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, broken: false }
+        Self { json, broken: None }
     }
 
     /// Whether JSON was asked for.
@@ -49,12 +50,11 @@ impl Output {
     }
 
     fn write(&mut self, text: &str) {
-        if self.broken {
+        if self.broken.is_some() {
             return;
         }
         let mut stdout = io::stdout().lock();
-        // A reader that has seen enough (`mana search x | head`) is no failure.
-        self.broken = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err();
+        self.broken = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).err();
     }
 
     /// Says something beside the result, on standard error.
@@ -85,7 +85,13 @@ impl Output {
 
     /// Ends the command: prints a failure with its causes and hints, and gives the exit code.
     pub(crate) fn finish(self, result: Result<(), CliError>) -> ExitCode {
-        let Err(error) = result else { return ExitCode::SUCCESS };
+        // A reader that has seen enough (`mana search x | head`) is no failure; a full disk is.
+        let lost = self.broken.filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
+        let error = match (result, lost) {
+            (Err(error), _) => error,
+            (Ok(()), Some(lost)) => unwritten(&lost),
+            (Ok(()), None) => return ExitCode::SUCCESS,
+        };
         if self.json {
             let causes: Vec<String> = causes(&error).collect();
             let object = serde_json::json!({
@@ -105,6 +111,11 @@ impl Output {
         }
         ExitCode::from(error.kind.exit_code())
     }
+}
+
+/// That the result could not be written.
+pub(crate) fn unwritten(error: &io::Error) -> CliError {
+    CliError::new(Kind::Failed, format!("standard output cannot be written: {error}"))
 }
 
 /// JSON in which what a terminal would act on, or not show, is written as an escape: to a program
@@ -167,11 +178,14 @@ pub(crate) fn explain_hook() {
     );
 }
 
-/// Writes a file to standard output.
+/// Writes a file to standard output. A reader that has seen enough is no failure.
 #[cfg(feature = "sync")]
 pub(crate) fn bytes(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes).and_then(|()| stdout.flush())
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// Prints a hook's answer: one line in one write.

@@ -14,12 +14,16 @@ const VERBS: &[&str] = &[
     "session-end",
     "learn",
     "status",
+    "stats",
     "eval",
+    "tune",
     "search",
     "show",
     "consolidate",
     "skills",
     "review",
+    "doctor",
+    "daemon",
     "forget",
     "model",
     "demo",
@@ -115,6 +119,26 @@ fn the_status_names_the_settings_with_the_hooks() {
     assert_eq!(strings(&status()["hooks"]), [project.to_string_lossy().as_ref()]);
     let _output = sandbox.mana(["init", "--yes"]).run().success();
     assert_eq!(strings(&status()["hooks"]).len(), 2);
+}
+
+#[test]
+fn a_result_that_is_lost_is_a_failure_and_a_reader_that_leaves_is_none() {
+    let sandbox = Sandbox::new();
+    stumble(&sandbox).write();
+    let _output = sandbox.mana(["learn"]).run().success();
+    let mut commands = vec!["status", "search check", "search check --json"];
+    if sandbox.mana(["export", "--help"]).run().code == Some(0) {
+        commands.push("export -");
+    }
+    for command in commands {
+        let full = sandbox.shell(&format!("\"$MANA\" {command} >/dev/full")).run().code(1);
+        assert!(full.errors().contains("standard output cannot be written"), "{full:?}");
+        // A pipe of which no reader is left.
+        let left =
+            format!("rm -f pipe; mkfifo pipe; exec 4<>pipe 5>pipe 4<&-; \"$MANA\" {command} >&5");
+        let left = sandbox.shell(&left).run().success();
+        assert!(!left.errors().contains("cannot be written"), "{command}: {left:?}");
+    }
 }
 
 /// Settings as people write them: their own order, indentation, hooks and unknown keys.
