@@ -110,7 +110,7 @@ fn tell(
         output.line(format!("… and {more} more (--all)"));
     }
     let of_kinds: Vec<String> =
-        kinds.iter().map(|(kind, number)| count(*number, kind, &format!("{kind}s"))).collect();
+        kinds.iter().map(|(kind, number)| count(*number, kind, &many(kind))).collect();
     let told =
         if of_kinds.is_empty() { String::new() } else { format!(": {}", of_kinds.join(", ")) };
     let items = count(loss.gone.len() as u64, "item", "items");
@@ -129,6 +129,11 @@ fn tell(
 
 fn kind_of(known: &Known) -> &'static str {
     known.kind.map_or("unknown", crate::model::pattern::Kind::name)
+}
+
+/// Several of what is called `kind`: `fixes`, `pitfalls`.
+fn many(kind: &str) -> String {
+    format!("{kind}{}", if kind.ends_with('x') { "es" } else { "s" })
 }
 
 /// An item as `--json` prints it.
@@ -154,6 +159,10 @@ fn time_of(
     };
     let since = bound(&args.since, false, i64::MIN)?;
     let until = bound(&args.until, true, now)?.min(now);
+    if let Some(from) = args.since.as_ref().filter(|_| since >= now) {
+        let message = format!("nothing has happened yet since {from}: it lies ahead");
+        return Err(CliError::new(Kind::Failed, message));
+    }
     if since >= until {
         return Err(CliError::new(Kind::Failed, "this time ends before it begins"));
     }
@@ -170,4 +179,15 @@ fn time_of(
         project = Some(scope.project);
     }
     Ok((Forget::Time(Time { since, until, project }), named))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_of_a_kind_are_called_as_people_do() {
+        let kinds = ["fix", "pitfall", "recipe", "episode"].map(many);
+        assert_eq!(kinds, ["fixes", "pitfalls", "recipes", "episodes"]);
+    }
 }

@@ -192,6 +192,15 @@ fn a_dry_run_tells_what_would_go_and_changes_nothing() {
 }
 
 #[test]
+fn a_time_that_lies_ahead_is_told_as_such() {
+    let sandbox = store();
+    let before = files(&sandbox);
+    let output = sandbox.mana(["forget", "--since", "2999-01-01", "--dry-run"]).run().code(1);
+    assert!(output.errors().contains("2999-01-01: it lies ahead"), "{output:?}");
+    assert!(files(&sandbox) == before, "it changed something");
+}
+
+#[test]
 fn a_dry_run_of_what_is_not_known_says_so() {
     let sandbox = store();
     for wanted in [&["--session", "nobody"][..], &["--excluded"], &["ffffffff"]] {
