@@ -127,7 +127,11 @@ fn totals(reader: &Reader, now: i64) -> Option<Finding> {
 fn delivery(reader: &Reader) -> Option<Finding> {
     let (shown, arrived) = reader.delivery().ok()?;
     if shown == 0 {
-        return Some(Finding::new("delivery", State::Good, "nothing was said yet"));
+        return Some(Finding::new(
+            "delivery",
+            State::Good,
+            "no learned session was told anything yet",
+        ));
     }
     let says = format!("of {shown} items that hooks said in learned sessions, {arrived} arrived");
     Some(if arrived * 2 < shown {

@@ -1,5 +1,6 @@
 //! Whether the client calls this program.
 
+use std::error::Error as _;
 use std::path::Path;
 
 use super::{Finding, Mend, Patient, State};
@@ -8,6 +9,7 @@ use crate::hooks::install::{SettingsFile, calls, notices};
 pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut installed = false;
+    let mut unusable = false;
     for path in &patient.settings {
         let file = match SettingsFile::read(path) {
             Ok(file) => file,
@@ -16,10 +18,20 @@ pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
                     Finding::new("hooks", State::Problem, error.to_string())
                         .advice("The client reads no hooks from a file that it cannot read."),
                 );
+                unusable = true;
                 continue;
             }
         };
         let Some(text) = file.text() else { continue };
+        // Of a file that is no strict JSON, or of another shape, the client reads nothing.
+        let plan = patient.entries.as_ref().map(|entries| file.plan_install(entries));
+        if let Some(Err(error)) = &plan {
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            let finding = Finding::new("hooks", State::Problem, format!("{error}{cause}"));
+            findings.push(finding.advice(error.hint()));
+            unusable = true;
+            continue;
+        }
         let called = calls(text);
         for notice in notices(text) {
             findings.push(Finding::new("hooks", State::Warning, notice.to_string()));
@@ -28,7 +40,6 @@ pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
             continue;
         }
         installed = true;
-        let plan = patient.entries.as_ref().map(|entries| file.plan_install(entries));
         let name = path.display();
         findings.push(match (gone(&called), plan) {
             (Some(binary), _) => Finding::new(
@@ -48,15 +59,14 @@ pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
             )
             .advice("`mana init` brings them up to date.")
             .mend(Mend::Hooks(path.clone())),
-            (None, Some(Err(error))) => Finding::new("hooks", State::Problem, error.to_string()),
-            (None, None) => Finding::new(
+            (None, _) => Finding::new(
                 "hooks",
                 State::Warning,
                 format!("there are some in {name}; where this program is, is not known"),
             ),
         });
     }
-    if !installed {
+    if !installed && !unusable {
         findings.push(
             Finding::new("hooks", State::Problem, "no settings of the client call mana")
                 .advice("`mana init` installs the hooks."),

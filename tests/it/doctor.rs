@@ -79,6 +79,28 @@ fn what_is_wrong_is_found_and_mended() {
 }
 
 #[test]
+fn settings_that_the_client_cannot_read_are_named() {
+    let sandbox = installed();
+    for (case, text) in [("no JSON", "{ bad"), ("another shape", r#"{"hooks": []}"#)] {
+        fs::write(sandbox.settings(), text).expect("they are ours");
+        let output = sandbox.mana(["doctor"]).run().code(1);
+        let told = output.text();
+        assert!(told.contains("settings.json: line 1"), "{case}: {told}");
+        assert!(!told.contains("`mana init` installs"), "{case}: it would refuse: {told}");
+    }
+}
+
+#[test]
+fn one_file_that_others_can_read_is_told_without_a_number() {
+    let sandbox = installed();
+    let path = sandbox.mana_home().join("metadata.sqlite");
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+    let text = sandbox.mana(["doctor"]).run().success().text();
+    let told = format!("others can read or write {}\n", path.display());
+    assert!(text.contains(&told), "{text}");
+}
+
+#[test]
 fn a_damaged_database_is_set_aside_and_filled_again() {
     let sandbox = installed();
     let database = sandbox.mana_home().join("metadata.sqlite");
