@@ -9,7 +9,11 @@ use super::open::{Reader, Store};
 use crate::model::effect::Group;
 use crate::model::ids::{PatternId, StepId};
 use crate::model::pattern::{Kind, Payload, Reason};
+use crate::model::rank::cost;
 use crate::model::trajectory::TrajectoryKey;
+
+/// Characters of the evidence behind a pattern's text, such as ` (4 times in 2 sessions, today)`.
+const EVIDENCE: usize = 30;
 
 /// Something that a hook said, or held back to compare with.
 #[derive(Clone, PartialEq, Debug)]
@@ -243,14 +247,18 @@ impl Reader {
         rows.and_then(Iterator::collect).attempt(ATTEMPT)
     }
 
-    /// Characters of what was shown, in the wordings of today.
+    /// Characters of what was shown, in the wordings of today, with about what stands around them:
+    /// the marker and the evidence of a pattern, the share of its line of a file.
     pub(crate) fn told_characters(&self) -> Result<u64, StorageError> {
+        let around = params![(cost::FRAME + EVIDENCE) as i64, cost::NAMED as i64];
         self.conn
             .query_row(
-                "SELECT coalesce(sum(length(coalesce(p.text, f.path))), 0) FROM injections i
+                "SELECT coalesce(sum(length(p.text) + ?1), 0)
+                        + coalesce(sum(CASE WHEN p.id IS NULL THEN length(f.path) + ?2 END), 0)
+                 FROM injections i
                  LEFT JOIN patterns p ON p.id = i.pattern
                  LEFT JOIN files f ON f.uid = i.pattern WHERE i.withheld = 0",
-                [],
+                around,
                 |row| row.get::<_, i64>(0),
             )
             .map(|count| count as u64)

@@ -94,6 +94,12 @@ fn what_was_saved_is_what_became_rarer_times_what_it_costs() {
     assert_eq!(hooks["runs"], SESSIONS, "other programs' hooks are not ours: {stats}");
     assert_eq!((&hooks["median"], &hooks["p95"]), (&json!(6), &json!(12)), "{stats}");
     assert_eq!(stats["cost"]["sessions"], 11, "{stats}");
+    // Each of the 101 times its text, the marker in front of it and the evidence behind it.
+    let fix = "`npm test` failed (Error: Cannot find module '@shop/pricing'); `npm run \
+               build:packages && npm test` worked";
+    let line = format!("[mana 01234567] {fix} (12 times in 12 sessions, yesterday)\n");
+    let (told, exact) = (number(&stats["cost"]["tokens"]), 101.0 * line.len() as f64 / 4.0);
+    assert!((0.9..1.1).contains(&(told / exact)), "{told} of {exact}: {stats}");
     assert_eq!(stats["patterns"][0]["judged"][0]["well"], 90, "{stats}");
 
     let text = sandbox.mana(["stats"]).run().success().text();

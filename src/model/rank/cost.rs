@@ -64,10 +64,10 @@ const GUESSED: f64 = 0.47 * 0.146;
 const AGAIN: f64 = 0.87;
 
 /// Characters of a line beside its text: the marker and the line's end.
-const FRAME: usize = 17;
+pub(crate) const FRAME: usize = 17;
 
 /// Characters that a file's name costs beside itself: its share of the line that names it.
-const NAMED: usize = 20;
+pub(crate) const NAMED: usize = 20;
 
 /// Calls that a wrong line costs: of a hundred, three lead to a call in vain. Sessions that were
 /// recorded without such lines cannot tell; `docs/learning.md` has what other values do.
