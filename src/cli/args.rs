@@ -17,7 +17,7 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Print one JSON object instead of text.
+    /// Print JSON instead of text.
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }
@@ -130,7 +130,8 @@ pub(crate) struct InjectArgs {
 /// Groups of tools that `--tool` names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum ToolFilter {
-    /// Edit, `MultiEdit`, Write, `NotebookEdit`
+    /// The tools that change files.
+    #[value(help = "Edit, MultiEdit, Write, NotebookEdit")]
     Edit,
     /// Bash
     Bash,
@@ -491,7 +492,8 @@ pub(crate) struct SkillsExportArgs {
 /// Forms of an export.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum Format {
-    /// A folder for each skill with a `SKILL.md`
+    /// A folder for each skill.
+    #[value(help = "A folder for each skill with a SKILL.md")]
     Skill,
     /// A section for CLAUDE.md or AGENTS.md
     ClaudeMd,

@@ -326,5 +326,5 @@ fn tell(after: &Edited, output: &mut Output) {
             output.line(format!("{name:<9} {}", value.replace('\n', "\n          ")));
         }
     }
-    output.line(format!("now       {}", after.now));
+    output.line(show::moments_below_each_other(&after.now));
 }

@@ -77,7 +77,7 @@ pub(crate) fn run(args: &ImportArgs, output: &mut Output) -> Result<(), CliError
     let fresh = store.knows_nothing()?;
     if !args.merge && !fresh {
         return Err(CliError::new(Kind::Failed, "this home knows something already")
-            .hint("`mana import --merge` adds the file to it; with --dry-run it only says what would change."));
+            .hint("`mana import --merge` adds the file to it; `--merge --dry-run` only says what would change."));
     }
     let keys = workspace::load(&open::folder(&settings.home))?;
     let imported = archive::take_in(&mut store, &archive, keys.as_ref(), args.dry_run, now)?;

@@ -315,6 +315,11 @@ fn active(reader: &Reader, pattern: &Pattern) -> Result<String, CliError> {
     Ok(format!("{shown}{}; {once}", moments.join("; ")))
 }
 
+/// What is said now, as people read it: a line for each moment.
+pub(super) fn moments_below_each_other(now: &str) -> String {
+    format!("now       {}", now.replace("; ", ";\n          "))
+}
+
 /// A moment with the chance that the pattern has there, and the one from which it is shown.
 fn moment(at: &str, what: &str, chance: f64, needed: f64) -> String {
     let (not, verb) = if chance >= needed { ("", "is enough") } else { ("not ", "is needed") };
@@ -363,7 +368,7 @@ fn tell(shown: &Shown, output: &mut Output) {
         output.line(format!("instead   {}", review::instead(other)));
     }
     tell_told(shown.told, shown.withheld, shown.last_told.as_ref(), output);
-    output.line(format!("now       {}", shown.now));
+    output.line(moments_below_each_other(&shown.now));
     for Neighbour { comes, id, text, support, lift } in shown.neighbours.iter().take(NEIGHBOURS) {
         let sessions = count((*support).into(), "session", "sessions");
         output.line(format!(

@@ -170,11 +170,20 @@ fn reset(settings: &Settings, output: &mut Output) -> Result<(), CliError> {
 
 fn tell(told: &Told, output: &mut Output) {
     output.line(format!(
-        "{} with {}; the latest {} were held out to try the fit on.\n",
+        "{} with {}; the latest {} held out to try the fit on.\n",
         count(told.prompts as u64, "prompt", "prompts"),
         count(told.candidates as u64, "candidate file", "candidate files"),
         told.held_out,
     ));
+    // Of too few prompts the numbers say nothing.
+    if told.verdict != Verdict::TooFew {
+        compare(told, output);
+    }
+    output.line(decision(told));
+}
+
+/// What the shipped and the fitted weights are, and how they do on what was held out.
+fn compare(told: &Told, output: &mut Output) {
     output.line(format!("{:<46} {:>9} {:>9}", "on what was held out", "shipped", "fitted"));
     for (name, of) in [
         ("log loss of a candidate", (|q| q.log_loss) as fn(&Quality) -> f64),
@@ -188,7 +197,7 @@ fn tell(told: &Told, output: &mut Output) {
         output
             .line(format!("{:<46} {:>9.3} {:>9.3}", weight.feature, weight.shipped, weight.fitted));
     }
-    output.line(format!("\n{}", decision(told)));
+    output.line("");
 }
 
 /// What was decided, and why.
