@@ -97,6 +97,7 @@ const NOTES: &[(&str, &[&str])] = &[
         &[
             "Removes the entries that call `mana` and nothing else.",
             "A shell line of your own that does more than calling `mana` stays.",
+            "A settings file that holds nothing else is removed, and what was learned stays.",
         ],
     ),
     (
@@ -310,14 +311,18 @@ const NOTES: &[(&str, &[&str])] = &[
     (
         "forget",
         &[
-            "An item that is forgotten by its id leaves an empty, retired row, so that the same \
-             observation does not come back; the steps it was learned from stay.",
-            "With `--project` or `--session`, the steps are emptied as well, and lines that were \
-             read do not teach anything again; what these sessions write later is learned.",
-            "With `--since` and `--until`, so is what happened in that time, and items keep the \
-             evidence of other times. A day counts as a whole, on the clock of this machine; \
-             what happened then and was not read yet is not learned either.",
-            "With `--excluded`, so is what `config.toml` excludes and was learned before it did.",
+            "An item that is forgotten by its id goes with those that were merged with it and with \
+             the steps it was learned from; what else was learned from these very steps goes too.",
+            "`--project` forgets all sessions of the project so far; what later ones say there is \
+             learned.",
+            "`--session` forgets a session with its subagents, and what it says later is not learned \
+             either.",
+            "`--since` and `--until` forget what happened in that time, and items keep the evidence \
+             of other times. A day counts as a whole, on the clock of this machine; what happened \
+             then and was not read yet is not learned either.",
+            "`--excluded` forgets what `config.toml` excludes and was learned before it did.",
+            "Lines that are forgotten teach nothing again, however often they are read \
+             ([storage.md](storage.md#what-forgetting-removes)).",
             "With `--dry-run`, all of this is done on a copy in a temporary folder, which is \
              removed, and what the copy has less is printed: the items by kind, and the rows of \
              each table. It waits for nobody and changes nothing.",
@@ -364,7 +369,8 @@ fn meaning(kind: Kind) -> &'static str {
     match kind {
         Kind::Failed => "the request could not be carried out",
         Kind::Configuration => {
-            "`config.toml`, the client's settings or a database of a newer mana cannot be used"
+            "something has to be set up or mended first: `config.toml`, `sync.toml`, the client's \
+             settings, a passphrase that is missing, or a database of a newer mana"
         }
         Kind::Nothing => "nothing was found: no hit, no such id, or nothing has been learned yet",
         Kind::Internal => "a defect of mana",
@@ -400,7 +406,27 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "PATH",
         "`mana init` looks there for a link to itself that outlives an update, and hooks for the program of a command that they are about to name",
     ),
-    ("TMPDIR", "where `mana demo` and `mana eval` make their temporary folders"),
+    (
+        "TMPDIR",
+        "where `mana demo`, `mana eval`, `mana tune` and rehearsals (`--dry-run`) make their temporary folders",
+    ),
+    (
+        "MANA_SYNC_KEY",
+        "the passphrase of the workspace, or of a sealed file; `--key-file` stands before it, and without both the terminal is asked",
+    ),
+    ("MANA_SYNC_TOKEN", "the token or password for a remote over HTTPS"),
+    ("MANA_SYNC_USER", "the account to the token, where the server wants a certain one"),
+    ("MANA_SYNC_SSH_PASSPHRASE", "the passphrase of the SSH key"),
+    (
+        "MANA_SYNC_CA",
+        "a file with the certificate of a private authority for a remote over HTTPS; `SSL_CERT_FILE` when unset",
+    ),
+    ("SSH_AUTH_SOCK", "the SSH agent, whose keys `mana sync` tries first"),
+    (
+        "USER",
+        "this user's name, `LOGNAME` when unset: it is taken out of what is shared ([sync/sanitising.md](sync/sanitising.md))",
+    ),
+    ("LOGNAME", "see `USER`"),
 ];
 
 /// Variables that a library reads and not `config`.
@@ -539,17 +565,24 @@ fn render_verb(out: &mut String, verb: &Command) {
         line(out, &format!("\nAlso: {}.", aliases.join(", ")));
     }
     render_arguments(out, verb);
-    for sub in verbs(verb) {
-        line(out, &format!("\n### mana {} {}\n", verb.get_name(), sub.get_name()));
-        line(out, &format!("{}.\n", about(sub)));
-        render_usage(out, sub);
-        render_arguments(out, sub);
-    }
     let notes = NOTES.iter().find(|(name, _)| *name == verb.get_name());
     let notes = notes.unwrap_or_else(|| panic!("NOTES says nothing of {}", verb.get_name())).1;
     out.push('\n');
     for note in notes {
         line(out, note);
+    }
+    render_below(out, verb, &format!("mana {}", verb.get_name()));
+}
+
+/// The verbs below `verb`, which is called `name`, and those below them.
+fn render_below(out: &mut String, verb: &Command, name: &str) {
+    for sub in verbs(verb) {
+        let name = format!("{name} {}", sub.get_name());
+        line(out, &format!("\n### {name}\n"));
+        line(out, &format!("{}.\n", about(sub)));
+        render_usage(out, sub);
+        render_arguments(out, sub);
+        render_below(out, sub, &name);
     }
 }
 
@@ -624,7 +657,8 @@ fn render_output(out: &mut String) {
          Wrong arguments are reported as text in any case.\n\
          Times in it are either text in UTC (`2026-01-31 12:00`) or milliseconds since the Unix \
          epoch.\n\
-         A reader that closes the pipe early is no failure.\n",
+         A reader that closes the pipe early is no failure; a result that cannot be written, as on a \
+         full disk, is one.\n",
     );
 }
 
@@ -649,8 +683,9 @@ fn render_settings(out: &mut String) {
          [storage.md](storage.md) says what lies in it.\n\n\
          ### config.toml\n\n\
          It lies in the home and need not exist.\n\
-         Unknown keys are ignored; a file that cannot be read or is not valid ends commands with 3 \
-         and silences hooks.\n\n\
+         Unknown keys are ignored, and `mana doctor` names them; a number beyond its bounds counts as \
+         the bound.\n\
+         A file that cannot be read or is not valid ends commands with 3 and silences hooks.\n\n\
          | key | type | default | meaning |\n| --- | --- | --- | --- |\n",
     );
     let defaults = config::defaults();
@@ -659,7 +694,11 @@ fn render_settings(out: &mut String) {
         let default = default.unwrap_or_else(|| panic!("there is no setting {key}"));
         line(out, &format!("| `{key}` | {kind} | `{default}` | {meaning} |"));
     }
-    out.push_str("\n### Environment\n\n| variable | meaning |\n| --- | --- |\n");
+    out.push_str(
+        "\n### Environment\n\n\
+         A number that cannot be read counts as none.\n\n\
+         | variable | meaning |\n| --- | --- |\n",
+    );
     for (name, meaning) in ENVIRONMENT {
         line(out, &format!("| `{name}` | {meaning} |"));
     }
@@ -691,10 +730,14 @@ fn notes_are_about_verbs_that_exist() {
 /// What the program reads from its environment is in the table, and nothing else is.
 #[test]
 fn every_variable_that_is_read_is_named() {
-    let sources = [include_str!("../config/mod.rs"), include_str!("../config/paths.rs")];
+    let sources = [
+        include_str!("../config/mod.rs"),
+        include_str!("../config/paths.rs"),
+        include_str!("../config/sharing.rs"),
+    ];
     let mut read: Vec<&str> = READ_ELSEWHERE.to_vec();
     for source in sources {
-        for call in ["variable(\"", "var_os(\""] {
+        for call in ["variable(\"", "var_os(\"", " text(\"", " hidden(\"", " path(\""] {
             read.extend(source.split(call).skip(1).filter_map(|rest| rest.split('"').next()));
         }
     }
