@@ -125,6 +125,14 @@ fn of_config(settings: &Settings, problem: Option<&ConfigError>) -> Vec<Finding>
             finding(State::Warning, says, "A name is misspelt, or belongs to another version.")
         });
     }
+    if !settings.inject.enabled {
+        let says = "hooks say nothing: `inject.enabled` is off";
+        findings.push(finding(State::Good, says.into(), ""));
+    } else if settings.inject.holdout >= 1.0 {
+        let says = "hooks say nothing: by `inject.holdout` everything is held back";
+        let advice = "It and MANA_HOLDOUT are a share from 0 to 1; a tenth is 0.1.";
+        findings.push(finding(State::Warning, says.into(), advice));
+    }
     if !logging::is_level(&settings.log.level) {
         let says = format!("`{}` is no level of a log: nothing is logged", settings.log.level);
         let advice = "`log.level` and MANA_LOG may be off, error, warn, info, debug or trace.";

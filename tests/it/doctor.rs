@@ -91,6 +91,22 @@ fn settings_that_the_client_cannot_read_are_named() {
 }
 
 #[test]
+fn settings_that_silence_hooks_are_told() {
+    let sandbox = installed();
+    let config = sandbox.mana_home().join("config.toml");
+    for (text, expected) in [
+        ("[inject]\nenabled = false\n", Some("`inject.enabled` is off")),
+        ("[inject]\nholdout = 10\n", Some("everything is held back")),
+        ("[inject]\nholdout = 0.2\n", None),
+    ] {
+        fs::write(&config, text).expect("the home is ours");
+        let told = sandbox.mana(["doctor"]).run().success().text();
+        assert_eq!(told.contains("hooks say nothing"), expected.is_some(), "{text}: {told}");
+        assert!(told.contains(expected.unwrap_or("config.toml is understood")), "{text}: {told}");
+    }
+}
+
+#[test]
 fn one_file_that_others_can_read_is_told_without_a_number() {
     let sandbox = installed();
     let path = sandbox.mana_home().join("metadata.sqlite");
