@@ -77,7 +77,10 @@ fn follow(arguments: &[&str]) -> Start {
 #[test]
 fn a_hook_starts_without_asking_the_processor() {
     for arguments in [&["inject", "--tool", "bash"][..], &["session-end"]] {
-        let start = follow(arguments);
+        // A hook ends itself after two seconds, which step by step a crowded machine may take.
+        let mut starts = (0..5).map(|_| follow(arguments));
+        let start = starts.find(|start| start.over || start.questions > 0);
+        let start = start.expect("one of five comes to its end");
         assert!(start.over, "{arguments:?}: {start:?}");
         assert_eq!(start.questions, 0, "{arguments:?}: {start:?}");
     }
