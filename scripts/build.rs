@@ -2,17 +2,25 @@
 //! the processor (`src/start.rs`, docs/decisions/0005-start.md), and that the functions which they run
 //! lie side by side (`scripts/hook.ld`, docs/decisions/0006-order.md).
 
+use std::fs::DirEntry;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::Path;
 use std::process::Command;
 
 /// Versions of the GNU C library whose start `src/start.rs` repeats, and was tried with; and whether
 /// they have a threshold of their own for filling large memory.
 const KNOWN: [(&str, bool); 2] = [("glibc 2.36", false), ("glibc 2.41", true)];
 
+/// What decides which words leave a machine: where it is as it was, what left of a pattern that did
+/// not change is as it was (`src/sync/unchanged.rs`).
+const RULES: [&str; 4] = ["Cargo.lock", "src/model", "src/redact", "src/sync"];
+
 fn main() {
     println!("cargo:rerun-if-changed=scripts/build.rs");
     println!("cargo:rerun-if-changed=scripts/hook.ld");
     println!("cargo:rerun-if-env-changed=MANA_PLAIN_START");
     println!("cargo:rustc-check-cfg=cfg(quick_start, fills_by_threshold)");
+    println!("cargo:rustc-env=MANA_RULES={:016x}", hash_of(&RULES));
     if !is_static() {
         return;
     }
@@ -58,4 +66,30 @@ fn copy(from: &str, to: &str) {
 #[expect(clippy::disallowed_methods, reason = "cargo tells a build script by its environment")]
 fn set(name: &str) -> String {
     std::env::var(name).unwrap_or_default()
+}
+
+/// A hash of these files and folders; cargo looks whether they change.
+fn hash_of(paths: &[&str]) -> u64 {
+    let mut hash = DefaultHasher::new();
+    for path in paths {
+        println!("cargo:rerun-if-changed={path}");
+        hash_into(&Path::new(&set("CARGO_MANIFEST_DIR")).join(path), &mut hash);
+    }
+    hash.finish()
+}
+
+/// Feeds a file, or a folder in the order of its names, to `hash`.
+fn hash_into(path: &Path, hash: &mut DefaultHasher) {
+    let told = |error| -> ! { panic!("cannot read {}: {error}", path.display()) };
+    path.file_name().hash(hash);
+    if !path.is_dir() {
+        return std::fs::read(path).unwrap_or_else(|error| told(error)).hash(hash);
+    }
+    let entries = std::fs::read_dir(path).unwrap_or_else(|error| told(error));
+    let path = |entry: Result<DirEntry, _>| entry.unwrap_or_else(|error| told(error)).path();
+    let mut inside: Vec<_> = entries.map(path).collect();
+    inside.sort();
+    for path in &inside {
+        hash_into(path, hash);
+    }
 }

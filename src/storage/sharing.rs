@@ -57,6 +57,12 @@ impl Leaving {
     }
 }
 
+/// Of all patterns `p`, those that were learned here and may leave.
+const LEAVES: &str = "p.state < 2 AND p.kind < 7
+    AND (EXISTS (SELECT 1 FROM drafts d WHERE d.pattern = p.row)
+         OR EXISTS (SELECT 1 FROM patterns q JOIN drafts d ON d.pattern = q.row
+                    WHERE q.merged_into = p.row))";
+
 const ATTEMPT: &str = "read or store what is shared";
 
 impl Reader {
@@ -65,16 +71,13 @@ impl Reader {
     /// others, nor what stands for a pattern of a private project.
     pub(crate) fn leaving(&self, leaving: &Leaving) -> Result<Vec<Local>, StorageError> {
         let sql = format!(
-            "SELECT {COLUMNS}, j.key, j.name,
-                    (SELECT coalesce(sum(shown), 0) FROM counts c WHERE c.pattern = p.id),
-                    (SELECT coalesce(sum(adopted), 0) FROM counts c WHERE c.pattern = p.id),
-                    (SELECT coalesce(sum(withheld), 0) FROM counts c WHERE c.pattern = p.id)
+            "SELECT {COLUMNS}, j.key, j.name, coalesce(c.shown, 0), coalesce(c.adopted, 0),
+                    coalesce(c.withheld, 0)
              FROM patterns p LEFT JOIN projects j ON j.id = p.project
-             WHERE p.state < 2 AND p.kind < 7
-                 AND (EXISTS (SELECT 1 FROM drafts d WHERE d.pattern = p.row)
-                      OR EXISTS (SELECT 1 FROM patterns q JOIN drafts d ON d.pattern = q.row
-                                 WHERE q.merged_into = p.row))
-             ORDER BY p.id"
+                 LEFT JOIN (SELECT pattern, sum(shown) AS shown, sum(adopted) AS adopted,
+                                sum(withheld) AS withheld
+                            FROM counts GROUP BY pattern) c ON c.pattern = p.id
+             WHERE {LEAVES} ORDER BY p.id"
         );
         let mut query = self.conn.prepare_cached(&sql).attempt(ATTEMPT)?;
         let mut keys = self
@@ -102,6 +105,30 @@ impl Reader {
             all.push(Local { pattern, project: key, keys, shown });
         }
         Ok(all)
+    }
+
+    /// Of the patterns that leave with nothing but private projects left out, which ones: quicker than
+    /// [`Self::leaving`], which reads them.
+    pub(crate) fn leaving_ids(
+        &self,
+        private: &[String],
+    ) -> Result<BTreeSet<PatternId>, StorageError> {
+        let leaving = Leaving { private: private.to_vec(), ..Leaving::default() };
+        let sql = format!(
+            "SELECT p.id, p.row, j.key, j.name
+             FROM patterns p LEFT JOIN projects j ON j.id = p.project WHERE {LEAVES}"
+        );
+        let rows: Vec<(PatternId, i64, [Option<String>; 2])> = self.all(&sql, [], |row| {
+            Ok((PatternId::from_bytes(row.get(0)?), row.get(1)?, [row.get(2)?, row.get(3)?]))
+        })?;
+        let mut ids = BTreeSet::new();
+        for (id, row, names) in rows {
+            let is_private = names.into_iter().flatten().any(|name| private.contains(&name));
+            if !is_private && !self.stands_for_private(row, &leaving)? {
+                ids.insert(id);
+            }
+        }
+        Ok(ids)
     }
 
     /// Whether a pattern stands for one of a private project, as those of all projects can.

@@ -56,9 +56,27 @@ impl Leaves {
     }
 }
 
+/// How often a pattern was seen here, and what came of it.
+pub(super) fn counts(local: &Local) -> Counts {
+    let Local { pattern, shown: [shown, adopted, withheld], .. } = local;
+    let (tally, effect) = (&pattern.tally, &pattern.effect);
+    let numbers = [
+        tally.successes,
+        tally.failures,
+        tally.sessions,
+        *shown,
+        *adopted,
+        effect.helped,
+        effect.hurt,
+        *withheld,
+    ];
+    Counts { numbers, first: tally.first, last: tally.last }
+}
+
 /// What leaves of a pattern.
-fn leaves(local: Local, label_key: &[u8; 32], sanitiser: &Sanitiser) -> Leaves {
-    let Local { pattern, project, keys, shown: [shown, adopted, withheld] } = local;
+pub(super) fn leaves(local: Local, label_key: &[u8; 32], sanitiser: &Sanitiser) -> Leaves {
+    let counts = counts(&local);
+    let Local { pattern, project, keys, .. } = local;
     let wording = Wording {
         kind: pattern.kind,
         project: project.map(|key| project_label(label_key, &key)),
@@ -70,27 +88,11 @@ fn leaves(local: Local, label_key: &[u8; 32], sanitiser: &Sanitiser) -> Leaves {
         keys,
     };
     let cleaned = sanitiser.clean(wording);
-    let (tally, effect) = (pattern.tally, pattern.effect);
-    let numbers = [
-        tally.successes,
-        tally.failures,
-        tally.sessions,
-        shown,
-        adopted,
-        effect.helped,
-        effect.hurt,
-        withheld,
-    ];
-    Leaves {
-        pattern: pattern.id,
-        wording: cleaned.wording,
-        counts: Counts { numbers, first: tally.first, last: tally.last },
-        findings: cleaned.findings,
-    }
+    Leaves { pattern: pattern.id, wording: cleaned.wording, counts, findings: cleaned.findings }
 }
 
-/// What leaves of `patterns`, in their order. Applying the rules takes most of the time of an exchange
-/// with nothing new, so that it is done side by side.
+/// What leaves of `patterns`, in their order. Applying the rules takes most of the time, so that it
+/// is done side by side.
 pub(crate) fn all_leaves(
     patterns: Vec<Local>,
     label_key: &[u8; 32],

@@ -25,4 +25,5 @@ pub(crate) mod segment;
 pub(crate) mod settings;
 pub(crate) mod text;
 pub(crate) mod texts;
+pub(crate) mod unchanged;
 pub(crate) mod workspace;

@@ -29,9 +29,11 @@ use crate::sync::ledger::LogState;
 use crate::sync::local;
 use crate::sync::random::System;
 use crate::sync::record::Counts;
+use crate::sync::sanitise::Sanitiser;
 use crate::sync::segment::{self, DeviceKey, LogId};
 use crate::sync::settings::{self, Visibility};
 use crate::sync::texts::{self, LeavingText};
+use crate::sync::unchanged::Unchanged;
 
 /// Which way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -298,7 +300,7 @@ fn push_once(parts: &mut Parts, report: &mut Report) -> Result<bool, CliError> {
     let me = device.key();
     let (Saying { offers, texts, refused }, anew) = desk.with(|store| {
         let anew = store.sharing_value(REWRITE)?.is_some();
-        Ok::<_, CliError>((saying(store, settings, sharing, keys, &leaving)?, anew))
+        Ok::<_, CliError>((saying(store, settings, sharing, keys, &leaving, &me)?, anew))
     })?;
     let offers = |store: &mut Store| still_said(store, offers, &leaving, &me);
     let (pushed, mut removed) = with_exchange(parts, |exchange| {
@@ -356,8 +358,7 @@ fn still_said(
     leaving: &Leaving,
     me: &DeviceKey,
 ) -> Result<Offers, StorageError> {
-    let may_leave: BTreeSet<PatternId> =
-        store.leaving(leaving)?.into_iter().map(|pattern| pattern.pattern.id).collect();
+    let may_leave = store.leaving_ids(&leaving.private)?;
     let forgotten = store.forgotten_claims(me)?;
     let redacting = store.redacting()?;
     offers.patterns.retain(|offer| {
@@ -404,6 +405,7 @@ fn saying(
     sharing: &settings::Settings,
     keys: &WorkspaceKeys,
     leaving: &Leaving,
+    me: &DeviceKey,
 ) -> Result<Saying, CliError> {
     let desk = hearing::Desk::open(store, settings, sharing, Some(keys))?;
     let mut pen = desk.texts();
@@ -413,10 +415,9 @@ fn saying(
         .filter(|text| text.unsaid)
         .map(|text| (text.pattern, text.document.clone()))
         .collect();
-    let label_key = local::label_key(keys);
-    let mut patterns = Vec::new();
-    for pattern in local::all_leaves(store.leaving(leaving)?, &label_key, desk.sanitiser()) {
-        patterns.push(pattern.offer(unsaid.remove(&pattern.pattern)));
+    let mut patterns = offers(store, keys, desk.sanitiser(), leaving, me)?;
+    for offer in &mut patterns {
+        offer.document = unsaid.remove(&offer.pattern);
     }
     // What was written about patterns that others told: their words are not this device's.
     patterns.extend(unsaid.into_iter().map(|(pattern, document)| Offer {
@@ -435,6 +436,24 @@ fn saying(
     };
     let refused = pen.refused.iter().map(RefusedText::new).collect();
     Ok(Saying { offers, texts, refused })
+}
+
+/// What of the patterns that this device learned may leave.
+fn offers(
+    store: &mut Store,
+    keys: &WorkspaceKeys,
+    sanitiser: &Sanitiser,
+    leaving: &Leaving,
+    me: &DeviceKey,
+) -> Result<Vec<Offer>, StorageError> {
+    let label_key = local::label_key(keys);
+    let before = Unchanged::of(store, &label_key, sanitiser)?;
+    let said = store.said_words(me)?;
+    let (offers, now) = before.offers(store.leaving(leaving)?, &said, &label_key, sanitiser);
+    if now != before {
+        now.keep(store)?;
+    }
+    Ok(offers)
 }
 
 fn is_private(sharing: &settings::Settings) -> bool {

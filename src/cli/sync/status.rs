@@ -14,10 +14,12 @@ use crate::config::{self, Settings};
 use crate::model::trial::Verdict;
 use crate::storage::{Leaving, Reader};
 use crate::sync::device::{Device, fingerprint};
+use crate::sync::engine::Offer;
 use crate::sync::hex::hex;
 use crate::sync::keys::WorkspaceKeys;
 use crate::sync::local::{self, Redaction};
 use crate::sync::settings::{self, Carrier, Visibility};
+use crate::sync::unchanged::Unchanged;
 use crate::sync::workspace;
 
 /// Milliseconds of silence after which a device is told of.
@@ -98,9 +100,11 @@ fn pending(
     let mut said = reader.said_words(&me)?;
     let redacted = reader.redacted_patterns()?;
     let mut pending = Pending::default();
-    for leaves in local::all_leaves(reader.leaving(leaving)?, &label_key, &sanitiser) {
-        let (id, words) = (leaves.pattern, leaves.wording.encode());
-        pending.items += usize::from(!redacted.contains(&id) && said.remove(&id) != Some(words));
+    let before = Unchanged::of(reader, &label_key, &sanitiser)?;
+    let (offers, _) = before.offers(reader.leaving(leaving)?, &said, &label_key, &sanitiser);
+    for Offer { pattern, words, .. } in offers {
+        pending.items +=
+            usize::from(!redacted.contains(&pattern) && said.remove(&pattern) != words);
     }
     for edited in reader.edits_leaving(leaving)? {
         pending.all_texts += 1;

@@ -18,6 +18,7 @@ mod rules;
 mod tests;
 mod urls;
 
+use super::crypto::mac;
 use super::record::{TEXT, TRIGGER, Wording};
 use crate::model::page::{self, Page};
 use crate::model::pattern::{Kind, Payload};
@@ -85,6 +86,8 @@ pub(crate) struct Sanitiser {
     user_names: names::Names,
     sanitize_paths: bool,
     redact_secrets: bool,
+    /// See [`Sanitiser::identity`].
+    identity: [u8; 32],
 }
 
 impl Sanitiser {
@@ -120,7 +123,13 @@ impl Sanitiser {
             ),
             sanitize_paths,
             redact_secrets,
+            identity: fingerprint(identity, key, [sanitize_paths, redact_secrets]),
         }
+    }
+
+    /// The same for all that take out the same: a keyed hash of what this one was made with.
+    pub(super) fn identity(&self) -> &[u8; 32] {
+        &self.identity
     }
 
     /// The words as they leave, and what was changed in them. Doing it twice is the same as once.
@@ -193,6 +202,20 @@ impl Sanitiser {
             text
         })
     }
+}
+
+/// A keyed hash of what a sanitiser is made with.
+fn fingerprint(identity: &Identity, key: &[u8; 32], switches: [bool; 2]) -> [u8; 32] {
+    let Identity { homes, users, hosts, roots, mails } = identity;
+    let mut bytes = switches.map(u8::from).to_vec();
+    for list in [homes, users, hosts, roots, mails] {
+        bytes.extend((list.len() as u64).to_be_bytes());
+        for text in list {
+            bytes.extend((text.len() as u64).to_be_bytes());
+            bytes.extend(text.as_bytes());
+        }
+    }
+    mac(key, &[b"sanitiser", &bytes])
 }
 
 /// The words of somebody else without what a reader does not see, what imitates the agent's markup
