@@ -26,7 +26,7 @@ impl hkdf::KeyType for Length {
 }
 
 /// HKDF-SHA-256 (RFC 5869): `N` bytes from a secret.
-fn expand<const N: usize>(secret: &[u8; 32], salt: &[u8], info: &[&[u8]]) -> Zeroizing<[u8; N]> {
+fn expand<const N: usize>(secret: &[u8], salt: &[u8], info: &[&[u8]]) -> Zeroizing<[u8; N]> {
     let mut bytes = Zeroizing::new([0; N]);
     hkdf::Salt::new(hkdf::HKDF_SHA256, salt)
         .extract(secret)
@@ -53,6 +53,11 @@ pub(super) fn derived(secret: &[u8; 32], purpose: &str) -> Secret {
 
 /// HMAC-SHA-256.
 pub(super) fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    mac_under(key, parts)
+}
+
+/// The same under a key of any length.
+fn mac_under(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
     for part in parts {
         context.update(part);
@@ -62,19 +67,35 @@ pub(super) fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     sum
 }
 
-/// Seals one message with AES-256-GCM. A key seals one message only, so the nonce is zero.
+/// The nonce of every message: a key seals one only.
+const NONCE: [u8; 12] = [0; 12];
+
+/// Seals one message with AES-256-GCM.
 pub(super) fn encrypt(key: &Secret, plain: &[u8], header: &[u8]) -> Vec<u8> {
+    encrypt_under(key, NONCE, plain, header)
+}
+
+fn encrypt_under(key: &Secret, nonce: [u8; 12], plain: &[u8], header: &[u8]) -> Vec<u8> {
     Aes256Gcm::new_from_slice(key.as_ref())
         .expect("the key has 32 bytes")
-        .encrypt(&[0; 12].into(), Payload { msg: plain, aad: header })
+        .encrypt(&nonce.into(), Payload { msg: plain, aad: header })
         .expect("a message is shorter than 64 GB")
 }
 
 /// Opens what [`encrypt`] made.
 pub(super) fn decrypt(key: &Secret, sealed: &[u8], header: &[u8]) -> Result<Vec<u8>, Broken> {
+    decrypt_under(key, NONCE, sealed, header)
+}
+
+fn decrypt_under(
+    key: &Secret,
+    nonce: [u8; 12],
+    sealed: &[u8],
+    header: &[u8],
+) -> Result<Vec<u8>, Broken> {
     Aes256Gcm::new_from_slice(key.as_ref())
         .expect("the key has 32 bytes")
-        .decrypt(&[0; 12].into(), Payload { msg: sealed, aad: header })
+        .decrypt(&nonce.into(), Payload { msg: sealed, aad: header })
         .map_err(|_| Broken)
 }
 
@@ -129,6 +150,33 @@ mod tests {
         assert_eq!(encrypt(&key, &[0; 16], b""), unhex_all(want).unwrap());
         assert_eq!(decrypt(&key, &unhex_all(want).unwrap(), b"").unwrap(), [0; 16]);
         assert_eq!(decrypt(&key, &unhex_all(want).unwrap(), b"x"), Err(Broken));
+        // 15 and 16: four blocks, and less than that with associated data.
+        let bytes = |digits: &str| unhex_all(digits).unwrap();
+        let key = "feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308";
+        let key: Secret = Zeroizing::new(bytes(key).try_into().unwrap());
+        let nonce: [u8; 12] = bytes("cafebabefacedbaddecaf888").try_into().unwrap();
+        let plain = bytes(
+            "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72\
+             1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b391aafd255",
+        );
+        let sealed = bytes(
+            "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa\
+             8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662898015ad",
+        );
+        let header = bytes("feedfacedeadbeeffeedfacedeadbeefabaddad2");
+        for (length, header, tag) in [
+            (64, &[][..], "b094dac5d93471bdec1a502270e3cc6c"),
+            (60, &header, "76fc6ece0f4e1768cddf8853bb2d551b"),
+        ] {
+            let want = [&sealed[..length], &bytes(tag)].concat();
+            assert_eq!(encrypt_under(&key, nonce, &plain[..length], header), want);
+            assert_eq!(decrypt_under(&key, nonce, &want, header).unwrap(), plain[..length]);
+            for at in 0..want.len() {
+                let mut changed = want.clone();
+                changed[at] ^= 1;
+                assert_eq!(decrypt_under(&key, nonce, &changed, header), Err(Broken), "{at}");
+            }
+        }
     }
 
     #[test]
@@ -141,13 +189,42 @@ mod tests {
             mac(&key, &[b"what do ya want ", b"for nothing?"]).to_vec(),
             unhex_all(want).unwrap()
         );
-        // RFC 5869 has no case with a secret of 32 bytes: by its definition, from HMAC.
+        let key = [0x0b; 20];
+        let want = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7";
+        assert_eq!(mac_under(&key, &[b"Hi ", b"There"]).to_vec(), unhex_all(want).unwrap());
+        // RFC 5869, A.1 to A.3.
+        let all = |first: u8, last: u8| (first..=last).collect::<Vec<u8>>();
+        let info = all(0xf0, 0xf9);
+        assert_eq!(
+            expand::<42>(&[0x0b; 22], &all(0, 0x0c), &[&info[..3], &info[3..]]).to_vec(),
+            unhex_all(
+                "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf\
+                 34007208d5b887185865"
+            )
+            .unwrap()
+        );
+        assert_eq!(
+            expand::<82>(&all(0, 0x4f), &all(0x60, 0xaf), &[&all(0xb0, 0xff)]).to_vec(),
+            unhex_all(
+                "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c\
+                 59045a99cac7827271cb41c65e590e09da3275600c2f09b8367793a9aca3db71\
+                 cc30c58179ec3e87c14c01d5c1f3434f1d87"
+            )
+            .unwrap()
+        );
+        assert_eq!(
+            expand::<42>(&[0x0b; 22], &[], &[]).to_vec(),
+            unhex_all(
+                "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d\
+                 9d201395faa4b61a96c8"
+            )
+            .unwrap()
+        );
+        // Key and commitment are one after the other what it gives.
         let (secret, salt) = ([7; 32], [9; 32]);
-        let extracted = mac(&salt, &[&secret]);
-        let first = mac(&extracted, &[b"info", &[1]]);
-        let second = mac(&extracted, &[&first, b"info", &[2]]);
+        let both: Zeroizing<[u8; 64]> = expand(&secret, &salt, &[b"info"]);
         let (key, commitment) = committed(&secret, &salt, &[b"in", b"fo"]);
-        assert_eq!((*key, commitment), (first, second));
+        assert_eq!([*key, commitment].as_flattened(), &both[..]);
     }
 
     #[test]

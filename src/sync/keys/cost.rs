@@ -47,6 +47,11 @@ impl Cost {
 
     /// The key of a passphrase.
     pub(super) fn derive(self, passphrase: &[u8], salt: &[u8; 16]) -> Result<Secret, Unbearable> {
+        self.derive_from(passphrase, salt)
+    }
+
+    /// The same for a salt of any length that Argon2 allows, as published values need.
+    pub(super) fn derive_from(self, passphrase: &[u8], salt: &[u8]) -> Result<Secret, Unbearable> {
         if !self.is_bearable() {
             return Err(Unbearable);
         }

@@ -101,6 +101,20 @@ fn argon2id_is_that_of_its_rfc() {
 }
 
 #[test]
+fn keys_are_derived_as_by_the_reference() {
+    // `src/test.c` of the reference implementation (P-H-C/phc-winner-argon2), version 0x13: two
+    // passes over 64 MiB in one lane.
+    let cost = Cost { memory: 64 << 10, passes: 2, lanes: 1 };
+    let of = |passphrase: &[u8], salt: &[u8]| hex(&*cost.derive_from(passphrase, salt).unwrap());
+    let want = "09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913cf7";
+    assert_eq!(of(b"password", b"somesalt"), want);
+    let want = "0b84d652cf6b0c4beaef0dfe278ba6a80df6696281d7e0d2891b817d8c458fde";
+    assert_eq!(of(b"differentpassword", b"somesalt"), want);
+    let want = "bdf32b05ccc42eb15d58fd19b1f856b113da1e9a5874fdcc544308565aa8141c";
+    assert_eq!(of(b"password", b"diffsalt"), want);
+}
+
+#[test]
 fn a_cost_that_is_not_safe_is_not_paid() {
     for (memory, passes, lanes) in
         [(19455, 1, 1), ((1 << 20) + 1, 1, 1), (19456, 11, 1), (19456, 1, 9), (0, 0, 0)]
