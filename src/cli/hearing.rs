@@ -13,7 +13,8 @@ use crate::storage::{StorageError, Store};
 use crate::sync::archive;
 use crate::sync::device::{Device, fingerprint};
 use crate::sync::keys::WorkspaceKeys;
-use crate::sync::local::{self, Projects};
+use crate::sync::local::{self, Hearing, Projects};
+use crate::sync::quota::Quota;
 use crate::sync::random::System;
 use crate::sync::sanitise::Sanitiser;
 use crate::sync::segment::DeviceKey;
@@ -104,20 +105,21 @@ impl Desk {
     }
 }
 
-/// Brings the patterns in line with what is known of them now. `me` is as for
-/// [`local::project`].
+/// Brings the patterns in line with what is known of them now. `me` is as in [`local::Hearing`];
+/// the file of the device `asked` was imported.
 pub(super) fn hear(
     store: &mut Store,
     settings: &Settings,
     keys: Option<&WorkspaceKeys>,
-    me: Option<&DeviceKey>,
+    (me, asked): (Option<&DeviceKey>, Option<DeviceKey>),
     now: i64,
 ) -> Result<Heard, CliError> {
     let sharing = settings::read(&settings.home.join(settings::FILE))?.unwrap_or_default();
     let desk = Desk::open(store, settings, &sharing, keys)?;
     let projects = Projects::of(store, keys)?;
     let mut texts = desk.texts();
-    let patterns = local::project(store, &projects, &mut texts, me, now)?;
+    let hearing = Hearing { projects: &projects, me, quota: Quota::on(now, asked), now };
+    let patterns = local::project(store, &mut texts, &hearing)?;
     let refused = texts.refused.iter().map(RefusedText::new).collect();
     Ok(Heard { patterns, refused })
 }

@@ -86,7 +86,8 @@ pub(crate) fn run(args: &ImportArgs, output: &mut Output) -> Result<(), CliError
         let me = Device::kept(&open::folder(home))?.map(|device| device.key());
         // What a home that knows nothing wrote itself is all that is left of it.
         let me = me.filter(|_| !fresh);
-        let heard = hearing::hear(&mut store, &settings, keys.as_ref(), me.as_ref(), now)?;
+        let whose = (me.as_ref(), Some(archive.log.device));
+        let heard = hearing::hear(&mut store, &settings, keys.as_ref(), whose, now)?;
         refused = heard.refused;
         hearing::publish(&mut store, home)?;
     }

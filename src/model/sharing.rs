@@ -171,6 +171,24 @@ impl Counts {
         sum
     }
 
+    /// What of the counts of one device weighs with others: none of them more than `most`, the share
+    /// of successes as it is. So no device outweighs others by what it says, be it a lie or the work
+    /// of a loop.
+    #[must_use]
+    pub(crate) fn weighed(self, most: u32) -> Self {
+        let [successes, failures, ..] = self.numbers;
+        let highest = u64::from(successes.max(failures));
+        let share = |number: u32| {
+            let nearest = (u64::from(number) * u64::from(most) + highest / 2) / highest;
+            u32::try_from(nearest).unwrap_or(most)
+        };
+        let mut numbers = self.numbers.map(|number| number.min(most));
+        if highest > u64::from(most) {
+            numbers[..2].copy_from_slice(&[share(successes), share(failures)]);
+        }
+        Self { numbers, ..self }
+    }
+
     /// What remains when `other` is taken away.
     #[must_use]
     pub(crate) fn minus(self, other: Self) -> Self {

@@ -331,6 +331,12 @@ impl Reader {
         Ok(found.unwrap_or_default())
     }
 
+    /// How many patterns wait under this label.
+    pub(crate) fn waiting_for(&self, label: &[u8; 16]) -> Result<u64, StorageError> {
+        let sql = "SELECT count(*) FROM shared_waiting WHERE project = ?1";
+        Ok(self.one(sql, [label], |row| row.get::<_, i64>(0))?.unwrap_or_default() as u64)
+    }
+
     fn one<T>(
         &self,
         sql: &str,

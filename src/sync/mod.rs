@@ -18,6 +18,7 @@ pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod local;
 pub(crate) mod nonsense;
+pub(crate) mod quota;
 pub(crate) mod random;
 pub(crate) mod record;
 pub(crate) mod sanitise;

@@ -242,7 +242,7 @@ fn pull(parts: &mut Parts, report: &mut Report) -> Result<(), CliError> {
     let Parts { settings, keys, device, desk, now, .. } = parts;
     let heard = desk.with(|store| {
         let me = heard_by(store, &device.key())?;
-        let heard = hearing::hear(store, settings, Some(keys), me.as_ref(), *now)?;
+        let heard = hearing::hear(store, settings, Some(keys), (me.as_ref(), None), *now)?;
         let refused = serde_json::to_vec(&heard.refused).expect("they have string keys");
         store.put_sharing_value(REFUSED, &refused)?;
         take_back(store, &device.key(), &before, report)?;

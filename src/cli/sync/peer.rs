@@ -121,7 +121,7 @@ fn decide(wanted: &str, trust: Trust, output: &mut Output) -> Result<(), CliErro
     })?;
     let keys = workspace::load(&open::folder(&settings.home))?;
     let now = time::now().timestamp_millis();
-    let heard = hearing::hear(&mut store, &settings, keys.as_ref(), Some(&me), now)?;
+    let heard = hearing::hear(&mut store, &settings, keys.as_ref(), (Some(&me), None), now)?;
     hearing::publish(&mut store, &settings.home)?;
     let peers = peers(&store, &settings.home)?;
     let peer = peers.into_iter().find(|peer| peer.key == hex(&key));

@@ -18,6 +18,7 @@ use crate::sync::engine::Offer;
 use crate::sync::hex::hex;
 use crate::sync::keys::WorkspaceKeys;
 use crate::sync::local::{self, Redaction};
+use crate::sync::quota;
 use crate::sync::settings::{self, Carrier, Visibility};
 use crate::sync::unchanged::Unchanged;
 use crate::sync::workspace;
@@ -63,6 +64,8 @@ struct Report {
     rejected_segments: u64,
     parked_records: u64,
     waiting_for_project: u64,
+    /// New items of devices that have told more of them today than is taken up in a day.
+    held_back: u64,
     /// Items that were taken back everywhere.
     redacted: Vec<Held>,
     devices: Vec<Peer>,
@@ -146,8 +149,8 @@ pub(super) fn run(output: &mut Output) -> Result<(), CliError> {
     let reader = Reader::open(&settings.home)?;
     let leaving =
         Leaving { private: sharing.sharing.private_projects.clone(), ..Leaving::default() };
-    let [pending_segments, rejected_segments, parked_records, waiting_for_project] =
-        reader.sharing_counts()?;
+    let [pending_segments, rejected_segments, parked_records, waiting] = reader.sharing_counts()?;
+    let held_back = quota::held_back(&reader)?.into_iter().map(|(_, items)| items).sum();
     let exchanged: Option<i64> = reader
         .sharing_value(exchange::EXCHANGED)?
         .and_then(|value| String::from_utf8(value).ok()?.parse().ok());
@@ -194,7 +197,8 @@ pub(super) fn run(output: &mut Output) -> Result<(), CliError> {
         pending_segments,
         rejected_segments,
         parked_records,
-        waiting_for_project,
+        waiting_for_project: waiting.saturating_sub(held_back),
+        held_back,
         redacted: held(&reader)?,
         devices,
     };
@@ -225,6 +229,12 @@ fn show(report: &Report, exchanged: Option<i64>, output: &mut Output) {
         report.parked_records,
         report.waiting_for_project,
     ));
+    if report.held_back > 0 {
+        output.line(format!(
+            "{} of devices that tell more than is taken up in a day: they come on the next days.",
+            count(report.held_back, "new item", "new items"),
+        ));
+    }
     show_redacted(report, output);
     for device in &report.devices {
         output.line(peer::line(device));

@@ -1,5 +1,7 @@
 //! What a ledger comes to, by the word of those that are trusted.
 
+use std::collections::BTreeMap;
+
 use super::{Claim, Ledger, Trust};
 use crate::model::clock::Hlc;
 use crate::model::ids::PatternId;
@@ -17,11 +19,16 @@ pub(crate) struct View {
     pub(crate) documents: Vec<(DeviceKey, Vec<u8>)>,
     /// Counts of all trusted devices together; of all others where none is trusted.
     pub(crate) counts: Counts,
+    /// What weighs of them: of each device only so much.
+    pub(crate) weight: Counts,
     /// Whether a trusted device wants it to vanish for ever.
     pub(crate) redacted: bool,
     /// When a trusted device last deleted it: what was said until then does not count.
     pub(crate) deleted: Hlc,
 }
+
+/// Sightings for which the word of one device counts at most.
+const MOST: u32 = 10;
 
 /// Whether a trusted device, or `author` itself, wants the pattern to vanish for ever.
 pub(crate) fn is_redacted<L: Ledger>(
@@ -83,12 +90,17 @@ pub(crate) fn view<L: Ledger>(
             view.documents.push((device, claim.value));
         }
     }
+    let mut by_device: BTreeMap<DeviceKey, Counts> = BTreeMap::new();
     for (log, counts) in ledger.all_counts(pattern)? {
         let trusted = ledger.device(&log.device)?.trust == Trust::Trusted;
         if trusted == view.trusted && but != Some(&log.device) {
             view.counts = view.counts.plus(counts);
+            let of_device = by_device.entry(log.device).or_default();
+            *of_device = of_device.plus(counts);
         }
     }
+    let weights = by_device.into_values().map(|counts| counts.weighed(MOST));
+    view.weight = weights.fold(Counts::default(), Counts::plus);
     Ok(view)
 }
 
@@ -112,4 +124,34 @@ pub(crate) fn seen<L: Ledger>(
         }
     }
     Ok((seen.first, seen.last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::ledger::DeviceState;
+    use crate::sync::ledger::memory::Memory;
+    use crate::sync::segment::LogId;
+
+    #[test]
+    fn no_device_outvotes_others_by_what_it_says() {
+        let mut ledger = Memory::default();
+        let pattern = PatternId::from_bytes([1; 16]);
+        let claim = Claim { hlc: Hlc(1), value: b"words".to_vec() };
+        // Three saw it work, and one says that it failed as often as can be said, in two lives.
+        let honest = Counts { numbers: [4, 4, 2, 0, 0, 0, 0, 0], first: 5, last: 9 };
+        let evil = Counts { numbers: [0, u32::MAX, u32::MAX, 0, 0, 0, 0, 0], first: 5, last: 9 };
+        for (device, incarnation, counts) in
+            [(1, 1, honest), (2, 1, honest), (3, 1, honest), (4, 1, evil), (4, 2, evil)]
+        {
+            let log = LogId { device: [device; 32], incarnation: [incarnation; 16] };
+            let state = DeviceState { trust: Trust::Trusted, ..DeviceState::default() };
+            ledger.put_device(&log.device, &state).unwrap();
+            ledger.put_claim(pattern, Field::WORDING, &log.device, &claim).unwrap();
+            ledger.put_counts(pattern, &log, counts).unwrap();
+        }
+        let Ok(view) = view(&mut ledger, pattern, None);
+        assert_eq!(view.counts.numbers[..2], [12, u32::MAX]);
+        assert_eq!(view.weight.numbers[..3], [12, 22, 16]);
+    }
 }

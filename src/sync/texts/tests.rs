@@ -10,7 +10,8 @@ use crate::sync::device::Device;
 use crate::sync::engine::{self, Exchange, Offer, Offers};
 use crate::sync::hex::hex;
 use crate::sync::keys::WorkspaceKeys;
-use crate::sync::local::{self, Projects};
+use crate::sync::local::{self, Hearing, Projects};
+use crate::sync::quota::Quota;
 use crate::sync::random::{Random as _, Seeded};
 use crate::sync::record::{Counts, Wording};
 use crate::sync::sanitise::Identity;
@@ -126,9 +127,10 @@ impl Machine {
     fn hear(&mut self) -> Vec<Refused> {
         let (me, now) = (self.device.key(), self.now);
         let projects = Projects::of(&self.store, Some(&self.keys)).unwrap();
-        let (_, refused) = self.with_texts(|texts, store| {
-            local::project(store, &projects, texts, Some(&me), now).unwrap()
-        });
+        let quota = Quota::on(now, None);
+        let hearing = Hearing { projects: &projects, me: Some(&me), quota, now };
+        let (_, refused) =
+            self.with_texts(|texts, store| local::project(store, texts, &hearing).unwrap());
         refused
     }
 
