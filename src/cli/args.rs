@@ -358,7 +358,7 @@ pub(crate) enum SyncCommand {
     /// Begin a workspace on a remote, or join the one that it holds
     Init(SyncInitArgs),
     /// Send what is new here
-    Push,
+    Push(SyncPushArgs),
     /// Take in what others sent
     Pull,
     /// Show what is shared with whom, without asking the remote
@@ -370,6 +370,15 @@ pub(crate) enum SyncCommand {
     /// Decide whose word counts
     #[command(subcommand, arg_required_else_help = true)]
     Peer(SyncPeerCommand),
+}
+
+/// Arguments of `mana sync push`.
+#[cfg(feature = "sync")]
+#[derive(Debug, Args)]
+pub(crate) struct SyncPushArgs {
+    /// Only show exactly what would leave, without asking the remote
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Arguments of `mana sync redact`.

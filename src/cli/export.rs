@@ -26,7 +26,7 @@ use crate::sync::texts::LeavingText;
 
 /// A pattern as it leaves, as `--json` prints it.
 #[derive(Debug, Serialize)]
-struct Item {
+pub(super) struct Item {
     id: String,
     kind: &'static str,
     tool: String,
@@ -44,7 +44,7 @@ struct Item {
 
 /// What people wrote about a pattern, as it leaves.
 #[derive(Debug, Serialize)]
-struct ByHand {
+pub(super) struct ByHand {
     title: String,
     text: String,
     tags: Vec<String>,
@@ -56,7 +56,7 @@ struct ByHand {
 
 /// What was changed in it.
 #[derive(Debug, Serialize)]
-struct Finding {
+pub(super) struct Finding {
     rule: &'static str,
     field: &'static str,
     count: usize,
@@ -209,25 +209,14 @@ fn show(
     bytes: usize,
     output: &mut Output,
 ) {
-    let mut by_rule: BTreeMap<&'static str, usize> = BTreeMap::new();
-    let in_words = leaves.iter().flat_map(|leaves| &leaves.findings);
-    for finding in in_words.chain(texts.iter().flat_map(|text| &text.findings)) {
-        *by_rule.entry(finding.rule).or_default() += finding.count;
-    }
+    let by_rule = count_by_rule(leaves, texts);
     let name = args.file.display().to_string();
     let items: Vec<Item> =
         if args.dry_run { leaves.iter().map(|l| item(l, texts)).collect() } else { Vec::new() };
     let what = count(leaves.len() as u64, "item", "items");
     if args.dry_run || args.file.as_os_str() != "-" {
         for item in &items {
-            output.line(format!("{}  {:<8}  {}", item.id, item.kind, item.text));
-            output.line(format!("          found by: {}", item.trigger));
-            for Finding { rule, field, count } in &item.changed {
-                output.line(format!("          changed: {rule} in {field}, {count}x"));
-            }
-            if let Some(by_hand) = &item.by_hand {
-                by_hand.tell(output);
-            }
+            item.tell(output);
         }
         let verb = if args.dry_run { "Would export" } else { "Exported" };
         let by_hand = match texts.len() as u64 {
@@ -238,11 +227,7 @@ fn show(
         for text in &refused_texts {
             output.line(text.line());
         }
-        if !by_rule.is_empty() {
-            let rules: Vec<String> =
-                by_rule.iter().map(|(rule, n)| format!("{rule} {n}x")).collect();
-            output.line(format!("Taken out: {}.", rules.join(", ")));
-        }
+        Finding::tell_rules(&by_rule, output);
         if !args.encrypted {
             output.line("The file is not sealed: whoever has it can read it.");
         }
@@ -260,14 +245,57 @@ fn show(
     });
 }
 
+/// How often each rule changed something in what leaves.
+pub(super) fn count_by_rule(
+    leaves: &[Leaves],
+    texts: &[LeavingText],
+) -> BTreeMap<&'static str, usize> {
+    let mut by_rule = BTreeMap::new();
+    let in_words = leaves.iter().flat_map(|leaves| &leaves.findings);
+    for finding in in_words.chain(texts.iter().flat_map(|text| &text.findings)) {
+        *by_rule.entry(finding.rule).or_default() += finding.count;
+    }
+    by_rule
+}
+
+impl Finding {
+    /// Says how often each rule changed something, if one did.
+    pub(super) fn tell_rules(by_rule: &BTreeMap<&'static str, usize>, output: &mut Output) {
+        if !by_rule.is_empty() {
+            let rules: Vec<String> =
+                by_rule.iter().map(|(rule, n)| format!("{rule} {n}x")).collect();
+            output.line(format!("Taken out: {}.", rules.join(", ")));
+        }
+    }
+}
+
+impl Item {
+    /// Whether people wrote about it.
+    pub(super) fn has_text(&self) -> bool {
+        self.by_hand.is_some()
+    }
+
+    /// It as it leaves, and what was changed.
+    pub(super) fn tell(&self, output: &mut Output) {
+        output.line(format!("{}  {:<8}  {}", self.id, self.kind, self.text));
+        output.line(format!("          found by: {}", self.trigger));
+        for Finding { rule, field, count } in &self.changed {
+            output.line(format!("          changed: {rule} in {field}, {count}x"));
+        }
+        if let Some(by_hand) = &self.by_hand {
+            by_hand.tell(output);
+        }
+    }
+}
+
 impl ByHand {
-    fn new(text: &LeavingText) -> Self {
+    pub(super) fn new(text: &LeavingText) -> Self {
         let Page { title, body, tags, notes } = text.page.clone();
         let (bytes, changed) = (text.document.len(), findings(&text.findings));
         Self { title, text: body, tags, notes, bytes, changed }
     }
 
-    fn tell(&self, output: &mut Output) {
+    pub(super) fn tell(&self, output: &mut Output) {
         let notes = self.notes.replace('\n', "\n                   ");
         let parts = [
             ("title", self.title.as_str()),
@@ -289,7 +317,8 @@ fn findings(found: &[crate::sync::sanitise::Finding]) -> Vec<Finding> {
     told.map(|f| Finding { rule: f.rule, field: f.field, count: f.count }).collect()
 }
 
-fn item(leaves: &Leaves, texts: &[LeavingText]) -> Item {
+/// A pattern as it leaves, with what people wrote about it.
+pub(super) fn item(leaves: &Leaves, texts: &[LeavingText]) -> Item {
     let wording = leaves.wording.clone();
     let text = texts.iter().find(|text| text.pattern == leaves.pattern);
     Item {

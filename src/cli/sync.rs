@@ -5,6 +5,7 @@ mod init;
 mod key;
 pub(super) mod open;
 mod peer;
+mod preview;
 mod redact;
 mod status;
 
@@ -24,7 +25,8 @@ pub(crate) fn run(args: &SyncArgs, output: &mut Output) -> Result<(), CliError> 
     match &args.command {
         None => exchange::run(exchange::Way::Both, args.supervised, output),
         Some(SyncCommand::Init(args)) => init::run(args, output),
-        Some(SyncCommand::Push) => exchange::run(exchange::Way::Push, false, output),
+        Some(SyncCommand::Push(args)) if args.dry_run => preview::run(output),
+        Some(SyncCommand::Push(_)) => exchange::run(exchange::Way::Push, false, output),
         Some(SyncCommand::Pull) => exchange::run(exchange::Way::Pull, false, output),
         Some(SyncCommand::Status) => status::run(output),
         Some(SyncCommand::SetKey(args)) => key::run(args, output),

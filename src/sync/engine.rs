@@ -517,6 +517,23 @@ pub(crate) fn begin_anew<L: Replica>(
     Sitting { replica, keys, device, now, random, trusting: false }.begin_anew(anew)
 }
 
+/// What a push would say, without a sign of life; nothing is kept of it.
+pub(crate) fn news<L: Replica>(
+    replica: &mut L,
+    keys: &WorkspaceKeys,
+    device: &Device,
+    now: i64,
+    random: &mut impl Random,
+    offers: &Offers,
+) -> Outcome<Vec<Record>, L> {
+    replica.begin().map_err(SyncError::Ledger)?;
+    let mut sitting =
+        Sitting { replica: &mut *replica, keys, device, now, random, trusting: false };
+    let news = sitting.own().and_then(|own| sitting.news(&own, offers));
+    replica.rollback();
+    news
+}
+
 /// Records in pieces that fit into segments.
 pub(super) fn chunks(records: &[Record]) -> Vec<&[Record]> {
     let mut chunks = Vec::new();

@@ -777,3 +777,43 @@ fn what_another_device_saw_as_well_is_surer() {
         assert_eq!(shown["witnesses"][0]["sessions"], 2);
     }
 }
+
+#[test]
+fn a_dry_run_shows_what_would_leave_and_sends_nothing() {
+    let (author, reader) = (learned("quuxodrome"), learned("snarkology"));
+    let remote = remote(&author);
+    join(&author, &remote);
+    join(&reader, &remote);
+    let before = snapshot(&remote);
+    let shown = sync(&author, &["push", "--dry-run"]);
+    assert_eq!(snapshot(&remote), before, "nothing was sent");
+    let texts = shown["items"].to_string();
+    assert!(texts.contains("quuxodrome --all"), "{shown}");
+    // It says the same again, and then exactly that is sent.
+    assert_eq!(sync(&author, &["push", "--dry-run"]), shown);
+    let pushed = sync(&author, &["push"]);
+    assert_eq!(pushed["pushed_records"], shown["records"]);
+    let nothing = sync(&author, &["push", "--dry-run"]);
+    assert_eq!((&nothing["records"], &nothing["items"]), (&json!(0), &json!([])));
+    // What the other one hears is what was shown.
+    sync(&reader, &["pull"]);
+    let heard = reader.mana(["--json", "search", "quuxodrome"]).run().success().json().to_string();
+    for item in shown["items"].as_array().unwrap() {
+        let id = item["id"].as_str().unwrap();
+        let text = item["text"].to_string();
+        if heard.contains(id) {
+            assert!(heard.contains(&text), "{text}: {heard}");
+        }
+    }
+    assert!(heard.contains("quuxodrome --all"), "{heard}");
+    // What is forgotten is taken back, and a page that somebody writes leaves as it is shown.
+    let id = shown["items"][0]["id"].as_str().unwrap();
+    drop(author.mana(["forget", id]).run().success());
+    let shown = sync(&author, &["push", "--dry-run"]);
+    // With it goes what it stands for.
+    assert!(shown["taken_back"].as_array().unwrap().contains(&json!(id)), "{shown}");
+    let pushed = sync(&author, &["push"]);
+    assert_eq!(pushed["pushed_records"], shown["records"]);
+    let text = author.mana(["sync", "push", "--dry-run"]).run().success().text();
+    assert!(text.contains("Would push 0 records"), "{text}");
+}

@@ -300,7 +300,7 @@ fn push_once(parts: &mut Parts, report: &mut Report) -> Result<bool, CliError> {
     let me = device.key();
     let (Saying { offers, texts, refused }, anew) = desk.with(|store| {
         let anew = store.sharing_value(REWRITE)?.is_some();
-        Ok::<_, CliError>((saying(store, settings, sharing, keys, &leaving, &me)?, anew))
+        Ok::<_, CliError>((saying(store, settings, sharing, keys, &leaving, &me, true)?, anew))
     })?;
     let offers = |store: &mut Store| still_said(store, offers, &leaving, &me);
     let (pushed, mut removed) = with_exchange(parts, |exchange| {
@@ -352,7 +352,7 @@ fn end_lives(parts: &mut Parts) -> Result<u32, CliError> {
 
 /// Of what was to be said, what still may leave when it is written down: others may have forgotten
 /// some of it meanwhile.
-fn still_said(
+pub(super) fn still_said(
     store: &mut Store,
     mut offers: Offers,
     leaving: &Leaving,
@@ -390,32 +390,37 @@ pub(super) fn send_redactions(parts: &mut Parts) -> Result<TakenBack, CliError> 
 }
 
 /// What this device wants to say.
-struct Saying {
-    offers: Offers,
+pub(super) struct Saying {
+    pub(super) offers: Offers,
     /// What people wrote, sent before or not.
-    texts: Vec<LeavingText>,
+    pub(super) texts: Vec<LeavingText>,
     /// Own texts that cannot be used.
-    refused: Vec<RefusedText>,
+    pub(super) refused: Vec<RefusedText>,
 }
 
-/// What this device wants to say; what it takes back is known when that is written down.
-fn saying(
+/// What this device wants to say; what it takes back is known when that is written down. With `keep`
+/// it is kept for the next time, and without, texts are read more exactly, which takes longer.
+pub(super) fn saying(
     store: &mut Store,
     settings: &Settings,
     sharing: &settings::Settings,
     keys: &WorkspaceKeys,
     leaving: &Leaving,
     me: &DeviceKey,
+    keep: bool,
 ) -> Result<Saying, CliError> {
     let desk = hearing::Desk::open(store, settings, sharing, Some(keys))?;
     let mut pen = desk.texts();
-    let texts = pen.leaving(store, leaving, true, false)?;
+    let texts = pen.leaving(store, leaving, keep, !keep)?;
     let mut unsaid: BTreeMap<PatternId, Vec<u8>> = texts
         .iter()
         .filter(|text| text.unsaid)
         .map(|text| (text.pattern, text.document.clone()))
         .collect();
-    let mut patterns = offers(store, keys, desk.sanitiser(), leaving, me)?;
+    let (mut patterns, unchanged) = offers(store, keys, desk.sanitiser(), leaving, me)?;
+    if let Some(unchanged) = unchanged.filter(|_| keep) {
+        unchanged.keep(store)?;
+    }
     for offer in &mut patterns {
         offer.document = unsaid.remove(&offer.pattern);
     }
@@ -438,22 +443,20 @@ fn saying(
     Ok(Saying { offers, texts, refused })
 }
 
-/// What of the patterns that this device learned may leave.
+/// What of the patterns that this device learned may leave, and what is to be kept of that, if it is
+/// something new.
 fn offers(
-    store: &mut Store,
+    store: &Reader,
     keys: &WorkspaceKeys,
     sanitiser: &Sanitiser,
     leaving: &Leaving,
     me: &DeviceKey,
-) -> Result<Vec<Offer>, StorageError> {
+) -> Result<(Vec<Offer>, Option<Unchanged>), StorageError> {
     let label_key = local::label_key(keys);
     let before = Unchanged::of(store, &label_key, sanitiser)?;
     let said = store.said_words(me)?;
     let (offers, now) = before.offers(store.leaving(leaving)?, &said, &label_key, sanitiser);
-    if now != before {
-        now.keep(store)?;
-    }
-    Ok(offers)
+    Ok((offers, (now != before).then_some(now)))
 }
 
 fn is_private(sharing: &settings::Settings) -> bool {

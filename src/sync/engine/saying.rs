@@ -19,18 +19,7 @@ impl<L: Replica, R: Random> Sitting<'_, L, R> {
     /// Writes what is new into the own log, and returns how many records that is.
     pub(super) fn write(&mut self, offers: &Offers) -> Outcome<u32, L> {
         let mut own = self.own()?;
-        let mut records = Vec::new();
-        let device = self.device.key();
-        for offer in &offers.patterns {
-            // What has to vanish everywhere is not said again by those who know it too.
-            let gone = ledger::is_redacted(self.replica, offer.pattern, &device);
-            if !gone.map_err(SyncError::Ledger)? {
-                self.changes(&own, offer, &mut records).map_err(SyncError::Ledger)?;
-            }
-        }
-        for (pattern, everywhere) in &offers.removed {
-            self.removal(&own, *pattern, *everywhere, &mut records).map_err(SyncError::Ledger)?;
-        }
+        let mut records = self.news(&own, offers)?;
         let due = self.now.saturating_sub(own.beat) >= HEARTBEAT || self.now < own.beat;
         if due || !records.is_empty() {
             let hlc = self.replica.tick(self.now).map_err(SyncError::Ledger)?;
@@ -46,6 +35,23 @@ impl<L: Replica, R: Random> Sitting<'_, L, R> {
             return Ok(count);
         }
         Ok(0)
+    }
+
+    /// What is new of what this device wants to say.
+    pub(super) fn news(&mut self, own: &Own, offers: &Offers) -> Outcome<Vec<Record>, L> {
+        let mut records = Vec::new();
+        let device = self.device.key();
+        for offer in &offers.patterns {
+            // What has to vanish everywhere is not said again by those who know it too.
+            let gone = ledger::is_redacted(self.replica, offer.pattern, &device);
+            if !gone.map_err(SyncError::Ledger)? {
+                self.changes(own, offer, &mut records).map_err(SyncError::Ledger)?;
+            }
+        }
+        for (pattern, everywhere) in &offers.removed {
+            self.removal(own, *pattern, *everywhere, &mut records).map_err(SyncError::Ledger)?;
+        }
+        Ok(records)
     }
 
     /// What is new of one pattern.
