@@ -14,11 +14,13 @@ use super::output::{Output, count};
 use super::sync::open;
 use super::{time, trial};
 use crate::config::{self, Settings};
+use crate::model::ids::PatternId;
 use crate::storage::{Reader, StorageError, Store, file};
 use crate::sync::archive::{self, Archive, ArchiveError, Change, Imported};
 use crate::sync::device::{Device, fingerprint};
 use crate::sync::keys::KeyBoxError;
 use crate::sync::ledger::{Ledger as _, Trust};
+use crate::sync::record::Wording;
 use crate::sync::workspace;
 
 /// A pattern of the file, as `--json` prints it.
@@ -38,6 +40,10 @@ struct Report {
     created: String,
     dry_run: bool,
     patterns: usize,
+    /// Whether all that the file says was known: it was imported before.
+    nothing_new: bool,
+    /// Whether its device said something else of all of it later.
+    older: bool,
     changes: BTreeMap<&'static str, u64>,
     /// Items about which people wrote something that is new.
     texts: usize,
@@ -96,7 +102,8 @@ pub(crate) fn run(args: &ImportArgs, output: &mut Output) -> Result<(), CliError
     drop(store);
     let tried =
         if args.dry_run { trial::Report::default() } else { trial::afterwards(&settings, output) };
-    show(args, &archive, trust, &imported, (refused, tried), output);
+    let report = Report::new(args, &archive, trust, &imported, (refused, tried));
+    show(&report, trust, &imported, output);
     Ok(())
 }
 
@@ -125,45 +132,84 @@ fn bytes(path: &Path) -> Result<Vec<u8>, CliError> {
         .ok_or_else(|| CliError::new(Kind::Nothing, format!("there is no {}", path.display())))
 }
 
-fn show(
-    args: &ImportArgs,
-    archive: &Archive,
-    trust: Trust,
-    imported: &Imported,
-    (refused_texts, tried): (Vec<RefusedText>, trial::Report),
-    output: &mut Output,
-) {
-    let counts: Vec<(Change, u64)> =
-        Change::ALL.into_iter().map(|change| (change, imported.count(change))).collect();
-    let items: Vec<Item> = imported
-        .patterns
-        .iter()
-        .filter_map(|(pattern, change, wording)| {
-            let (change, wording) = ((*change)?, wording.as_ref()?);
-            Some(Item {
-                id: pattern.short(),
-                change: change.name(),
-                kind: wording.kind.name(),
-                text: wording.text.clone(),
-            })
+impl Report {
+    fn new(
+        args: &ImportArgs,
+        archive: &Archive,
+        trust: Trust,
+        imported: &Imported,
+        (refused_texts, tried): (Vec<RefusedText>, trial::Report),
+    ) -> Self {
+        let changes = Change::ALL.into_iter().map(|change| (change.name(), imported.count(change)));
+        Self {
+            device: fingerprint(&archive.log.device),
+            trust: trust.name(),
+            created: time::shown(archive.created),
+            dry_run: args.dry_run,
+            patterns: imported.patterns.len(),
+            nothing_new: imported.is_known(),
+            older: imported.is_old(),
+            changes: changes.collect(),
+            texts: imported.texts.len(),
+            refused_texts,
+            items: if args.dry_run { items(imported) } else { Vec::new() },
+            tried,
+        }
+    }
+}
+
+/// What becomes of each pattern of a file.
+fn items(imported: &Imported) -> Vec<Item> {
+    let item = |(pattern, change, wording): &(PatternId, Option<Change>, Option<Wording>)| {
+        let (change, wording) = ((*change)?, wording.as_ref()?);
+        Some(Item {
+            id: pattern.short(),
+            change: change.name(),
+            kind: wording.kind.name(),
+            text: wording.text.clone(),
         })
-        .collect();
-    let items = if args.dry_run { items } else { Vec::new() };
-    let device = fingerprint(&archive.log.device);
-    for Item { id, change, kind, text } in &items {
+    };
+    imported.patterns.iter().filter_map(item).collect()
+}
+
+fn show(report: &Report, trust: Trust, imported: &Imported, output: &mut Output) {
+    for Item { id, change, kind, text } in &report.items {
         output.line(format!("{id}  {change:<9}  {kind:<8}  {text}"));
     }
-    let told: Vec<String> = counts
-        .iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(change, count)| format!("{count} {}", change.name()))
+    show_sum(report, output);
+    show_what_stays(report, imported, output);
+    show_texts(report, trust, output);
+    if !report.nothing_new {
+        show_trust(trust, output);
+    }
+    trial::tell(&report.tried, output);
+    output.object(report);
+}
+
+/// How many items there were, and what became of them.
+fn show_sum(report: &Report, output: &mut Output) {
+    let told: Vec<String> = Change::ALL
+        .into_iter()
+        .filter_map(|change| {
+            let count = report.changes.get(change.name()).filter(|count| **count > 0)?;
+            Some(format!("{count} {}", change.name()))
+        })
         .collect();
-    let verb = if args.dry_run { "Would import" } else { "Imported" };
-    let what = count(imported.patterns.len() as u64, "item", "items");
+    let verb = if report.dry_run { "Would import" } else { "Imported" };
+    let what = count(report.patterns as u64, "item", "items");
     let told = if told.is_empty() { String::new() } else { format!(": {}", told.join(", ")) };
-    output.line(format!("{verb} {what} of device {device}{told}."));
-    if imported.is_old() {
+    output.line(format!("{verb} {what} of device {}{told}.", report.device));
+}
+
+/// What of the file changes nothing, or not yet.
+fn show_what_stays(report: &Report, imported: &Imported, output: &mut Output) {
+    if report.older {
         output.line("The file is older than what its device said later; that stands.");
+    } else if report.nothing_new {
+        output.line(
+            "Nothing in it is new: this file was imported before, or all that it says came another \
+             way.",
+        );
     }
     if imported.count(Change::Ahead) > 0 {
         output.line(
@@ -178,8 +224,12 @@ fn show(
             count(elsewhere, "item is", "items are")
         ));
     }
-    if !imported.texts.is_empty() {
-        let about = count(imported.texts.len() as u64, "item", "items");
+}
+
+/// What people wrote.
+fn show_texts(report: &Report, trust: Trust, output: &mut Output) {
+    if report.texts > 0 {
+        let about = count(report.texts as u64, "item", "items");
         let what = match trust {
             Trust::Trusted => "it is merged with what was written here",
             Trust::Unknown => "it is merged with what was written here once the device is trusted",
@@ -187,9 +237,13 @@ fn show(
         };
         output.line(format!("Somebody wrote about {about} by hand: {what}."));
     }
-    for text in &refused_texts {
+    for text in &report.refused_texts {
         output.line(text.line());
     }
+}
+
+/// Whether it counts.
+fn show_trust(trust: Trust, output: &mut Output) {
     match trust {
         Trust::Trusted => {}
         Trust::Refused => output.line("The device is refused: nothing that it says counts."),
@@ -197,17 +251,4 @@ fn show(
             "What is new waits for approval: `mana review`, or trust the device with `mana sync peer trust`.",
         ),
     }
-    trial::tell(&tried, output);
-    output.object(&Report {
-        device,
-        trust: trust.name(),
-        created: time::shown(archive.created),
-        dry_run: args.dry_run,
-        patterns: imported.patterns.len(),
-        changes: counts.into_iter().map(|(change, count)| (change.name(), count)).collect(),
-        texts: imported.texts.len(),
-        refused_texts,
-        items,
-        tried,
-    });
 }

@@ -67,7 +67,7 @@ const NOTES: &[(&str, &[&str])] = &[
             "Items are `new`, `changed`, the `same` as before, `older` than what the device said \
              later, `known` here already, `forgotten` here and not taken back, `waiting` for a \
              project that is not known here yet, or `ahead` of this machine's clock.",
-            "Importing a file again, or an older one, is harmless.",
+            "Importing a file again, or an older one, is harmless, and told as such.",
         ],
     ),
     (

@@ -244,12 +244,19 @@ pub(crate) struct Imported {
     pub(crate) patterns: Vec<(PatternId, Option<Change>, Option<Wording>)>,
     /// Patterns about which people wrote something that its device did not say before.
     pub(crate) texts: Vec<PatternId>,
+    /// How much of what it says was not known, or waits for its time.
+    pub(crate) news: usize,
 }
 
 impl Imported {
     /// How many patterns come to `change`.
     pub(crate) fn count(&self, change: Change) -> u64 {
         self.patterns.iter().filter(|(_, of, _)| *of == Some(change)).count() as u64
+    }
+
+    /// Whether all that the file says was known: it changed nothing.
+    pub(crate) fn is_known(&self) -> bool {
+        self.news == 0 && self.texts.is_empty() && !self.patterns.is_empty()
     }
 
     /// Whether the whole file is from before something that its device said later.
@@ -301,9 +308,10 @@ fn take_in_now(
             texts.push(*pattern);
         }
     }
-    let Taken { changed, .. } = ledger::apply_records(store, &archive.log, &archive.records, now)?;
+    let Taken { changed, parked, .. } =
+        ledger::apply_records(store, &archive.log, &archive.records, now)?;
     store.note_changed(&changed)?;
-    Ok(Imported { patterns, texts })
+    Ok(Imported { patterns, texts, news: changed.len() + parked as usize })
 }
 
 /// What becomes of one pattern; `None` if it has no words that can be read.

@@ -366,13 +366,13 @@ impl<D: Desk, B: Backend + ?Sized, R: Random> Exchange<'_, D, B, R> {
         let before = pulled.alarms.len();
         for name in names {
             let full = name.full(prefix);
-            let sound = match self.backend.get(&full) {
-                Ok(Some(bytes)) => name.fits(&Sha256::digest(&bytes).into()),
-                Ok(None) | Err(BackendError::Refused(_)) => false,
+            match self.backend.get(&full) {
+                Ok(Some(bytes)) if name.fits(&Sha256::digest(&bytes).into()) => {}
+                Ok(Some(bytes)) => pulled.alarms.push(Alarm::unsound(full, &bytes)),
+                Ok(None) | Err(BackendError::Refused(_)) => {
+                    pulled.alarms.push(Alarm::Damaged { name: full });
+                }
                 Err(error) => return Err(error.into()),
-            };
-            if !sound {
-                pulled.alarms.push(Alarm::Damaged { name: full });
             }
         }
         if pulled.alarms.len() > before {

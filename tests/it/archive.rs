@@ -208,6 +208,66 @@ fn nothing_of_a_file_that_is_cut_is_used() {
 }
 
 #[test]
+fn each_fault_of_a_file_has_its_own_error() {
+    let (author, reader) = (learned("quuxodrome"), another());
+    let plain = fs::read(exported(&author, &[])).unwrap();
+    let sealed = fs::read(exported(&author, &["--encrypted"])).unwrap();
+    let with = |bytes: &[u8], at: usize, byte: u8| {
+        let mut bytes = bytes.to_vec();
+        bytes[at] = byte;
+        bytes
+    };
+    let flipped = |bytes: &[u8], at: usize| with(bytes, at, bytes[at] ^ 1);
+    let text = String::from_utf8(plain.clone()).unwrap();
+    let newer = text.replacen("\"version\":1", "\"version\":7", 1).into_bytes();
+    let unsigned = text.replacen("\"created\":1", "\"created\":2", 1).into_bytes();
+    for (bytes, error) in [
+        (flipped(&plain, plain.len() - 20), "damaged, or somebody changed it"),
+        (flipped(&sealed, sealed.len() - 20), "damaged, or somebody changed it"),
+        // The key box: its salt makes another key of the passphrase.
+        (flipped(&sealed, 14 + 130), "damaged, or somebody changed it"),
+        (newer, "of version 7"),
+        (with(&sealed, 9, 7), "of version 7"),
+        (unsigned, "signature is not that of the device"),
+        (b"hello\n".to_vec(), "no file that `mana export` wrote"),
+        (Vec::new(), "no file that `mana export` wrote"),
+    ] {
+        let file = reader.write("faulty", &bytes).display().to_string();
+        let run = reader.mana(["import", "--merge", &file]).env("MANA_SYNC_KEY", PASSPHRASE);
+        let errors = run.run().code(1).errors();
+        assert!(errors.contains(error), "{error}: {errors}");
+        assert!(errors.contains("Nothing of it was used"), "{errors}");
+    }
+    assert!(waiting(&reader).is_empty());
+    let devices = reader.mana(["--json", "sync", "peer", "list"]).run().success().json();
+    assert_eq!(devices, json!([]));
+}
+
+#[test]
+fn a_file_that_was_imported_before_is_told_as_such() {
+    for form in [&[][..], &["--encrypted"][..]] {
+        let (author, reader) = (learned("quuxodrome"), another());
+        let earlier = reader.write("earlier", fs::read(exported(&author, form)).unwrap());
+        let first = import(&reader, &earlier, &["--merge"]);
+        assert_eq!((&first["nothing_new"], &first["older"]), (&json!(false), &json!(false)));
+        let again = import(&reader, &earlier, &["--merge"]);
+        assert_eq!((&again["nothing_new"], &again["older"]), (&json!(true), &json!(false)));
+        let path = earlier.display().to_string();
+        let run = reader.mana(["import", "--merge", &path]).env("MANA_SYNC_KEY", PASSPHRASE);
+        let said = run.run().success().text();
+        assert!(said.contains("Nothing in it is new"), "{said}");
+        assert!(!said.contains("waits for approval"), "{said}");
+        // What its device learned since then stands when the old file comes once more.
+        learn(&author, 10, "snarkology");
+        let later = import(&reader, &exported(&author, form), &["--merge"]);
+        assert_eq!(later["nothing_new"], false);
+        let items = waiting(&reader);
+        assert_eq!(import(&reader, &earlier, &["--merge"])["nothing_new"], true);
+        assert_eq!(waiting(&reader), items);
+    }
+}
+
+#[test]
 fn the_way_through_a_pipe_is_the_same() {
     let (author, reader) = (learned("quuxodrome"), another());
     let file = author.mana(["export", "-"]).run().success().stdout;

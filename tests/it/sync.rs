@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::archive::told;
 use crate::sandbox::{Sandbox, snapshot};
@@ -776,6 +777,127 @@ fn what_another_device_saw_as_well_is_surer() {
         assert_eq!(shown["witnesses"].as_array().unwrap().len(), 1, "{shown}");
         assert_eq!(shown["witnesses"][0]["sessions"], 2);
     }
+}
+
+/// Has somebody with access to the remote change what lies in the first log there.
+fn tampered(remote: &std::path::Path, change: impl FnOnce(&std::path::Path)) {
+    let folder = remote.with_extension("work");
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        git.args(["-c", "user.name=eve", "-c", "user.email=eve@localhost", "-C"]).arg(&folder);
+        let done = git.args(arguments).output().unwrap();
+        assert!(done.status.success(), "{arguments:?}: {done:?}");
+        String::from_utf8(done.stdout).unwrap()
+    };
+    fs::create_dir(&folder).unwrap();
+    git(&["clone", "--quiet", "--no-checkout", remote.to_str().unwrap(), "."]);
+    let branches =
+        git(&["for-each-ref", "--format=%(refname:lstrip=3)", "refs/remotes/origin/mana"]);
+    let log = branches.lines().find(|name| !name.contains("/key/")).unwrap();
+    git(&["checkout", "--quiet", "-B", "work", &format!("origin/{log}")]);
+    let segments = folder.join("v1").join(log.strip_prefix("mana/").unwrap());
+    change(&segments);
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "--message", "x"]);
+    git(&["push", "--quiet", "origin", &format!("HEAD:refs/heads/{log}")]);
+}
+
+/// The segments of a folder, in order.
+fn segments(folder: &std::path::Path) -> Vec<PathBuf> {
+    let mut all: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    all.sort();
+    all
+}
+
+/// Puts other bytes under a name that promises them.
+fn put(folder: &std::path::Path, sequence: u64, bytes: &[u8]) {
+    let hash = Sha256::digest(bytes);
+    let short = u128::from_be_bytes(hash[..16].try_into().unwrap());
+    fs::write(folder.join(format!("{sequence:016x}-{short:032x}")), bytes).unwrap();
+}
+
+#[test]
+fn each_fault_of_a_segment_is_told_in_its_own_words() {
+    let author = learned("quuxodrome");
+    let original = remote(&author);
+    join(&author, &original);
+    assert!(sync(&author, &[])["pushed_segments"].as_u64() > Some(0));
+    let change = |kind: &str, folder: &std::path::Path| {
+        let first = segments(folder).remove(0);
+        let bytes = fs::read(&first).unwrap();
+        match kind {
+            "damaged" => {
+                fs::write(first, [&bytes[..200], &[bytes[200] ^ 1], &bytes[201..]].concat())
+            }
+            "cut_off" => fs::write(first, &bytes[..bytes.len() / 2]),
+            "newer" => {
+                put(folder, 1, &[&bytes[..9], &[7], &bytes[10..]].concat());
+                fs::remove_file(first)
+            }
+            _ => {
+                put(folder, 9, &bytes);
+                Ok(())
+            }
+        }
+        .unwrap();
+    };
+    for kind in ["damaged", "cut_off", "newer", "replayed"] {
+        let reader = learned("snarkology");
+        let copy = reader.root().join("remote.git");
+        fs::create_dir(&copy).unwrap();
+        copy_into(&original, &copy);
+        tampered(&copy, |folder| change(kind, folder));
+        join(&reader, &copy);
+        let pulled = sync(&reader, &["pull"]);
+        let rejected: Vec<&str> = pulled["rejected"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|r| r["reason"].as_str().unwrap())
+            .collect();
+        let heard = told(&reader, "quuxodrome").contains("quuxodrome --all");
+        match kind {
+            "newer" => {
+                assert!(
+                    rejected[0].contains("version 7") && rejected[0].contains("update MANA"),
+                    "{pulled}"
+                );
+                assert_eq!((alarms(&pulled).len(), heard), (0, false), "{pulled}");
+            }
+            "replayed" => {
+                // The original is there as well.
+                assert_eq!((alarms(&pulled), heard), (vec![kind], true), "{pulled}");
+                assert!(rejected[0].contains("place that is not its own"), "{pulled}");
+            }
+            kind => {
+                assert_eq!((alarms(&pulled), heard), (vec![kind], false), "{pulled}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_remote_that_shows_an_older_state_is_told_of() {
+    let (author, reader) = (learned("quuxodrome"), learned("snarkology"));
+    let remote = remote(&author);
+    join(&author, &remote);
+    join(&reader, &remote);
+    sync(&author, &["push"]);
+    let older = remote.with_extension("older");
+    fs::create_dir(&older).unwrap();
+    copy_into(&remote, &older);
+    learn(&author, "flimmerkiste");
+    sync(&author, &["push"]);
+    assert_eq!(alarms(&sync(&reader, &["pull"])), Vec::<&str>::new());
+    fs::remove_dir_all(&remote).unwrap();
+    fs::rename(&older, &remote).unwrap();
+    let pulled = sync(&reader, &["pull"]);
+    assert_eq!(alarms(&pulled), ["rolled_back"], "{pulled}");
+    assert!(told(&reader, "flimmerkiste").contains("flimmerkiste --all"), "nothing of it is lost");
+    // Its author says it again.
+    assert_eq!(alarms(&sync(&author, &[])), ["lost"]);
+    assert_eq!(alarms(&sync(&reader, &["pull"])), Vec::<&str>::new());
 }
 
 #[test]

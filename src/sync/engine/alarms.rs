@@ -18,6 +18,10 @@ pub(crate) enum Alarm {
     Lost,
     /// An object is not what its name promises.
     Damaged { name: String },
+    /// The end of an object is missing.
+    CutOff { name: String },
+    /// A segment of a device lies in the place of another one: somebody says again what was said.
+    Replayed { device: DeviceKey, sequence: u64, name: String },
     /// The carrier shows less of a device than was read of it before.
     RolledBack { device: DeviceKey, read: u64, shown: u64 },
     /// Another device has read more of a device than the carrier shows.
@@ -29,11 +33,17 @@ pub(crate) enum Alarm {
 }
 
 impl Alarm {
+    /// That an object with these bytes is not what its name promises.
+    pub(super) fn unsound(name: String, bytes: &[u8]) -> Self {
+        if segment::is_cut_off(bytes) { Self::CutOff { name } } else { Self::Damaged { name } }
+    }
+
     /// The device that it is about, if it is about one.
     pub(crate) fn device(&self) -> Option<&DeviceKey> {
         match self {
-            Self::Copied | Self::Lost | Self::Damaged { .. } => None,
-            Self::RolledBack { device, .. }
+            Self::Copied | Self::Lost | Self::Damaged { .. } | Self::CutOff { .. } => None,
+            Self::Replayed { device, .. }
+            | Self::RolledBack { device, .. }
             | Self::Withheld { device, .. }
             | Self::Gap { device, .. }
             | Self::Forked { device } => Some(device),
@@ -46,6 +56,8 @@ impl Alarm {
             Self::Copied => "copied",
             Self::Lost => "lost",
             Self::Damaged { .. } => "damaged",
+            Self::CutOff { .. } => "cut_off",
+            Self::Replayed { .. } => "replayed",
             Self::RolledBack { .. } => "rolled_back",
             Self::Withheld { .. } => "withheld",
             Self::Gap { .. } => "gap",
@@ -68,6 +80,17 @@ impl fmt::Display for Alarm {
             Self::Damaged { name } => write!(
                 f,
                 "{name} is damaged on the remote: it counts for nothing until its device says it again"
+            ),
+            Self::CutOff { name } => write!(
+                f,
+                "{name} is cut off on the remote, its end is missing: it counts for nothing until \
+                 its device says it again"
+            ),
+            Self::Replayed { device, sequence, name } => write!(
+                f,
+                "{name} is segment {sequence} of device {} once more, in a place that is not its \
+                 own: somebody replayed it; it was left out",
+                fingerprint(device)
             ),
             Self::RolledBack { device, read, shown } => write!(
                 f,

@@ -125,12 +125,17 @@ impl<L: Replica, R: Random> Sitting<'_, L, R> {
     ) -> Outcome<(), L> {
         if !name.fits(&Sha256::digest(bytes).into()) {
             // Damaged on the way or by the server: what the name promises may still come.
-            pulled.alarms.push(Alarm::Damaged { name: name.full(prefix) });
+            pulled.alarms.push(Alarm::unsound(name.full(prefix), bytes));
             return Ok(());
         }
         let opened = segment::open(bytes, self.keys).and_then(|segment| {
-            let fits = segment.place.label == name.label && segment.place.sequence == name.sequence;
-            if fits { Ok(segment) } else { Err(segment::SegmentError::Misplaced) }
+            let place = &segment.place;
+            if (place.label, place.sequence) == (name.label, name.sequence) {
+                return Ok(segment);
+            }
+            let (device, name) = (segment.content.log.device, name.full(prefix));
+            pulled.alarms.push(Alarm::Replayed { device, sequence: place.sequence, name });
+            Err(segment::SegmentError::Misplaced)
         });
         let refusal = match &opened {
             // The key of a new epoch, or a newer program, may come later.

@@ -152,6 +152,11 @@ pub(crate) fn seal(
     Ok(bytes)
 }
 
+/// Whether these are the first bytes of a segment whose end is missing.
+pub(crate) fn is_cut_off(bytes: &[u8]) -> bool {
+    bytes.is_empty() || matches!(Header::decode(bytes), Err(SegmentError::Truncated))
+}
+
 /// Opens a segment: all of it is proven before anything of it is read.
 pub(crate) fn open(bytes: &[u8], keys: &WorkspaceKeys) -> Result<Segment, SegmentError> {
     let header = Header::decode(bytes)?;
