@@ -133,7 +133,9 @@ fn sync_interval(settings: &Settings) -> Option<i64> {
     use crate::sync::settings;
 
     let sharing = settings::read(&settings.home.join(settings::FILE)).ok()??;
-    sharing.enabled.then(|| i64::from(sharing.interval_minutes) * 60_000)
+    let seconds =
+        config::sync_interval().map_or(i64::from(sharing.interval_minutes) * 60, i64::from);
+    sharing.enabled.then_some(seconds * 1_000)
 }
 
 #[cfg(not(feature = "sync"))]

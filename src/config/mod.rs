@@ -19,7 +19,7 @@ pub(crate) use paths::{local_home_of, logs_of};
 #[cfg(feature = "git")]
 pub(crate) use sharing::Hidden;
 #[cfg(feature = "sync")]
-pub(crate) use sharing::{SharingEnvironment, sharing};
+pub(crate) use sharing::{SharingEnvironment, sharing, sync_interval};
 
 /// A `config.toml` that cannot be used.
 #[derive(Debug, Error)]

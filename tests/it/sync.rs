@@ -939,3 +939,49 @@ fn a_dry_run_shows_what_would_leave_and_sends_nothing() {
     let text = author.mana(["sync", "push", "--dry-run"]).run().success().text();
     assert!(text.contains("Would push 0 records"), "{text}");
 }
+
+/// The daemon of a home, stopped whatever becomes of the test.
+struct Daemon<'a>(&'a Sandbox);
+
+impl<'a> Daemon<'a> {
+    /// One that exchanges every second.
+    fn start(sandbox: &'a Sandbox) -> Self {
+        let config = sandbox.mana_home().join("config.toml");
+        fs::write(config, "[daemon]\nconsiderate = false\n").unwrap();
+        let start = sandbox.mana(["daemon", "start"]).env("MANA_SYNC_INTERVAL", "1");
+        drop(start.run().success());
+        Self(sandbox)
+    }
+
+    /// Waits until hooks tell of `./check-WORD` in this home.
+    fn hears(&self, word: &str) {
+        let began = Instant::now();
+        while !told(self.0, word).contains(&format!("{word} --all")) {
+            assert!(began.elapsed() < Duration::from_mins(1), "{word} never came");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+impl Drop for Daemon<'_> {
+    fn drop(&mut self) {
+        let _stopped = self.0.mana(["daemon", "stop"]).run();
+    }
+}
+
+#[test]
+fn daemons_exchange_at_their_interval() {
+    let (a, b) = (learned("quuxodrome"), learned("snarkology"));
+    let remote = remote(&a);
+    join(&a, &remote);
+    join(&b, &remote);
+    let daemons = [Daemon::start(&a), Daemon::start(&b)];
+    daemons[1].hears("quuxodrome");
+    daemons[0].hears("snarkology");
+    // And at each of their turns, without a word of the user.
+    learn(&a, "flimmerkiste");
+    daemons[1].hears("flimmerkiste");
+    let status = b.mana(["--json", "daemon", "status"]).run().success().json();
+    assert!(status["state"]["sync"]["runs"].as_u64() > Some(1), "{status}");
+    assert_eq!(status["state"]["sync"]["failures"], 0, "{status}");
+}
