@@ -392,6 +392,10 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("HTTPS_PROXY", "proxy that `mana model install` goes through"),
     ("MANA_LEARN_INTERVAL", "overrides `daemon.learn_interval`"),
     ("MANA_CONSOLIDATE_INTERVAL", "overrides `daemon.consolidate_interval`"),
+    (
+        "MANA_SYNC_INTERVAL",
+        "seconds from one exchange of the daemon to the next, in the place of `sync.interval_minutes`",
+    ),
     ("MANA_LOG_DIR", "the folder of the logs; `logs` in the home when unset"),
     ("MANA_LOG", "overrides `log.level`"),
     ("VISUAL", "the editor that `mana edit` opens; it may come with arguments"),
