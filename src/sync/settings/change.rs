@@ -52,7 +52,7 @@ const TEMPLATE: &str = "\
 [sync]
 # Whether anything is exchanged without being asked.
 enabled = false
-# git, git_selfhosted, s3, s3_selfhosted, supabase, postgres or p2p; each has a section of its name.
+# git or git_selfhosted; each has a section of its name. Other backends are not built yet.
 backend = \"git\"
 # Minutes from one exchange to the next.
 interval_minutes = 30
