@@ -131,14 +131,22 @@ fn looked_up(home: &Home, random: &mut Random, step: &str) -> Option<usize> {
         assert!(nearest.iter().all(known), "{step}: {row} finds what is gone: {nearest:?}");
         found += usize::from(nearest.first() == Some(&row));
     }
-    let (changed, added) = (random.below(CHANGED as usize) as i64, FIRST + 1);
+    // What was written last is found too. The search is an approximate one, so not all of it is;
+    // of an index that is older than the vectors, nothing would be.
     let seed = if has_changed(&conn) { OTHER } else { 0 };
-    for (row, seed) in [(changed, seed), (added, 0)].into_iter().filter(|(row, _)| known(row)) {
-        let nearest = Vectors::nearest(&home.mana(), row, seed)?;
-        assert!(nearest.contains(&row), "{step}: {row} of seed {seed}: {nearest:?}");
+    for (rows, seed) in [(0..CHANGED, seed), (FIRST..FIRST + ADDED, 0)] {
+        let mut missed = Vec::new();
+        for row in rows.step_by(10).filter(known).take(10) {
+            let nearest = Vectors::nearest(&home.mana(), row, seed)?;
+            if !nearest.contains(&row) {
+                missed.push(row);
+            }
+        }
+        assert!(missed.len() <= 5, "{step}: of vectors of seed {seed} {missed:?} are not found");
     }
-    let gone = Vectors::nearest(&home.mana(), REMOVED.start + 1, 0)?;
-    assert_eq!(gone.contains(&(REMOVED.start + 1)), known(&(REMOVED.start + 1)), "{step}");
+    // Where something was, nothing is found once it is gone.
+    let nearest = Vectors::nearest(&home.mana(), REMOVED.start + 1, 0)?;
+    assert!(nearest.iter().all(known), "{step}: finds what is gone: {nearest:?}");
     Some(found)
 }
 
