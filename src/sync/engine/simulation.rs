@@ -495,6 +495,23 @@ fn what_waits_for_its_time_outlives_the_end_of_its_log() {
 }
 
 #[test]
+fn what_a_copy_counted_outlives_the_end_of_its_log() {
+    let mut world = pair();
+    world.copy(0, true);
+    world.machines[2].skew = 0;
+    *world.machines[2].truth.seen.entry(pattern(0)).or_default() += 3;
+    assert!(world.push(2).is_some() && world.pull(0).is_some());
+    let counted = world.views(0)[0].counts;
+    assert_eq!(counted.numbers[0], 4);
+    // The copy is gone, and only this machine has heard it.
+    world.machines.pop();
+    assert!(world.push_anew(0).is_some());
+    assert_eq!(world.tally.ended, 1);
+    world.pull(1);
+    assert_eq!(world.views(1)[0].counts, counted);
+}
+
+#[test]
 fn segments_that_are_held_back_are_missed() {
     let mut world = pair();
     // Machine 1 reads a word of 0 and says so; the server then shows 2 the rest.
