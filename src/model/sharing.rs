@@ -105,6 +105,14 @@ pub(crate) enum Fate {
     Rejected(String),
 }
 
+impl Fate {
+    /// Whether it is still to be taken in.
+    #[cfg(any(test, feature = "sync"))]
+    pub(crate) fn is_unread(&self) -> bool {
+        matches!(self, Self::Attempted(_))
+    }
+}
+
 /// What a device says of a field.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Claim {

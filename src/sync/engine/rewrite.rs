@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Desk, Exchange, Ledger, Name, Offers, Outcome, Pushed, Replica, Sitting, SyncError};
 use crate::sync::backend::{Backend, Object};
 use crate::sync::hex::hex;
-use crate::sync::ledger;
+use crate::sync::ledger::{self, Fate};
 use crate::sync::random::Random;
 use crate::sync::record::Incarnation;
 use crate::sync::segment::{self, Content, LogId, Place, Segment};
@@ -49,8 +49,9 @@ impl<D: Desk, B: Backend + ?Sized, R: Random> Exchange<'_, D, B, R> {
     }
 
     /// Ends the log of an earlier life of this store: a last segment says that none before it is
-    /// needed, and then they are removed, as far as they were read here: what they say, the present
-    /// log says since it was written anew, which must have been after they were read. The carrier
+    /// needed, and then those that were read here are removed: what they say, the present log says
+    /// since it was written anew, which must have been after they were read. A log of which something
+    /// is still to be taken in, because the program died when it did so, is left as it is. The carrier
     /// has to take this device for the writer of that log. A store that still goes on with it,
     /// because one of the two is a copy, finds that out and goes on as another. Returns how many
     /// segments were removed.
@@ -64,9 +65,11 @@ impl<D: Desk, B: Backend + ?Sized, R: Random> Exchange<'_, D, B, R> {
         let old = self.sit(|sitting| {
             let own = sitting.own()?;
             let me = sitting.log_of(&own);
-            let read = sitting.read_of(&name.label)?;
-            sitting.keep(|sitting| ledger::apply(sitting.replica, &segment, &me, sitting.now))?;
-            Ok(read.into_iter().filter(|read| *read != name).collect::<Vec<Name>>())
+            sitting.keep(|sitting| {
+                ledger::apply(sitting.replica, &segment, &me, sitting.now)?;
+                let known = sitting.replica.fates(&name.label)?;
+                Ok(known.into_keys().filter(|known| *known != name).collect::<Vec<Name>>())
+            })
         })?;
         let names: Vec<String> = old.iter().map(|name| name.full(&prefix)).collect();
         self.backend.delete_own(&names)?;
@@ -89,11 +92,14 @@ impl<L: Replica, R: Random> Sitting<'_, L, R> {
     /// The segment that ends the log of an earlier life; `None` when nothing else is in it.
     fn closing(&mut self, log: LogId) -> Outcome<Option<(Segment, Vec<u8>)>, L> {
         let label = segment::label(&log, self.keys);
-        let read = self.read_of(&label)?;
+        let known = self.replica.fates(&label).map_err(SyncError::Ledger)?;
+        if known.values().any(Fate::is_unread) {
+            return Ok(None);
+        }
         let ended = self.replica.note(&ended(&log)).map_err(SyncError::Ledger)?;
         let ended = ended.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
         let state = self.replica.log(&log).map_err(SyncError::Ledger)?;
-        let Some(state) = state.filter(|_| read.iter().any(|name| name.sequence != ended)) else {
+        let Some(state) = state.filter(|_| known.keys().any(|name| name.sequence != ended)) else {
             return Ok(None);
         };
         let sequence = state.sequence + 1;

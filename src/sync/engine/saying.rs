@@ -10,7 +10,7 @@ use super::{
 };
 use crate::model::clock::Hlc;
 use crate::model::ids::PatternId;
-use crate::sync::ledger::{self, Claim, Fate, Trust};
+use crate::sync::ledger::{self, Claim, Trust};
 use crate::sync::random::Random;
 use crate::sync::record::{Field, Record};
 use crate::sync::segment::{self, Content, DeviceKey, LogId, Name, Place, Seen};
@@ -271,16 +271,9 @@ impl<L: Replica, R: Random> Sitting<'_, L, R> {
     /// written after the last of them was read.
     pub(super) fn replaced(&mut self, own: &Own) -> Outcome<Vec<Name>, L> {
         let label = segment::label(&self.log_of(own), self.keys);
-        let read = self.read_of(&label)?;
-        Ok(read.into_iter().filter(|name| name.sequence < own.since).collect())
-    }
-
-    /// The segments of a label whose words are known here, or never will be: not those that are
-    /// still to be read, because the program died when it took them in.
-    pub(super) fn read_of(&mut self, label: &[u8; 16]) -> Outcome<Vec<Name>, L> {
-        let known = self.replica.fates(label).map_err(SyncError::Ledger)?;
-        let read = known.into_iter().filter(|(_, fate)| !matches!(fate, Fate::Attempted(_)));
-        Ok(read.map(|(name, _)| name).collect())
+        let mut known = self.replica.fates(&label).map_err(SyncError::Ledger)?;
+        known.retain(|name, fate| name.sequence < own.since && !fate.is_unread());
+        Ok(known.into_keys().collect())
     }
 
     /// Notes that the carrier has removed what was outdated when the own log was as `then`.

@@ -429,20 +429,38 @@ fn what_was_not_taken_in_outlives_the_end_of_its_log() {
     let mut world = pair();
     let (name, _) = set_back_after_a_word(&mut world);
     // It finds out when it says something, and dies when it takes in what it had said.
-    let ended = label_of(&mut world, 0);
     world.machines[0].truth.words.insert(pattern(6), b"0 says something else".to_vec());
     assert!(world.push(0).is_some());
     let prefix = Name::prefix(&world.keys);
     let unread = Name::parse(&prefix, &name).unwrap();
     ledger(&mut world.machines[0]).fates.insert(unread, Fate::Attempted(1));
     assert!(world.push_anew(0).is_some());
-    let left = world.server.snapshot().into_keys().filter(|name| name.contains(&ended)).count();
-    assert_eq!(left, 2, "it, and the end of the log");
+    assert!(world.server.snapshot().contains_key(&name));
     world.machines.push(newcomer());
     world.pull(2);
     assert!(world.views(2)[5].words.is_some());
+    // When it was read, it goes with the rest, and what it said stays.
+    world.pull(0);
+    assert!(world.push_anew(0).is_some());
+    assert!(!world.server.snapshot().contains_key(&name));
+    world.machines.push(newcomer());
+    world.pull(3);
+    assert!(world.views(3)[5].words.is_some());
     world.heal();
     world.check();
+}
+
+#[test]
+fn what_is_to_vanish_and_comes_to_light_later_vanishes_too() {
+    let mut world = pair();
+    let (name, _) = set_back_after_a_word(&mut world);
+    world.machines[0].truth.removed.insert(pattern(5), true);
+    assert!(world.push(0).is_some());
+    assert!(ledger(&mut world.machines[0]).note(REWRITE).unwrap().is_none());
+    assert_eq!(world.pull(0).unwrap().segments, 1);
+    assert!(ledger(&mut world.machines[0]).note(REWRITE).unwrap().is_some());
+    assert!(world.push_anew(0).is_some());
+    assert!(!world.server.snapshot().contains_key(&name));
 }
 
 #[test]

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use sha2::{Digest as _, Sha256};
 
 use super::alarms::Alarm;
-use super::{ATTEMPTS, Anew, Outcome, Own, Pulled, Replica, Shown, Sitting, SyncError};
+use super::{ATTEMPTS, Anew, Outcome, Own, Pulled, REWRITE, Replica, Shown, Sitting, SyncError};
 use crate::sync::ledger::{self, Fate, Trust};
 use crate::sync::random::Random;
-use crate::sync::segment::{self, LogId, Name};
+use crate::sync::record::Record;
+use crate::sync::segment::{self, LogId, Name, Segment};
 
 impl<L: Replica, R: Random> Sitting<'_, L, R> {
     /// Whether the carrier shows segments under the own label that this store did not write: then
@@ -163,6 +164,9 @@ impl<L: Replica, R: Random> Sitting<'_, L, R> {
             let before = this.replica.log(&log)?.is_some_and(|state| state.forked);
             let taken = ledger::apply(this.replica, &segment, &me, this.now)?;
             this.replica.note_changed(&taken.changed)?;
+            if log.device == me.device && this.holds_what_is_to_vanish(&segment)? {
+                this.replica.put_note(REWRITE, &[])?;
+            }
             let after = this.replica.log(&log)?.is_some_and(|state| state.forked);
             Ok((taken, after && !before))
         })?;
@@ -173,6 +177,20 @@ impl<L: Replica, R: Random> Sitting<'_, L, R> {
         pulled.segments += 1;
         pulled.parked += taken.parked;
         Ok(())
+    }
+
+    /// Whether a segment has words of a pattern that is taken back everywhere: they came to light
+    /// after that, in a log of this device.
+    fn holds_what_is_to_vanish(&mut self, segment: &Segment) -> Result<bool, L::Error> {
+        let device = segment.content.log.device;
+        for record in &segment.content.records {
+            if let Record::Field { pattern, .. } | Record::Document { pattern, .. } = record
+                && ledger::is_redacted(self.replica, *pattern, &device)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Where all devices of a workspace are one user's, a new one is trusted.
