@@ -108,6 +108,7 @@ impl Reader {
         Connection::open_with_flags(&path, flags)
             .and_then(|conn| {
                 conn.busy_timeout(WRITER_PATIENCE)?;
+                plan_once(&conn)?;
                 conn.pragma_update(None, "cache_size", -256)?;
                 Ok(Self { conn })
             })
@@ -195,9 +196,14 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
         | OpenFlags::SQLITE_OPEN_URI;
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(READER_PATIENCE)?;
-    // Without it, every statement is planned a second time once its parameters are known.
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    plan_once(&conn)?;
     Ok(conn)
+}
+
+/// Has statements planned without a look at their parameters: otherwise each is planned a second
+/// time once they are known, and some whenever they change.
+fn plan_once(conn: &Connection) -> Result<(), rusqlite::Error> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
 /// Whether SQLite could not set up the files that readers share in WAL mode. A busy database is
@@ -517,8 +523,7 @@ fn configure(conn: &Connection) -> Result<(), rusqlite::Error> {
     // The log and its index stay when the last connection closes: removing them takes a lock
     // that shuts readers out, and the next reader would have to make them again.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    // Without it, every statement is planned a second time once its parameters are known.
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    plan_once(conn)?;
     // With WAL, NORMAL keeps the database consistent through a power cut; what it may lose is
     // the last transactions, and those are read again from the transcripts.
     conn.pragma_update(None, "synchronous", "NORMAL")?;
