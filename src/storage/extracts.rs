@@ -51,10 +51,6 @@ pub(crate) struct CommandRun {
     pub(crate) failures: u32,
 }
 
-/// Touches of a file that make its document, newest first: older ones say little of what it is
-/// now, and the bound keeps the refresh of a busy file cheap.
-const TOUCHES_PER_DOCUMENT: u32 = 40;
-
 impl Reader {
     fn drafted_patterns(&self, trajectory: i64) -> Result<Vec<i64>, StorageError> {
         let mut query = self
@@ -72,31 +68,6 @@ impl Reader {
             .attempt("list a trajectory's files")?;
         let rows = query.query_map([trajectory], |row| row.get(0));
         rows.and_then(Iterator::collect).attempt("list a trajectory's files")
-    }
-
-    /// Words (of prompts that changed the file) and symbols of a file's newest touches, both
-    /// separated by spaces. Symbols of several touches are repeated.
-    pub(super) fn file_document(&self, file: i64) -> Result<(String, String), StorageError> {
-        const ATTEMPT: &str = "read a file's episodes";
-        let mut query = self
-            .conn
-            .prepare_cached(
-                "SELECT edited, words, symbols FROM touches WHERE file = ?1
-                 ORDER BY at DESC, episode LIMIT ?2",
-            )
-            .attempt(ATTEMPT)?;
-        let mut rows = query.query(params![file, TOUCHES_PER_DOCUMENT]).attempt(ATTEMPT)?;
-        let (mut words, mut symbols) = (String::new(), String::new());
-        while let Some(row) = rows.next().attempt(ATTEMPT)? {
-            let edited: bool = row.get(0).attempt(ATTEMPT)?;
-            for (wanted, column, text) in [(edited, 1, &mut words), (true, 2, &mut symbols)] {
-                if wanted {
-                    text.push_str(row.get_ref(column).attempt(ATTEMPT)?.as_str().unwrap_or(""));
-                    text.push(' ');
-                }
-            }
-        }
-        Ok((words, symbols))
     }
 }
 

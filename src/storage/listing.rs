@@ -10,29 +10,23 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, params};
 
 use super::error::{Attempt, StorageError};
-use super::lists::{Known, Listed, Made, Part, Range};
+use super::inverted::{Dictionary, Frequencies, Lists};
+use super::lists::{Made, Part, Range};
 use super::open::{Reader, Store};
 use super::postings::Corpus;
+use super::runs::{Listed, Writer};
 
 /// Files from which on their terms are listed in ranges.
-const MANY: u32 = 1_000;
+const MANY: u32 = 200_000;
 
 /// Parts that may be made before the first of them is written; lists of many files are large.
-const AHEAD: usize = 1;
+const AHEAD: usize = 2;
 
 /// The parts of a project's lists, in the order in which they are written.
 fn parts(files: u32) -> Vec<Part> {
-    let whole = Range::all(false)[0];
-    let mut parts = vec![Part::Known];
-    parts.extend(
-        [Corpus::Failures, Corpus::Decisions, Corpus::Episodes]
-            .map(|corpus| Part::Terms(corpus, whole)),
-    );
-    parts.extend(Corpus::ALL.into_iter().filter(|c| c.has_meaning()).map(Part::Meanings));
-    parts.extend(
-        Range::all(files > MANY).into_iter().map(|range| Part::Terms(Corpus::Files, range)),
-    );
-    parts
+    let files = Range::all(files > MANY).into_iter().map(Part::Files);
+    let meanings = Corpus::ALL.into_iter().filter(|c| c.has_meaning()).map(Part::Meanings);
+    std::iter::once(Part::Patterns).chain(files).chain(meanings).collect()
 }
 
 impl Store {
@@ -135,15 +129,21 @@ impl Store {
         {
             self.conn().execute(sql, [project]).attempt(ATTEMPT)?;
         }
-        let mut known = Known::default();
         for part in parts {
             match part? {
-                Made::Known(counted) => known = counted,
-                // A file's terms do not count among the patterns'.
-                Made::Terms(Corpus::Files, lists) => {
-                    self.write_terms(project, Corpus::Files, &lists, &Known::default())?;
+                Made::Files(range, terms, lists) => {
+                    if range.is_first() {
+                        self.write_directory(project, &lists)?;
+                    }
+                    self.write_lists(project, &lists, &terms, &Frequencies::default())?;
                 }
-                Made::Terms(corpus, lists) => self.write_terms(project, corpus, &lists, &known)?,
+                Made::Patterns(made) => {
+                    self.count_patterns(project, made.frequencies.patterns)?;
+                    for lists in &made.lists {
+                        self.write_directory(project, lists)?;
+                        self.write_lists(project, lists, &made.terms, &made.frequencies)?;
+                    }
+                }
                 Made::Meanings(corpus, Some(vectors)) => {
                     self.write_meanings(project, corpus, &vectors)?;
                 }
@@ -156,41 +156,56 @@ impl Store {
             .attempt(ATTEMPT)
     }
 
-    fn write_terms(
+    /// Notes how many patterns of any kind the project has.
+    fn count_patterns(&mut self, project: i64, patterns: u32) -> Result<(), StorageError> {
+        self.conn()
+            .execute("UPDATE projects SET patterns = ?2 WHERE id = ?1", [project, patterns.into()])
+            .map(drop)
+            .attempt("count the patterns")
+    }
+
+    fn write_directory(&mut self, project: i64, lists: &Lists) -> Result<(), StorageError> {
+        self.write_run(project, lists.corpus, "", &lists.directory())
+    }
+
+    /// Writes the lists of a corpus, and how many patterns hold each term.
+    fn write_lists(
+        &mut self,
+        project: i64,
+        lists: &Lists,
+        terms: &Dictionary,
+        frequencies: &Frequencies,
+    ) -> Result<(), StorageError> {
+        let mut writer = Writer::default();
+        for (number, term, list) in lists.sorted(terms) {
+            let patterns = frequencies.of(number);
+            let listed = Listed { term, entries: list.entries, patterns, list: &list.bytes };
+            if writer.is_full_for(listed) {
+                self.write_run(project, lists.corpus, &writer.first, &writer.bytes)?;
+                writer.bytes.clear();
+            }
+            writer.add(listed);
+        }
+        if writer.bytes.is_empty() {
+            return Ok(());
+        }
+        self.write_run(project, lists.corpus, &writer.first, &writer.bytes)
+    }
+
+    fn write_run(
         &mut self,
         project: i64,
         corpus: Corpus,
-        lists: &Listed,
-        known: &Known,
+        first: &str,
+        run: &[u8],
     ) -> Result<(), StorageError> {
-        const ATTEMPT: &str = "write the term lists";
-        let mut insert = self
-            .conn()
+        self.conn()
             .prepare_cached(
-                "INSERT INTO postings (project, corpus, term, entries, patterns, list)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO postings (project, corpus, first, run) VALUES (?1, ?2, ?3, ?4)",
             )
-            .attempt(ATTEMPT)?;
-        if let Some((documents, bytes)) = &lists.directory {
-            insert
-                .execute(params![
-                    project,
-                    corpus as u8,
-                    "",
-                    *documents as i64,
-                    known.patterns,
-                    bytes
-                ])
-                .attempt(ATTEMPT)?;
-        }
-        // In the order of the table, every row goes to its end.
-        for (term, list) in lists.terms() {
-            let known = known.of(term);
-            insert
-                .execute(params![project, corpus as u8, term, list.entries, known, list.bytes])
-                .attempt(ATTEMPT)?;
-        }
-        Ok(())
+            .and_then(|mut insert| insert.execute(params![project, corpus as u8, first, run]))
+            .map(drop)
+            .attempt("write the term lists")
     }
 
     fn write_meanings(
@@ -210,13 +225,21 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::runs::Run;
 
-    /// All rows of the lists, in order.
+    /// All terms with their lists, in order, behind the directories.
     fn rows(store: &mut Store) -> Vec<(String, u32, Vec<u8>)> {
         let conn = store.conn();
-        let mut query = conn.prepare("SELECT term, entries, list FROM postings").unwrap();
-        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-        rows.unwrap().collect::<Result<_, _>>().unwrap()
+        let mut query =
+            conn.prepare("SELECT first, run FROM postings ORDER BY corpus, first").unwrap();
+        let runs = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        let runs: Vec<(String, Vec<u8>)> = runs.unwrap().collect::<Result<_, _>>().unwrap();
+        let (directories, runs): (Vec<_>, Vec<_>) =
+            runs.into_iter().partition(|(first, _)| first.is_empty());
+        let directories = directories.into_iter().map(|(first, bytes)| (first, 0, bytes));
+        let terms = runs.iter().flat_map(|(_, run)| Run::from(run, 0));
+        let terms = terms.map(|l| (l.term.to_owned(), l.entries, l.list.to_vec()));
+        directories.chain(terms).collect()
     }
 
     #[test]

@@ -4,21 +4,24 @@
 //! connection of its own.
 
 use std::borrow::Cow;
-use std::hash::BuildHasher;
 
-use foldhash::HashMap;
-use foldhash::fast::FixedState;
+use rusqlite::params;
 
 use super::dense;
 use super::error::{Attempt, StorageError};
+use super::inverted::{Dictionary, Lists, Patterns};
 use super::open::Reader;
-use super::postings::{Corpus, List, directory};
+use super::postings::Corpus;
+use crate::model::pattern::Kind;
 use crate::model::tokens;
 use crate::model::vector::Encode;
 
-/// Ranges of terms, by where each begins. The files of a large project have so many different
+/// Ranges of terms, by where each begins. The files of a very large project have so many different
 /// terms that they are listed range by range, to bound the memory.
 const RANGES: &[&str] = &["", "c", "f", "l", "p", "s"];
+
+/// The newest touches that a file's document is made of.
+const TOUCHES: usize = 40;
 
 /// The terms from one to another that comes after it in the alphabet.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +39,7 @@ impl Range {
     }
 
     /// Whether it is the first of them.
-    fn is_first(self) -> bool {
+    pub(super) fn is_first(self) -> bool {
         self.from.is_empty()
     }
 
@@ -48,10 +51,10 @@ impl Range {
 /// A part of a project's lists that can be made by itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Part {
-    /// How many patterns hold each term.
-    Known,
-    /// The lists of a corpus, as far as their terms are in a range.
-    Terms(Corpus, Range),
+    /// The lists of all corpora of patterns.
+    Patterns,
+    /// The lists of the files, as far as their terms are in a range.
+    Files(Range),
     /// The vectors of the documents of a corpus.
     Meanings(Corpus),
 }
@@ -59,163 +62,12 @@ pub(super) enum Part {
 /// A part that is made.
 #[derive(Debug)]
 pub(super) enum Made {
-    /// How many patterns hold each term.
-    Known(Known),
-    /// Lists of a corpus.
-    Terms(Corpus, Listed),
+    /// Lists of patterns.
+    Patterns(Box<Patterns>),
+    /// Lists of files.
+    Files(Range, Dictionary, Lists),
     /// Vectors of a corpus, in the form in which they are stored; `None` when there are none.
     Meanings(Corpus, Option<Vec<u8>>),
-}
-
-/// How many patterns a project has, and how many of them hold each term.
-#[derive(Debug, Default)]
-pub(super) struct Known {
-    /// Patterns that were counted; what is counted next belongs to the last of them.
-    pub(super) patterns: u32,
-    /// For each term how many patterns hold it, and the last of them.
-    terms: HashMap<String, (u32, u32)>,
-}
-
-impl Known {
-    /// How many patterns hold `term`.
-    pub(super) fn of(&self, term: &str) -> u32 {
-        self.terms.get(term).map_or(0, |(patterns, _)| *patterns)
-    }
-
-    /// Counts a term of the last pattern.
-    fn count(&mut self, term: &str) {
-        match self.terms.get_mut(term) {
-            Some((_, last)) if *last == self.patterns => {}
-            Some((patterns, last)) => {
-                *patterns += 1;
-                *last = self.patterns;
-            }
-            None => drop(self.terms.insert(term.into(), (1, self.patterns))),
-        }
-    }
-}
-
-/// The lists of a corpus in a range of terms.
-#[derive(Debug)]
-pub(super) struct Listed {
-    /// The number of documents, and their directory; with the first range only.
-    pub(super) directory: Option<(usize, Vec<u8>)>,
-    terms: Terms,
-    /// The numbers of the terms, in the order of their texts.
-    order: Vec<u32>,
-}
-
-impl Listed {
-    /// The terms with their lists, in the order of the terms.
-    pub(super) fn terms(&self) -> impl Iterator<Item = (&str, &List)> {
-        self.order
-            .iter()
-            .map(|number| (self.terms.text(*number), &self.terms.lists[*number as usize]))
-    }
-}
-
-/// Terms with a list each, by number. Many terms of a large project are kept at a time, so their
-/// texts lie one behind the other: a map that owns each takes twice the memory.
-#[derive(Debug, Default)]
-struct Terms {
-    texts: String,
-    /// Where each text ends.
-    ends: Vec<u32>,
-    lists: Vec<List>,
-    /// An open-addressed hash table of one more than each number, at most half full; 0 is empty.
-    slots: Vec<u32>,
-    hasher: FixedState,
-}
-
-impl Terms {
-    fn text(&self, number: u32) -> &str {
-        let number = number as usize;
-        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.texts[start as usize..self.ends[number] as usize]
-    }
-
-    /// The list of `term`, which is made if it is new.
-    fn list(&mut self, term: &str) -> &mut List {
-        if self.slots.len() < (self.lists.len() + 1) * 2 {
-            self.grow();
-        }
-        let slot = self.slot(term);
-        if self.slots[slot] == 0 {
-            self.texts.push_str(term);
-            self.ends.push(self.texts.len() as u32);
-            self.lists.push(List::default());
-            self.slots[slot] = self.lists.len() as u32;
-        }
-        &mut self.lists[self.slots[slot] as usize - 1]
-    }
-
-    /// The slot of `term`, or the one in which it belongs.
-    fn slot(&self, term: &str) -> usize {
-        let last = self.slots.len() - 1;
-        let mut slot = self.hasher.hash_one(term) as usize & last;
-        while self.slots[slot] != 0 && self.text(self.slots[slot] - 1) != term {
-            slot = (slot + 1) & last;
-        }
-        slot
-    }
-
-    fn grow(&mut self) {
-        self.slots = vec![0; (self.slots.len() * 2).max(1_024)];
-        for number in 0..self.lists.len() as u32 {
-            let slot = self.slot(self.text(number));
-            self.slots[slot] = number + 1;
-        }
-    }
-}
-
-/// The lists of the documents that were seen so far.
-#[derive(Debug)]
-struct Lists {
-    range: Range,
-    /// Rows of the documents, and their lengths in terms.
-    rows: Vec<u32>,
-    lengths: Vec<u16>,
-    terms: Terms,
-    /// Terms of the document that is being seen.
-    length: u16,
-}
-
-impl Lists {
-    fn new(range: Range) -> Self {
-        let (rows, lengths) = (Vec::new(), Vec::new());
-        Self { range, rows, lengths, terms: Terms::default(), length: 0 }
-    }
-
-    /// Counts a term of the current document when it is in the range; its length counts anyway.
-    fn add(&mut self, term: &str, field: usize) {
-        self.length = self.length.saturating_add(1);
-        if self.range.holds(term) {
-            self.terms.list(term).count(self.rows.len() as u32, field);
-        }
-    }
-
-    /// Counts the terms of a text of the current document.
-    fn add_all(&mut self, text: &str, field: usize) {
-        let mut terms = tokens::terms(text);
-        while let Some(term) = terms.next_term() {
-            self.add(term, field);
-        }
-    }
-
-    /// Ends the current document, which is the pattern or file in `row`.
-    fn close(&mut self, row: u32) {
-        self.rows.push(row);
-        self.lengths.push(std::mem::take(&mut self.length));
-    }
-
-    fn finish(self) -> Listed {
-        let Self { range, rows, lengths, mut terms, .. } = self;
-        let directory = range.is_first().then(|| (rows.len(), directory(&rows, &lengths)));
-        terms.slots = Vec::new();
-        let mut order: Vec<u32> = (0..terms.lists.len() as u32).collect();
-        order.sort_unstable_by(|a, b| terms.text(*a).cmp(terms.text(*b)));
-        Listed { directory, terms, order }
-    }
 }
 
 impl Reader {
@@ -226,68 +78,81 @@ impl Reader {
         part: Part,
         encoder: Option<&(dyn Encode + Send + Sync)>,
     ) -> Result<Made, StorageError> {
-        Ok(match part {
-            Part::Known => Made::Known(self.patterns_by_term(project)?),
-            Part::Terms(corpus, range) => {
-                Made::Terms(corpus, self.terms_of(project, corpus, range)?)
-            }
-            Part::Meanings(corpus) => {
-                let made = encoder.map(|encoder| self.meanings_of(project, corpus, encoder));
-                Made::Meanings(corpus, made.transpose()?.flatten())
-            }
+        self.in_one_view(|| {
+            Ok(match part {
+                Part::Patterns => Made::Patterns(self.listed_patterns(project)?.into()),
+                Part::Files(range) => {
+                    let (terms, lists) = self.listed_files(project, range)?;
+                    Made::Files(range, terms, lists)
+                }
+                Part::Meanings(corpus) => {
+                    let made = encoder.map(|encoder| self.meanings_of(project, corpus, encoder));
+                    Made::Meanings(corpus, made.transpose()?.flatten())
+                }
+            })
         })
     }
 
-    /// How many patterns the project has, and how many of them hold each term.
-    fn patterns_by_term(&self, project: i64) -> Result<Known, StorageError> {
-        const ATTEMPT: &str = "count the patterns' terms";
+    /// Lists the terms of the project's patterns.
+    fn listed_patterns(&self, project: i64) -> Result<Patterns, StorageError> {
+        const ATTEMPT: &str = "read the patterns' words";
+        // The rows are put in order by themselves: with them, texts would be moved as well.
         let mut query = self
             .conn
             .prepare_cached(
-                "SELECT trigger || ' ' || text FROM patterns
-                 WHERE project = ?1 OR project IS NULL",
+                "SELECT p.row, p.kind, p.state, p.trigger, p.text
+                 FROM (SELECT row FROM patterns WHERE project = ?1 OR project IS NULL
+                       ORDER BY row LIMIT -1) k
+                 CROSS JOIN patterns p ON p.row = k.row",
             )
             .attempt(ATTEMPT)?;
         let mut rows = query.query([project]).attempt(ATTEMPT)?;
-        let mut known = Known::default();
+        let mut patterns = Patterns::new();
         while let Some(row) = rows.next().attempt(ATTEMPT)? {
-            known.patterns += 1;
-            let text = row.get_ref(0).attempt(ATTEMPT)?.as_str().unwrap_or("");
-            let mut terms = tokens::terms(text);
-            while let Some(term) = terms.next_term() {
-                known.count(term);
-            }
-        }
-        Ok(known)
-    }
-
-    /// Lists the terms of the project's documents of `corpus` that are in `range`.
-    fn terms_of(&self, project: i64, corpus: Corpus, range: Range) -> Result<Listed, StorageError> {
-        const ATTEMPT: &str = "read the documents";
-        let mut query = self.conn.prepare_cached(corpus.documents()).attempt(ATTEMPT)?;
-        let mut rows = query.query([project]).attempt(ATTEMPT)?;
-        let mut lists = Lists::new(range);
-        while let Some(row) = rows.next().attempt(ATTEMPT)? {
-            let id: i64 = row.get(0).attempt(ATTEMPT)?;
-            let Ok(id) = u32::try_from(id) else { continue };
+            let number = |column| row.get::<_, i64>(column).attempt(ATTEMPT);
             let text = |column| {
                 row.get_ref(column).map(|text| text.as_str().unwrap_or("")).attempt(ATTEMPT)
             };
-            lists.add_all(text(1)?, 0);
-            if corpus == Corpus::Files {
-                let (words, symbols) = self.file_document(id.into())?;
-                for symbol in distinct(&symbols) {
-                    lists.add(&lowercase(symbol), 1);
-                }
-                for word in words.split(' ').filter(|word| !word.is_empty()) {
-                    lists.add(word, 2);
-                }
-            } else {
-                lists.add_all(text(2)?, 1);
-            }
-            lists.close(id);
+            let listed = u32::try_from(number(0)?).ok();
+            let corpus = listed.and_then(|_| Corpus::of(number(1).ok()?, number(2).ok()?));
+            patterns.add(listed.unwrap_or_default(), corpus, [text(3)?, text(4)?]);
         }
-        Ok(lists.finish())
+        Ok(patterns)
+    }
+
+    /// Lists the terms in `range` of the project's files: of their paths, of the symbols that were
+    /// changed or shown, and of the prompts that changed them.
+    fn listed_files(
+        &self,
+        project: i64,
+        range: Range,
+    ) -> Result<(Dictionary, Lists), StorageError> {
+        const ATTEMPT: &str = "read the files' words";
+        let mut query = self
+            .conn
+            .prepare_cached(
+                "SELECT f.id, f.path, t.edited, t.at, t.episode, t.words, t.symbols
+                 FROM (SELECT id FROM files WHERE project = ?1 ORDER BY id LIMIT -1) k
+                 CROSS JOIN files f ON f.id = k.id LEFT JOIN touches t ON t.file = f.id",
+            )
+            .attempt(ATTEMPT)?;
+        let mut rows = query.query([project]).attempt(ATTEMPT)?;
+        let mut files = Files::new(range);
+        while let Some(row) = rows.next().attempt(ATTEMPT)? {
+            let Ok(id) = u32::try_from(row.get::<_, i64>(0).attempt(ATTEMPT)?) else { continue };
+            let text = |column| {
+                row.get_ref(column).map(|text| text.as_str().unwrap_or("")).attempt(ATTEMPT)
+            };
+            if files.file != Some(id) {
+                files.begin(id, text(1)?);
+            }
+            // A file without touches has one row without any.
+            if let Some(edited) = row.get(2).attempt(ATTEMPT)? {
+                let (at, episode) = (row.get(3).attempt(ATTEMPT)?, row.get(4).attempt(ATTEMPT)?);
+                files.touch(Touch { edited, at, episode }, text(5)?, text(6)?);
+            }
+        }
+        Ok(files.finish())
     }
 
     /// The vectors of the project's documents of `corpus`.
@@ -299,8 +164,18 @@ impl Reader {
     ) -> Result<Option<Vec<u8>>, StorageError> {
         const ATTEMPT: &str = "read the documents";
         let taught = self.has_teacher(encoder)?;
-        let mut query = self.conn.prepare_cached(corpus.documents()).attempt(ATTEMPT)?;
-        let mut rows = query.query([project]).attempt(ATTEMPT)?;
+        let mut query = self
+            .conn
+            .prepare_cached(
+                "SELECT p.row, p.trigger, p.text
+                 FROM (SELECT row FROM patterns
+                       WHERE (project = ?1 OR project IS NULL) AND kind = ?2 AND state = 1
+                       ORDER BY row LIMIT -1) k
+                 CROSS JOIN patterns p ON p.row = k.row",
+            )
+            .attempt(ATTEMPT)?;
+        let kind = if corpus == Corpus::Decisions { Kind::Decision } else { Kind::Episode };
+        let mut rows = query.query(params![project, kind as i64]).attempt(ATTEMPT)?;
         let mut vectors = Vec::new();
         while let Some(row) = rows.next().attempt(ATTEMPT)? {
             // The same rows as in the directory, whose numbers these are.
@@ -318,6 +193,93 @@ impl Reader {
     }
 }
 
+/// One episode's touch of the file that is being read.
+#[derive(Clone, Copy, Debug)]
+struct Touch {
+    edited: bool,
+    at: i64,
+    episode: [u8; 16],
+}
+
+/// The files of a project as they are read.
+struct Files {
+    range: Range,
+    terms: Dictionary,
+    lists: Lists,
+    /// Row of the file that is being read.
+    file: Option<u32>,
+    /// Its touches, each with the words of its prompt and its symbols.
+    touches: Vec<(Touch, String, String)>,
+    /// How many of them are of this file; the rest keep their room for the next ones.
+    touched: usize,
+}
+
+impl Files {
+    fn new(range: Range) -> Self {
+        let (terms, lists) = (Dictionary::default(), Lists::new(Corpus::Files));
+        Self { range, terms, lists, file: None, touches: Vec::new(), touched: 0 }
+    }
+
+    /// Ends the file that was read, and begins the one in row `file`.
+    fn begin(&mut self, file: u32, path: &str) {
+        self.end();
+        self.file = Some(file);
+        let mut terms = tokens::terms(path);
+        while let Some(term) = terms.next_term() {
+            self.count(term, 0);
+        }
+    }
+
+    fn touch(&mut self, touch: Touch, words: &str, symbols: &str) {
+        if self.touched == self.touches.len() {
+            self.touches.push((touch, String::new(), String::new()));
+        }
+        let (known, its_words, its_symbols) = &mut self.touches[self.touched];
+        self.touched += 1;
+        *known = touch;
+        for (known, text) in [(its_words, words), (its_symbols, symbols)] {
+            known.clear();
+            known.push_str(text);
+        }
+    }
+
+    /// Lists what the newest touches of the file say: words as often as they were said, each symbol
+    /// once.
+    fn end(&mut self) {
+        let Some(file) = self.file.take() else { return };
+        let mut all = std::mem::take(&mut self.touches);
+        let touches = &mut all[..std::mem::take(&mut self.touched)];
+        if touches.len() > TOUCHES {
+            touches.sort_unstable_by_key(|(t, ..)| (std::cmp::Reverse(t.at), t.episode));
+        }
+        let newest = || touches.iter().take(TOUCHES);
+        for symbol in distinct(newest().map(|(_, _, symbols)| symbols.as_str())) {
+            self.count(&lowercase(symbol), 1);
+        }
+        for (_, words, _) in newest().filter(|(touch, ..)| touch.edited) {
+            for word in words.split(' ').filter(|word| !word.is_empty()) {
+                self.count(word, 2);
+            }
+        }
+        self.touches = all;
+        self.lists.close(file);
+    }
+
+    /// Counts a term when it is in the range; in the length of the document it counts anyway.
+    fn count(&mut self, term: &str, field: usize) {
+        if self.range.holds(term) {
+            self.lists.count(self.terms.number(term), field);
+        } else {
+            self.lists.pass_over();
+        }
+    }
+
+    fn finish(mut self) -> (Dictionary, Lists) {
+        self.end();
+        (self.terms, self.lists)
+    }
+}
+
 /// A symbol in lower case.
 fn lowercase(symbol: &str) -> Cow<'_, str> {
     if symbol.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
@@ -327,9 +289,10 @@ fn lowercase(symbol: &str) -> Cow<'_, str> {
     }
 }
 
-/// The different words of a text.
-fn distinct(text: &str) -> Vec<&str> {
-    let mut words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+/// The different words of some texts.
+fn distinct<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
+    let mut words: Vec<&str> =
+        texts.flat_map(|text| text.split(' ')).filter(|word| !word.is_empty()).collect();
     // Mostly they are sorted already, as they come from a single touch.
     if !words.is_sorted_by(|a, b| a < b) {
         words.sort_unstable();
@@ -345,27 +308,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_come_in_the_order_of_their_terms_however_many_there_are() {
-        let mut lists = Lists::new(Range::all(false)[0]);
-        for document in 0..3_u32 {
-            for number in (0..5_000).rev().step_by(document as usize + 1) {
-                lists.add(&format!("t{number}"), 0);
-            }
-            lists.close(document + 7);
+    fn a_file_is_described_by_its_newest_touches() {
+        let mut files = Files::new(Range::all(false)[0]);
+        files.begin(7, "src/parse.rs");
+        for n in (0..TOUCHES as i64 + 5).rev() {
+            let touch = Touch { edited: n % 2 == 0, at: n, episode: [0; 16] };
+            files.touch(touch, &format!("w{n} again"), &format!("S{n} Same"));
         }
-        let listed = lists.finish();
-        let mut expected: Vec<(String, u32)> = (0..5_000)
-            .map(|number| {
-                let from_the_end = 4_999 - number;
-                let held = (1..=3).filter(|every| from_the_end % every == 0).count();
-                (format!("t{number}"), held as u32)
-            })
-            .collect();
-        expected.sort();
-        let found: Vec<(String, u32)> =
-            listed.terms().map(|(term, list)| (term.to_owned(), list.entries)).collect();
-        assert_eq!(found, expected);
-        assert_eq!(listed.directory.unwrap().0, 3);
+        files.begin(9, "Makefile");
+        files.touch(Touch { edited: true, at: 1, episode: [1; 16] }, "build", "");
+        let (terms, lists) = files.finish();
+        let found: Vec<&str> = lists.sorted(&terms).map(|(_, term, _)| term).collect();
+        assert!(
+            ["w6", "w44", "s5", "s44", "same", "parse.rs", "makefil", "build"]
+                .iter()
+                .all(|term| found.contains(term)),
+            "{found:?}"
+        );
+        // Read but not edited; older than the newest; of neither file.
+        assert!(["w7", "w4", "s4"].iter().all(|term| !found.contains(term)), "{found:?}");
+        assert_eq!(lists.directory()[8..16], [7, 0, 0, 0, 9, 0, 0, 0]);
     }
 
     proptest! {

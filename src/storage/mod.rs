@@ -29,6 +29,7 @@ mod forget;
 mod hearsay;
 mod injections;
 mod inventory;
+mod inverted;
 mod journal;
 mod listing;
 mod lists;
@@ -40,6 +41,7 @@ mod postings;
 mod projects;
 mod recall;
 mod reviews;
+mod runs;
 mod schema;
 mod search;
 #[cfg(feature = "sync")]

@@ -124,6 +124,18 @@ impl Reader {
         read(self)
     }
 
+    /// Runs `read` in one transaction and ends it: no query of it waits for a lock of its own, and
+    /// all see the same state.
+    pub(super) fn in_one_view<T>(
+        &self,
+        read: impl FnOnce() -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        self.conn.execute_batch("BEGIN").attempt("start reading")?;
+        let found = read();
+        self.conn.execute_batch("COMMIT").attempt("end reading")?;
+        found
+    }
+
     /// Opens a database without SQLite's locks and without the log's index.
     fn open_immutable(path: &Path) -> Result<Self, StorageError> {
         let uri = PathBuf::from(format!("file:{}?immutable=1", escape_uri(path)));

@@ -4,12 +4,15 @@
 //! FTS5 visits every row that holds one of them, twice, over all projects. Here a term is one
 //! look-up, and its list has what BM25 needs.
 //!
-//! The lists are a cache. They are written anew, project by project, when a learning run is done;
-//! until then they miss what is new, and rows that are gone are not found when they are looked up.
+//! The lists are a cache. They are written anew, project by project, when a learning run is done
+//! ([`super::listing`]), many to a row ([`super::runs`]); until then they miss what is new, and rows that are gone are not found when they are looked up.
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use super::bm25::{B, K1};
+use crate::model::pattern::{Kind, State};
 
 /// Fields of a document at most.
 pub(super) const FIELDS: usize = 3;
@@ -47,36 +50,27 @@ impl Corpus {
         matches!(self, Self::Decisions | Self::Episodes)
     }
 
-    /// The column of [`Corpus::documents`] that says what a document means: what the user said.
+    /// The corpus to which patterns of a kind in a state belong, by their stored numbers.
+    pub(super) fn of(kind: i64, state: i64) -> Option<Self> {
+        const ACTIVE: i64 = State::Active as i64;
+        match (Kind::from_number(kind)?, state) {
+            (Kind::Fix | Kind::Pitfall, ACTIVE) => Some(Self::Failures),
+            (Kind::Decision, ACTIVE) => Some(Self::Decisions),
+            (Kind::Episode, ACTIVE) => Some(Self::Episodes),
+            _ => None,
+        }
+    }
+
+    /// The column that says what a document means, 1 the trigger and 2 the text: what the user
+    /// said.
     pub(super) fn meaningful(self) -> usize {
         if self == Self::Episodes { 1 } else { 2 }
     }
-
-    /// The documents of a project, as (row, two fields), in the order of their rows.
-    pub(super) fn documents(self) -> &'static str {
-        match self {
-            Self::Failures => {
-                "SELECT row, trigger, text FROM patterns
-                 WHERE (project = ?1 OR project IS NULL) AND kind IN (1, 2) AND state = 1
-                 ORDER BY row"
-            }
-            Self::Decisions => {
-                "SELECT row, trigger, text FROM patterns
-                 WHERE (project = ?1 OR project IS NULL) AND kind = 5 AND state = 1
-                 ORDER BY row"
-            }
-            Self::Episodes => {
-                "SELECT row, trigger, text FROM patterns
-                 WHERE (project = ?1 OR project IS NULL) AND kind = 6 AND state = 1
-                 ORDER BY row"
-            }
-            Self::Files => "SELECT id, path, '' FROM files WHERE project = ?1 ORDER BY id",
-        }
-    }
 }
 
-/// A project's documents of one corpus, by number, in the form in which they are stored: the rows
-/// (four bytes each), then the lengths in terms (two bytes each).
+/// A project's documents of one corpus, by number, in the form in which they are stored: the sum of
+/// their lengths (eight bytes), their rows (four bytes each), then their lengths in terms (two bytes
+/// each).
 #[derive(Debug)]
 pub(crate) struct Directory<'a> {
     bytes: Cow<'a, [u8]>,
@@ -89,22 +83,27 @@ pub(crate) struct Directory<'a> {
 /// The stored form of a document's length.
 type Length = [u8; 2];
 
+/// Bytes of the sum.
+const SUM: usize = 8;
+
+/// Bytes of a document's row and length.
+const DOCUMENT: usize = 4 + 2;
+
 /// The stored form of a directory of documents with these rows and lengths.
 pub(super) fn directory(rows: &[u32], lengths: &[u16]) -> Vec<u8> {
-    let rows = rows.iter().flat_map(|row| row.to_le_bytes());
-    rows.chain(lengths.iter().flat_map(|length| length.to_le_bytes())).collect()
+    let sum: u64 = lengths.iter().copied().map(u64::from).sum();
+    let mut bytes = Vec::with_capacity(SUM + rows.len() * DOCUMENT);
+    bytes.extend(sum.to_le_bytes());
+    bytes.extend(rows.iter().flat_map(|row| row.to_le_bytes()));
+    bytes.extend(lengths.iter().flat_map(|length| length.to_le_bytes()));
+    bytes
 }
 
 impl<'a> Directory<'a> {
     pub(super) fn new(bytes: Cow<'a, [u8]>) -> Self {
-        let documents = bytes.len() / 6;
-        let lengths = bytes[documents * 4..documents * 6].as_chunks().0;
-        // In pieces whose sums fit into 32 bits, several of which are added up at once.
-        let sum = |piece: &[Length]| -> u32 {
-            piece.iter().map(|length| u32::from(u16::from_le_bytes(*length))).sum()
-        };
-        let total: u64 = lengths.chunks(1 << 16).map(|piece| u64::from(sum(piece))).sum();
-        let mean = (total as f32 / documents.max(1) as f32).max(1.0);
+        let sum = bytes.first_chunk().map_or(0, |sum| u64::from_le_bytes(*sum));
+        let documents = bytes.len().saturating_sub(SUM) / DOCUMENT;
+        let mean = (sum as f32 / documents.max(1) as f32).max(1.0);
         let norm = (K1 * (1.0 - B), K1 * B / mean);
         Self { bytes, documents: u32::try_from(documents).unwrap_or(u32::MAX), norm }
     }
@@ -121,14 +120,16 @@ impl<'a> Directory<'a> {
 
     /// Row of a document; 0, which no row has, for one that there is not.
     pub(super) fn row(&self, document: u32) -> u32 {
-        let row = self.bytes.as_chunks().0.get(document as usize);
+        let row = self.bytes.get(SUM..).and_then(|rows| rows.as_chunks().0.get(document as usize));
         row.map_or(0, |row| u32::from_le_bytes(*row))
     }
 
     /// The lengths of all documents, in terms.
     pub(super) fn lengths(&self) -> &[Length] {
         let documents = self.documents as usize;
-        self.bytes[documents * 4..documents * 6].as_chunks().0
+        self.bytes
+            .get(SUM + documents * 4..)
+            .map_or(&[], |lengths| &lengths.as_chunks().0[..documents])
     }
 
     /// What BM25 adds to a term's count below the line, in a document of this length.
@@ -142,8 +143,8 @@ impl<'a> Directory<'a> {
 /// counts in the fields (one byte).
 #[derive(Debug, Default)]
 pub(super) struct List {
-    /// The form in which it is stored.
-    pub(super) bytes: Vec<u8>,
+    /// The form in which it is stored. Most lists have a few entries.
+    pub(super) bytes: SmallVec<[u8; 16]>,
     /// How many entries it has.
     pub(super) entries: u32,
     /// One past the document of the last entry.

@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0006_reviews.sql"),
     include_str!("migrations/0007_sharing.sql"),
     include_str!("migrations/0008_trials.sql"),
+    include_str!("migrations/0009_runs.sql"),
 ];
 
 /// The schema's number that this binary writes.

@@ -10,6 +10,7 @@ use super::error::{Attempt, StorageError};
 use super::patterns::{WEIGHED, pattern_from};
 use super::postings::{Corpus, Directory};
 use super::recall::{ACTIVE_MOST, Companion, KEYED_MOST, KnownFile, NAMED_MOST, Recall, Term};
+use super::runs;
 use crate::model::ids::PatternId;
 use crate::model::key::{Key, Space};
 use crate::model::pattern::{Kind, Pattern};
@@ -31,24 +32,28 @@ pub(super) fn file_from(row: &Row<'_>) -> Result<KnownFile, rusqlite::Error> {
 }
 
 impl Reader {
-    /// The stored list of a term; the empty one is the directory.
-    fn list_of(
+    /// What `read` makes of the run that would hold `term`; the empty one's is the directory.
+    fn run_of<T>(
         &self,
         project: i64,
         corpus: Corpus,
         term: &str,
-    ) -> Result<Option<Cow<'_, [u8]>>, StorageError> {
+        read: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>, StorageError> {
         self.conn
             .prepare_cached(
-                "SELECT list FROM postings WHERE project = ?1 AND corpus = ?2 AND term = ?3",
+                "SELECT run FROM postings
+                 WHERE project = ?1 AND corpus = ?2 AND first <= ?3 AND (first > '' OR ?3 = '')
+                 ORDER BY first DESC LIMIT 1",
             )
             .and_then(|mut query| {
                 query
                     .query_row(params![project, corpus as u8, term], |row| {
-                        Ok(Cow::Owned(row.get_ref(0)?.as_blob()?.to_vec()))
+                        Ok(read(row.get_ref(0)?.as_blob()?))
                     })
                     .optional()
             })
+            .map(Option::flatten)
             .attempt("read the term lists")
     }
 }
@@ -205,7 +210,8 @@ impl Recall for Reader {
         project: i64,
         corpus: Corpus,
     ) -> Result<Option<Directory<'_>>, StorageError> {
-        Ok(self.list_of(project, corpus, "")?.map(Directory::new))
+        let stored = self.run_of(project, corpus, "", |directory| Some(directory.to_vec()))?;
+        Ok(stored.map(|directory| Directory::new(directory.into())))
     }
 
     fn look_up<'a>(
@@ -214,26 +220,17 @@ impl Recall for Reader {
         corpora: &[Corpus],
         terms: &'a [String],
     ) -> Result<Vec<Term<'a>>, StorageError> {
-        let mut query = self
-            .conn
-            .prepare_cached(
-                "SELECT entries, patterns FROM postings
-                 WHERE project = ?1 AND corpus = ?2 AND term = ?3",
-            )
-            .attempt("look up a term")?;
         let mut found = Vec::with_capacity(terms.len());
         for text in terms {
             let mut term = Term::unknown(text);
             // The empty term is the directory.
             let corpora = if text.is_empty() { &[] } else { corpora };
             for corpus in corpora {
-                let counts: Option<(u32, u32)> = query
-                    .query_row(params![project, *corpus as u8, text], |row| {
-                        Ok((row.get(0)?, row.get(1)?))
-                    })
-                    .optional()
-                    .attempt("look up a term")?;
-                let (entries, patterns) = counts.unwrap_or_default();
+                let counts = |run: &[u8]| {
+                    runs::find(run, text).map(|listed| (listed.entries, listed.patterns))
+                };
+                let (entries, patterns) =
+                    self.run_of(project, *corpus, text, counts)?.unwrap_or_default();
                 term.entries[corpus.index()] = entries;
                 if *corpus == Corpus::Decisions {
                     term.patterns = patterns;
@@ -250,18 +247,14 @@ impl Recall for Reader {
         corpus: Corpus,
         term: &Term<'_>,
     ) -> Result<Option<Cow<'_, [u8]>>, StorageError> {
-        self.list_of(project, corpus, term.text)
+        let list = |run: &[u8]| Some(runs::find(run, term.text)?.list.to_vec());
+        Ok(self.run_of(project, corpus, term.text, list)?.map(Cow::Owned))
     }
 
     fn patterns(&self, project: i64) -> Result<u32, StorageError> {
         self.conn
-            .prepare_cached(
-                "SELECT patterns FROM postings WHERE project = ?1 AND corpus = ?2 AND term = ''",
-            )
-            .and_then(|mut query| {
-                let corpus = Corpus::Decisions as u8;
-                query.query_row(params![project, corpus], |row| row.get(0)).optional()
-            })
+            .prepare_cached("SELECT patterns FROM projects WHERE id = ?1")
+            .and_then(|mut query| query.query_row([project], |row| row.get(0)).optional())
             .map(Option::unwrap_or_default)
             .attempt("count the patterns")
     }

@@ -133,11 +133,15 @@ const QUERIES: &[(&str, &str)] = &[
          LEFT JOIN projects j ON 'scope' || j.id = v.term",
     ),
     (
-        "term",
-        "SELECT p.key, t.corpus, t.term, t.entries, t.patterns, ?1 IS NULL
-         FROM postings t JOIN projects p ON p.id = t.project",
+        "documents",
+        "SELECT p.key, t.corpus, (length(t.run) - 8) / 6, p.patterns, ?1 IS NULL
+         FROM postings t JOIN projects p ON p.id = t.project WHERE t.first = ''",
     ),
 ];
+
+/// The runs of terms; what the lists of terms say depends on rows, and is left out.
+const RUNS: &str = "SELECT p.key, t.corpus, t.run
+                    FROM postings t JOIN projects p ON p.id = t.project WHERE t.first > ''";
 
 /// Everything in the database, sorted, a line a row. `folder` is taken off the front of paths.
 pub(crate) fn dump(conn: &Connection, folder: &str) -> String {
@@ -157,8 +161,42 @@ pub(crate) fn dump(conn: &Connection, folder: &str) -> String {
             lines.push(format!("{name}: {}", values.join(" | ")));
         }
     }
+    let mut query = conn.prepare(RUNS).expect("the query fits the schema");
+    let mut rows = query.query([]).expect("the query runs");
+    while let Some(row) = rows.next().expect("the database can be read") {
+        let value = |column| row.get_ref(column).expect("the column exists");
+        let (key, corpus) = (shown(value(0)), shown(value(1)));
+        let terms = terms_of(value(2).as_blob().expect("a run is bytes"));
+        lines.extend(terms.iter().map(|term| format!("term: {key} | {corpus} | {term}")));
+    }
     lines.sort_unstable();
     lines.join("\n")
+}
+
+/// The terms of a run, each with its documents and patterns (docs/storage.md).
+fn terms_of(mut run: &[u8]) -> Vec<String> {
+    fn number(run: &mut &[u8]) -> usize {
+        let (mut number, mut shift) = (0, 0);
+        loop {
+            let (byte, rest) = run.split_first().expect("the run is whole");
+            *run = rest;
+            number |= usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                return number;
+            }
+        }
+    }
+    let mut terms = Vec::new();
+    while !run.is_empty() {
+        let length = number(&mut run);
+        let (term, rest) = run.split_at(length);
+        run = rest;
+        let (entries, patterns, length) = (number(&mut run), number(&mut run), number(&mut run));
+        run = &run[length..];
+        terms.push(format!("{:?} | {entries} | {patterns}", String::from_utf8_lossy(term)));
+    }
+    terms
 }
 
 fn shown(value: ValueRef<'_>) -> String {

@@ -8,7 +8,7 @@ use crate::model::pattern::{Effect, Kind, Pattern, Payload, State, Tally};
 use crate::storage::recall::Said;
 
 /// Adds a number.
-pub(super) fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
+pub(in crate::storage) fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push(number as u8 | 0x80);
         number >>= 7;
@@ -17,7 +17,7 @@ pub(super) fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
 }
 
 /// Adds a text.
-pub(super) fn put_text(bytes: &mut Vec<u8>, text: &str) {
+pub(in crate::storage) fn put_text(bytes: &mut Vec<u8>, text: &str) {
     put_number(bytes, text.len() as u64);
     bytes.extend(text.as_bytes());
 }
@@ -70,22 +70,22 @@ pub(super) fn put_pattern(bytes: &mut Vec<u8>, pattern: &Pattern) {
 
 /// Reads what was put, from the first to the last.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reading<'a>(&'a [u8]);
+pub(in crate::storage) struct Reading<'a>(&'a [u8]);
 
 impl<'a> Reading<'a> {
     /// Begins at offset `at` of `bytes`.
-    pub(super) fn at(bytes: &'a [u8], at: u64) -> Result<Self, Damage> {
+    pub(in crate::storage) fn at(bytes: &'a [u8], at: u64) -> Result<Self, Damage> {
         let at = usize::try_from(at).map_err(|_| Damage)?;
         bytes.get(at..).map(Self).ok_or(Damage)
     }
 
     /// Whether nothing is left.
-    pub(super) fn is_done(&self) -> bool {
+    pub(in crate::storage) fn is_done(&self) -> bool {
         self.0.is_empty()
     }
 
     /// How many bytes are left.
-    pub(super) fn left(&self) -> usize {
+    pub(in crate::storage) fn left(&self) -> usize {
         self.0.len()
     }
 
@@ -97,7 +97,7 @@ impl<'a> Reading<'a> {
     }
 
     #[inline]
-    pub(super) fn number(&mut self) -> Result<u64, Damage> {
+    pub(in crate::storage) fn number(&mut self) -> Result<u64, Damage> {
         let (mut number, mut shift) = (0_u64, 0);
         loop {
             let [byte] = *self.array()?;
@@ -110,14 +110,14 @@ impl<'a> Reading<'a> {
     }
 
     /// As many bytes as the number in front of them says.
-    pub(super) fn bytes(&mut self) -> Result<&'a [u8], Damage> {
+    pub(in crate::storage) fn bytes(&mut self) -> Result<&'a [u8], Damage> {
         let length = usize::try_from(self.number()?).map_err(|_| Damage)?;
         let (bytes, rest) = self.0.split_at_checked(length).ok_or(Damage)?;
         self.0 = rest;
         Ok(bytes)
     }
 
-    pub(super) fn text(&mut self) -> Result<&'a str, Damage> {
+    pub(in crate::storage) fn text(&mut self) -> Result<&'a str, Damage> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Damage)
     }
 

@@ -11,7 +11,7 @@ use super::part::Part;
 const MAGIC: [u8; 8] = *b"MANASNAP";
 
 /// Number of this layout. A file with another one counts as missing.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// Bytes before the directory of sections: magic, version, number of sections, generation, length
 /// of the file, checksum of header and directory.
@@ -103,7 +103,7 @@ pub(super) const HEADER: usize = FIXED + SECTIONS * PLACE;
 
 /// A file that is no snapshot of this layout, or a damaged one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Damage;
+pub(in crate::storage) struct Damage;
 
 /// 64-bit FNV-1a (Fowler, Noll, Vo; RFC 9923), fed piece by piece.
 #[derive(Clone, Copy, Debug)]

@@ -11,7 +11,7 @@
 //! the same words. `docs/storage.md` describes the files.
 
 mod catalogue;
-mod encode;
+pub(super) mod encode;
 mod layout;
 mod map;
 mod part;

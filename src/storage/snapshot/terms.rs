@@ -1,5 +1,7 @@
 //! Writes what is known of each term: the lists of all corpora, one after the other.
 
+use std::collections::HashMap;
+
 use rusqlite::{Rows, params};
 
 use super::encode::put_number;
@@ -11,53 +13,101 @@ use crate::model::key::{Key, Space};
 use crate::storage::error::{Attempt, StorageError};
 use crate::storage::open::Reader;
 use crate::storage::postings::Corpus;
+use crate::storage::runs::{Listed, Run};
 
-/// The lists of a corpus, in the order of their terms. The empty term is the directory.
-const LISTS: &str = "SELECT term, entries, patterns, list FROM postings
-                     WHERE project = ?1 AND corpus = ?2 AND term > '' ORDER BY term";
-
-/// What a corpus has of one term.
-struct Listed {
-    term: String,
-    entries: u32,
-    patterns: u32,
-    list: Vec<u8>,
-}
+/// The runs of a corpus, in the order of their terms. The empty term is the directory.
+const RUNS: &str = "SELECT run FROM postings
+                    WHERE project = ?1 AND corpus = ?2 AND first > '' ORDER BY first";
 
 /// The lists of one corpus that are still to be written.
 struct Source<'a> {
     rows: Rows<'a>,
-    next: Option<Listed>,
+    /// The run that is being read.
+    run: Vec<u8>,
+    /// Where its next term begins.
+    at: usize,
 }
 
 impl<'a> Source<'a> {
     fn new(rows: Rows<'a>) -> Result<Self, StorageError> {
-        let mut source = Self { rows, next: None };
-        source.advance()?;
+        let mut source = Self { rows, run: Vec::new(), at: 0 };
+        source.fill()?;
         Ok(source)
     }
 
-    /// The next list; the one after it takes its place.
-    fn advance(&mut self) -> Result<Option<Listed>, StorageError> {
-        let next = match self.rows.next().attempt(ATTEMPT)? {
-            Some(row) => (|| {
-                let list = row.get_ref(3)?.as_blob()?.to_vec();
-                let (term, entries, patterns) = (row.get(0)?, row.get(1)?, row.get(2)?);
-                Ok(Some(Listed { term, entries, patterns, list }))
-            })()
-            .attempt(ATTEMPT)?,
-            None => None,
-        };
-        Ok(std::mem::replace(&mut self.next, next))
+    /// Reads the next run when this one is at its end.
+    fn fill(&mut self) -> Result<(), StorageError> {
+        while self.next().is_none()
+            && let Some(row) = self.rows.next().attempt(ATTEMPT)?
+        {
+            self.run.clear();
+            self.run.extend(row.get_ref(0).attempt(ATTEMPT)?.as_blob().unwrap_or_default());
+            self.at = 0;
+        }
+        Ok(())
     }
 
-    /// The next list, if it is that of `term`.
-    fn take(&mut self, term: &str) -> Result<Option<Listed>, StorageError> {
-        match &self.next {
-            Some(next) if next.term == term => self.advance(),
-            _ => Ok(None),
+    /// The next term with its list.
+    fn next(&self) -> Option<Listed<'_>> {
+        Run::from(&self.run, self.at).next()
+    }
+
+    /// The next term's list, if it is that of `term`.
+    fn of(&self, term: &str) -> Option<Listed<'_>> {
+        self.next().filter(|listed| listed.term == term)
+    }
+
+    /// Goes on behind `term`.
+    fn pass(&mut self, term: &str) -> Result<(), StorageError> {
+        let mut run = Run::from(&self.run, self.at);
+        if run.next().is_some_and(|listed| listed.term == term) {
+            self.at = self.run.len() - run.left();
+            self.fill()?;
+        }
+        Ok(())
+    }
+}
+
+/// Gives `each` the project's terms with their lists by corpus, in the order of the terms.
+fn each_term(
+    reader: &Reader,
+    project: i64,
+    mut each: impl FnMut(&str, [Option<Listed<'_>>; 4]) -> Result<(), StorageError>,
+) -> Result<(), StorageError> {
+    let mut queries = Vec::with_capacity(Corpus::ALL.len());
+    for _ in Corpus::ALL {
+        queries.push(reader.conn.prepare(RUNS).attempt(ATTEMPT)?);
+    }
+    let mut sources = Vec::with_capacity(Corpus::ALL.len());
+    for (query, corpus) in queries.iter_mut().zip(Corpus::ALL) {
+        sources.push(Source::new(query.query(params![project, corpus as u8]).attempt(ATTEMPT)?)?);
+    }
+    let mut term = String::new();
+    while let Some(next) = sources.iter().filter_map(|source| Some(source.next()?.term)).min() {
+        term.clear();
+        term.push_str(next);
+        each(&term, std::array::from_fn(|corpus| sources[corpus].of(&term)))?;
+        for source in &mut sources {
+            source.pass(&term)?;
         }
     }
+    Ok(())
+}
+
+/// For each term that a decision holds, by its key, how many of the project's patterns hold it.
+pub(super) fn decision_frequencies(
+    reader: &Reader,
+    project: i64,
+) -> Result<HashMap<Key, u32>, StorageError> {
+    let mut query = reader.conn.prepare_cached(RUNS).attempt(ATTEMPT)?;
+    let mut rows = query.query(params![project, Corpus::Decisions as u8]).attempt(ATTEMPT)?;
+    let mut found = HashMap::new();
+    while let Some(row) = rows.next().attempt(ATTEMPT)? {
+        let run = row.get_ref(0).attempt(ATTEMPT)?.as_blob().unwrap_or_default();
+        let terms = Run::from(run, 0).map(|listed| (Key::new(Space::Term, listed.term), listed));
+        found.extend(terms.map(|(key, listed)| (key, listed.patterns)));
+    }
+    Ok(found)
 }
 
 /// The terms of the project with their lists.
@@ -66,39 +116,28 @@ pub(super) fn put_terms(
     project: i64,
     sheet: &mut Sheet<'_>,
 ) -> Result<(), StorageError> {
-    let mut queries = Vec::with_capacity(Corpus::ALL.len());
-    for _ in Corpus::ALL {
-        queries.push(reader.conn.prepare(LISTS).attempt(ATTEMPT)?);
-    }
-    let mut sources = Vec::with_capacity(Corpus::ALL.len());
-    for (query, corpus) in queries.iter_mut().zip(Corpus::ALL) {
-        sources.push(Source::new(query.query(params![project, corpus as u8]).attempt(ATTEMPT)?)?);
-    }
-    // A large project has so many terms that the table has to be the only place where they are.
-    let count: u32 = reader
-        .conn
-        .prepare_cached("SELECT count(DISTINCT term) FROM postings WHERE project = ?1")
-        .and_then(|mut query| query.query_row([project], |row| row.get(0)))
-        .attempt(ATTEMPT)?;
-    let (mut slots, mut record) = (Table::of(count as usize), Vec::new());
-    let next = |sources: &[Source<'_>]| {
-        sources.iter().filter_map(|source| Some(&source.next.as_ref()?.term)).min().cloned()
-    };
-    while let Some(term) = next(&sources) {
-        let lists: Vec<Option<Listed>> =
-            sources.iter_mut().map(|source| source.take(&term)).collect::<Result<_, _>>()?;
+    // A large project has so many terms that the table has to be the only place where they are:
+    // they are counted before.
+    let mut count = 0;
+    each_term(reader, project, |_, _| {
+        count += 1;
+        Ok(())
+    })?;
+    let (mut slots, mut record) = (Table::of(count), Vec::new());
+    each_term(reader, project, |term, lists| {
         record.clear();
         put_term(&mut record, &lists);
         // A place in the slots is never 0.
         let place = sheet.put(Section::Lists, &record)? + 1;
         let place = u32::try_from(place).map_err(|_| sheet.too_large())?;
-        slots.insert(Key::new(Space::Term, &term).to_i64() as u64, &place.to_le_bytes());
-    }
+        slots.insert(Key::new(Space::Term, term).to_i64() as u64, &place.to_le_bytes());
+        Ok(())
+    })?;
     sheet.put(Section::Terms, &slots.bytes).map(drop)
 }
 
 /// One term's counts and lists, by corpus.
-fn put_term(record: &mut Vec<u8>, lists: &[Option<Listed>]) {
+fn put_term(record: &mut Vec<u8>, lists: &[Option<Listed<'_>>; 4]) {
     let decisions = lists[Corpus::Decisions.index()].as_ref();
     put_number(record, decisions.map_or(0, |listed| listed.patterns).into());
     for listed in lists {
@@ -106,6 +145,6 @@ fn put_term(record: &mut Vec<u8>, lists: &[Option<Listed>]) {
     }
     for listed in lists.iter().flatten() {
         put_number(record, listed.list.len() as u64);
-        record.extend(&listed.list);
+        record.extend(listed.list);
     }
 }

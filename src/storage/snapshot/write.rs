@@ -13,9 +13,10 @@ use super::layout::{Hash, Section};
 use super::project::{ACTIVE_KINDS, FACTS, FILE, PATTERN, documents_of, vectors_of};
 use super::sheet::Sheet;
 use super::slots::table;
-use super::terms::put_terms;
-use crate::model::key::Key;
+use super::terms::{decision_frequencies, put_terms};
+use crate::model::key::{Key, Space};
 use crate::model::pattern::Kind;
+use crate::model::tokens;
 use crate::storage::error::{Attempt, StorageError};
 use crate::storage::file;
 use crate::storage::open::{Reader, Rest};
@@ -82,9 +83,14 @@ fn put_patterns(
     files: &Files,
     sheet: &mut Sheet<'_>,
 ) -> Result<Patterns, StorageError> {
+    let frequencies = decision_frequencies(reader, project)?;
+    // The rows are put in order by themselves: with them, texts would be moved as well.
     let sql = format!(
-        "SELECT {WEIGHED}, p.sessions FROM patterns p
-         WHERE (p.project = ?1 OR p.project IS NULL) AND p.state = 1 AND p.kind < 7 ORDER BY p.kind, p.row"
+        "SELECT {WEIGHED}, p.sessions
+         FROM (SELECT row FROM patterns
+               WHERE (project = ?1 OR project IS NULL) AND state = 1 AND kind < 7
+               ORDER BY kind, row LIMIT -1) k
+         CROSS JOIN patterns p ON p.row = k.row"
     );
     let mut query = reader.conn.prepare_cached(&sql).attempt(ATTEMPT)?;
     let mut rows = query.query([project]).attempt(ATTEMPT)?;
@@ -95,7 +101,12 @@ fn put_patterns(
         let sessions = row.get(17).attempt(ATTEMPT)?;
         let Ok(row) = u32::try_from(pattern.row) else { continue };
         if pattern.kind == Kind::Decision {
-            decisions.push((row, reader.decision_terms(project, row.into())?));
+            let terms = tokens::distinct(&pattern.text);
+            let known = |term: &String| {
+                let key = Key::new(Space::Term, term);
+                (key, frequencies.get(&key).copied().unwrap_or_default())
+            };
+            decisions.push((row, terms.iter().map(known).collect()));
         }
         if pattern.kind == Kind::Episode {
             let places = pattern.payload.files.iter().filter_map(|path| files.place_at(path));

@@ -73,6 +73,7 @@ pub(super) const HOT: &[&str] = &[
     "src/storage/postings.rs",
     "src/storage/projects.rs",
     "src/storage/recall.rs",
+    "src/storage/runs.rs",
     "src/storage/snapshot/",
     "src/storage/sql.rs",
     "src/storage/weights.rs",
