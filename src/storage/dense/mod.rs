@@ -30,6 +30,10 @@ const SHARE: usize = 8;
 /// still find.
 const PROBES: usize = 12;
 
+/// The most vectors that a search compares, but for those of the nearest list: some lists are many
+/// times as long as others.
+const ENTRIES: usize = 4_096;
+
 /// The vectors of a corpus of documents, which are numbered as in its directory.
 #[derive(Clone, Debug)]
 pub(crate) struct Dense<'a> {
@@ -91,7 +95,7 @@ impl<'a> Dense<'a> {
     pub(super) fn nearest(&self, query: &Quantised, limit: usize) -> Vec<(u32, f32)> {
         let query = query.probe();
         let mut found: Vec<(u32, f32)> = Vec::with_capacity(limit.min(64) + 1);
-        for list in self.probed(&query) {
+        for list in self.probed(&query, ENTRIES) {
             for entry in self.list(list) {
                 let (document, vector) = entry.split_first_chunk::<4>().expect("it is longer");
                 let document = u32::from_le_bytes(*document);
@@ -102,14 +106,20 @@ impl<'a> Dense<'a> {
         found
     }
 
-    /// The lists that are searched for `query`, that with the nearest centroid first.
-    fn probed(&self, query: &Probe) -> impl Iterator<Item = usize> + use<> {
+    /// The lists that are searched for `query`, that with the nearest centroid first, and of the
+    /// others as many as have `most` entries with it.
+    fn probed(&self, query: &Probe, most: usize) -> impl Iterator<Item = usize> + use<'_> {
         let probes = (self.lists / SHARE).clamp(1, PROBES);
         let mut lists: Vec<(u32, f32)> = Vec::with_capacity(probes + 1);
         for (list, centroid) in (0..).zip(self.centroids()) {
             insert(&mut lists, (list, probe(query, centroid)), probes);
         }
-        lists.into_iter().map(|(list, _)| list as usize)
+        let mut entries = 0;
+        lists.into_iter().map(|(list, _)| list as usize).take_while(move |list| {
+            let nearest = entries == 0;
+            entries += self.list(*list).len();
+            nearest || entries <= most
+        })
     }
 
     fn list(&self, list: usize) -> &[[u8; ENTRY]] {
@@ -225,6 +235,26 @@ mod tests {
             found += nearest.iter().filter(|n| searched.iter().any(|(d, _)| d == *n)).count();
         }
         assert!(found * 10 >= all * 9, "{found} of {all}");
+    }
+
+    #[test]
+    fn the_nearest_lists_are_searched_within_a_bound() {
+        let bytes = build(9, &vectors(4_000, 90));
+        let dense = Dense::new(bytes.into()).unwrap();
+        for n in 0..20 {
+            let query = vector(10_000 + n, 90).probe();
+            let all: Vec<usize> = dense.probed(&query, usize::MAX).collect();
+            let entries = |lists: &[usize]| -> usize {
+                lists.iter().map(|list| dense.list(*list).len()).sum()
+            };
+            for most in [0, 100, 200, 400] {
+                let some: Vec<usize> = dense.probed(&query, most).collect();
+                assert!(all.starts_with(&some) && !some.is_empty());
+                assert!(some.len() == 1 || entries(&some) <= most);
+                let next = &all[..all.len().min(some.len() + 1)];
+                assert!(next.len() == some.len() || entries(next) > most);
+            }
+        }
     }
 
     #[test]
