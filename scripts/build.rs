@@ -1,6 +1,6 @@
 //! Decides how the program is linked: whether hooks may start without the C library's questions about
 //! the processor (`src/start.rs`, docs/decisions/0005-start.md), and that the functions which they run
-//! lie side by side (`scripts/hook.ld`, docs/decisions/0006-order.md).
+//! lie side by side (`scripts/order.ld`, docs/decisions/0006-order.md).
 
 use std::fs::DirEntry;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -17,7 +17,7 @@ const RULES: [&str; 4] = ["Cargo.lock", "src/model", "src/redact", "src/sync"];
 
 fn main() {
     println!("cargo:rerun-if-changed=scripts/build.rs");
-    println!("cargo:rerun-if-changed=scripts/hook.ld");
+    println!("cargo:rerun-if-changed=scripts/order.ld");
     println!("cargo:rerun-if-env-changed=MANA_PLAIN_START");
     println!("cargo:rustc-check-cfg=cfg(quick_start, fills_by_threshold)");
     println!("cargo:rustc-env=MANA_RULES={:016x}", hash_of(&RULES));
@@ -25,8 +25,8 @@ fn main() {
         return;
     }
     // A copy beside what is built: the results of a build may outlive the checkout.
-    let order = format!("{}/hook.ld", set("OUT_DIR"));
-    copy(&format!("{}/scripts/hook.ld", set("CARGO_MANIFEST_DIR")), &order);
+    let order = format!("{}/order.ld", set("OUT_DIR"));
+    copy(&format!("{}/scripts/order.ld", set("CARGO_MANIFEST_DIR")), &order);
     println!("cargo:rustc-link-arg-bins=-Wl,-T,{order}");
     if let Some(fills_by_threshold) = quick_start() {
         println!("cargo:rustc-cfg=quick_start");

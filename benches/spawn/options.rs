@@ -6,10 +6,11 @@ use std::path::PathBuf;
 pub(crate) const HELP: &str = "\
 usage: spawn [OPTIONS] [CASE...]
 
-cases: inject, session-end, learn (default: all)
+cases: inject, session-end, learn-new, learn (default: all)
 
   --runs N            measured runs of each program (default 300)
-  --patterns N        active patterns in the home that `inject` asks (default 10000)
+  --patterns N        active patterns in the home that `inject` asks and `learn-new` adds to
+                      (default 10000)
   --projects N        projects with as many patterns each, of which `inject` asks one (default 1)
   --busy              keep every core busy while `inject` is measured
   --transcript-mb N   size of the transcript that `session-end` notes (default 100)

@@ -10,8 +10,8 @@ use super::{contained, describe};
 use crate::model::exclude::Exclusions;
 use crate::storage::{Arriving, Workers};
 
-/// A larger file is handed over chunk by chunk.
-const LARGE: u64 = 4 << 20;
+/// A larger file is handed over chunk by chunk: several of that size wait to be stored.
+const LARGE: u64 = 1 << 20;
 
 /// How many files may be read before the first of them is stored.
 const AHEAD: usize = 16;

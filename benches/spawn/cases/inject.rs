@@ -208,7 +208,7 @@ fn measure_event(
 }
 
 /// Teaches until enough patterns are active; returns how many lessons that took.
-fn learn_until_known(bench: &Bench, home: &Path) -> Outcome<usize> {
+pub(super) fn learn_until_known(bench: &Bench, home: &Path) -> Outcome<usize> {
     let wanted = bench.options.patterns * bench.options.projects;
     let record = home.join("lessons");
     let mut lessons = match fs::read_to_string(&record) {
@@ -240,7 +240,7 @@ fn learn_until_known(bench: &Bench, home: &Path) -> Outcome<usize> {
 
 /// How many patterns are active and how many there are in the store of `home`, and its size in
 /// megabytes: a fast answer from an empty store says nothing.
-fn store(home: &Path) -> Outcome<(usize, usize, u64)> {
+pub(super) fn store(home: &Path) -> Outcome<(usize, usize, u64)> {
     let file = mana_home(home).join("metadata.sqlite");
     let store = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .map_err(|error| format!("learning left no store at {}: {error}", file.display()))?;

@@ -2,6 +2,7 @@
 
 mod inject;
 mod learn;
+mod learn_new;
 mod load;
 mod session_end;
 
@@ -26,6 +27,7 @@ type Case = fn(&Bench, &mut Report) -> Outcome<()>;
 pub(crate) const ALL: &[(&str, Case)] = &[
     ("inject", inject::measure),
     ("session-end", session_end::measure),
+    ("learn-new", learn_new::measure),
     ("learn", learn::measure),
 ];
 
