@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
 
+use super::dense::Dense;
 use super::error::{Attempt, StorageError};
 use super::inverted::{Dictionary, Frequencies, Lists};
 use super::lists::{Made, Part, Range};
@@ -214,11 +215,20 @@ impl Store {
         corpus: Corpus,
         vectors: &[u8],
     ) -> Result<(), StorageError> {
-        self.conn()
-            .prepare_cached("INSERT INTO meanings (project, corpus, vectors) VALUES (?1, ?2, ?3)")
-            .and_then(|mut insert| insert.execute(params![project, corpus as u8, vectors]))
-            .map(drop)
-            .attempt("write the vectors")
+        let Some(dense) = Dense::new(vectors.into()) else { return Ok(()) };
+        let (head, lists) = dense.parts();
+        let mut insert = self
+            .conn()
+            .prepare_cached(
+                "INSERT INTO meanings (project, corpus, part, vectors) VALUES (?1, ?2, ?3, ?4)",
+            )
+            .attempt("write the vectors")?;
+        for (part, bytes) in (0_i64..).zip(std::iter::once(head).chain(lists)) {
+            insert
+                .execute(params![project, corpus as u8, part, bytes])
+                .attempt("write the vectors")?;
+        }
+        Ok(())
     }
 }
 

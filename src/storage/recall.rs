@@ -257,7 +257,7 @@ pub(crate) trait Recall {
         };
         let near: Vec<u32> = match (&dense, &query.meaning) {
             (Some(dense), Some(meaning)) => {
-                dense.nearest(meaning.vector, limit).into_iter().map(|(near, _)| near).collect()
+                dense.nearest(meaning.vector, limit)?.into_iter().map(|(near, _)| near).collect()
             }
             _ => Vec::new(),
         };
@@ -268,19 +268,17 @@ pub(crate) trait Recall {
                 found.push((near, score));
             }
         }
-        let mut fused: Vec<(u32, Scored)> = found
-            .into_iter()
-            .map(|(document, bm25)| {
-                let cosine = match (&dense, &query.meaning) {
-                    (Some(dense), Some(meaning)) => dense.cosine(meaning.vector, document),
-                    _ => None,
-                };
-                let weight = query.meaning.map_or(0.0, |meaning| meaning.weight);
-                let (bm25, cosine) = (bm25.into(), cosine.map(f64::from));
-                let score = fused(bm25, best.into(), cosine, weight);
-                (document, Scored { row: search.row(document), bm25, cosine, score })
-            })
-            .collect();
+        let mut fused: Vec<(u32, Scored)> = Vec::with_capacity(found.len());
+        for (document, bm25) in found {
+            let cosine = match (&dense, &query.meaning) {
+                (Some(dense), Some(meaning)) => dense.cosine(meaning.vector, document)?,
+                _ => None,
+            };
+            let weight = query.meaning.map_or(0.0, |meaning| meaning.weight);
+            let (bm25, cosine) = (bm25.into(), cosine.map(f64::from));
+            let score = self::fused(bm25, best.into(), cosine, weight);
+            fused.push((document, Scored { row: search.row(document), bm25, cosine, score }));
+        }
         fused.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then(a.0.cmp(&b.0)));
         fused.truncate(limit);
         Ok(fused.into_iter().map(|(_, hit)| hit).collect())

@@ -6,6 +6,8 @@
 //! text, the number of documents that hold it, the number of patterns, and its list; numbers are
 //! LEB128, the text and the list stand behind their lengths.
 
+use std::cmp::Ordering;
+
 use super::snapshot::encode::{Reading, put_number, put_text};
 
 /// Bytes at which a run ends: with its row it fits into one page of the database.
@@ -88,9 +90,21 @@ impl<'a> Iterator for Run<'a> {
     }
 }
 
-/// What `run` has of `term`.
+/// What `run` has of `term`. Texts on the way there are compared, and not looked at otherwise.
 pub(super) fn find<'a>(run: &'a [u8], term: &str) -> Option<Listed<'a>> {
-    Run::from(run, 0).take_while(|listed| listed.term <= term).find(|listed| listed.term == term)
+    let mut reading = Reading::at(run, 0).ok()?;
+    while !reading.is_done() {
+        let at = run.len() - reading.left();
+        match reading.bytes().ok()?.cmp(term.as_bytes()) {
+            Ordering::Less => {}
+            Ordering::Equal => return Run::from(run, at).next(),
+            Ordering::Greater => return None,
+        }
+        reading.number().ok()?;
+        reading.number().ok()?;
+        reading.bytes().ok()?;
+    }
+    None
 }
 
 #[cfg(test)]

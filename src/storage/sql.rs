@@ -274,14 +274,20 @@ impl Recall for Reader {
     }
 
     fn dense(&self, project: i64, corpus: Corpus) -> Result<Option<Dense<'_>>, StorageError> {
-        let vectors: Option<Vec<u8>> = self
-            .conn
-            .prepare_cached("SELECT vectors FROM meanings WHERE project = ?1 AND corpus = ?2")
-            .and_then(|mut query| {
-                query.query_row(params![project, corpus as u8], |row| row.get(0)).optional()
-            })
-            .attempt("read the vectors")?;
-        Ok(vectors.and_then(|vectors| Dense::new(vectors.into())))
+        let read = move |part: i64| -> Result<Option<Vec<u8>>, StorageError> {
+            self.conn
+                .prepare_cached(
+                    "SELECT vectors FROM meanings
+                     WHERE project = ?1 AND corpus = ?2 AND part = ?3",
+                )
+                .and_then(|mut query| {
+                    let key = params![project, corpus as u8, part];
+                    query.query_row(key, |row| row.get(0)).optional()
+                })
+                .attempt("read the vectors")
+        };
+        let list = move |list: usize| Ok(read(list as i64 + 1)?.unwrap_or_default());
+        Ok(read(0)?.and_then(|head| Dense::apart(head, list)))
     }
 
     fn pattern_in(&self, project: i64, row: i64) -> Result<Option<Pattern>, StorageError> {

@@ -9,7 +9,10 @@
 mod build;
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::fmt;
 
+use super::error::StorageError;
 use crate::model::vector::{DIMENSIONS, Probe, Quantised};
 
 pub(super) use build::build;
@@ -35,12 +38,31 @@ const PROBES: usize = 12;
 const ENTRIES: usize = 4_096;
 
 /// The vectors of a corpus of documents, which are numbered as in its directory.
-#[derive(Clone, Debug)]
 pub(crate) struct Dense<'a> {
+    /// All but the entries: space and counts, centroids, where each list begins, and for each
+    /// document its entry. Behind them the entries, if they are in one piece with it.
     bytes: Cow<'a, [u8]>,
     space: u64,
     documents: usize,
     lists: usize,
+    /// The entries, where they are elsewhere.
+    apart: Option<Apart<'a>>,
+}
+
+/// Reads the entries of a list.
+type Read<'a> = Box<dyn Fn(usize) -> Result<Vec<u8>, StorageError> + 'a>;
+
+/// Entries that are read list by list, each list once.
+struct Apart<'a> {
+    read: Read<'a>,
+    lists: Vec<OnceCell<Vec<u8>>>,
+}
+
+impl fmt::Debug for Dense<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { space, documents, lists, .. } = self;
+        write!(f, "Dense {{ {documents} documents in {lists} lists of space {space:x} }}")
+    }
 }
 
 impl<'a> Dense<'a> {
@@ -57,12 +79,27 @@ impl<'a> Dense<'a> {
             .checked_add(4)?
             .checked_add(HEADER)?
             .checked_add(documents.checked_mul(4)?)?;
-        (fixed <= bytes.len()).then_some(Self { bytes, space, documents, lists })
+        (fixed <= bytes.len()).then_some(Self { bytes, space, documents, lists, apart: None })
     }
 
-    /// The form in which they are stored.
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// The vectors whose entries `read` brings, list by list, while `head` is all the rest.
+    pub(super) fn apart(
+        head: Vec<u8>,
+        read: impl Fn(usize) -> Result<Vec<u8>, StorageError> + 'a,
+    ) -> Option<Self> {
+        let head = Self::new(head.into())?;
+        let lists = (0..head.lists).map(|_| OnceCell::new()).collect();
+        Some(Self { apart: Some(Apart { read: Box::new(read), lists }), ..head })
+    }
+
+    /// All but the entries, and the entries of each list, of vectors in one piece.
+    pub(super) fn parts(&self) -> (&[u8], impl Iterator<Item = &[u8]>) {
+        let (head, entries) = self.bytes.split_at(self.start_of_entries());
+        let entries = move |list| {
+            let (start, end) = self.range(list);
+            entries.get(start * ENTRY..end * ENTRY).unwrap_or_default()
+        };
+        (head, (0..self.lists).map(entries))
     }
 
     /// Names the space of the vectors.
@@ -85,25 +122,58 @@ impl<'a> Dense<'a> {
         self.bytes[start..][..self.documents * 4].as_chunks().0
     }
 
+    fn start_of_entries(&self) -> usize {
+        HEADER + self.lists * (VECTOR + 4) + 4 + self.documents * 4
+    }
+
+    /// All entries, where they are in one piece with the rest.
     fn entries(&self) -> &[[u8; ENTRY]] {
-        let start = HEADER + self.lists * (VECTOR + 4) + 4 + self.documents * 4;
-        self.bytes[start..].as_chunks().0
+        self.bytes[self.start_of_entries()..].as_chunks().0
+    }
+
+    /// Where a list begins and ends, in entries.
+    fn range(&self, list: usize) -> (usize, usize) {
+        let at = |n| self.starts().get(n).map_or(0, |at| u32::from_le_bytes(*at) as usize);
+        (at(list), at(list + 1))
+    }
+
+    /// The entries of a list.
+    fn list(&self, list: usize) -> Result<&[[u8; ENTRY]], StorageError> {
+        let Some(apart) = &self.apart else {
+            let (start, end) = self.range(list);
+            return Ok(self.entries().get(start..end).unwrap_or_default());
+        };
+        let Some(kept) = apart.lists.get(list) else { return Ok(&[]) };
+        let bytes = if let Some(bytes) = kept.get() {
+            bytes
+        } else {
+            let read = (apart.read)(list)?;
+            kept.get_or_init(|| read)
+        };
+        Ok(bytes.as_chunks().0)
     }
 
     /// The documents whose vectors are nearest to `query`, with the cosines, nearest first; of two
     /// as near the earlier one.
-    pub(super) fn nearest(&self, query: &Quantised, limit: usize) -> Vec<(u32, f32)> {
+    ///
+    /// # Errors
+    /// When entries cannot be read.
+    pub(super) fn nearest(
+        &self,
+        query: &Quantised,
+        limit: usize,
+    ) -> Result<Vec<(u32, f32)>, StorageError> {
         let query = query.probe();
         let mut found: Vec<(u32, f32)> = Vec::with_capacity(limit.min(64) + 1);
         for list in self.probed(&query, ENTRIES) {
-            for entry in self.list(list) {
+            for entry in self.list(list)? {
                 let (document, vector) = entry.split_first_chunk::<4>().expect("it is longer");
                 let document = u32::from_le_bytes(*document);
                 let vector = vector.first_chunk().expect("it is that long");
                 insert(&mut found, (document, probe(&query, vector)), limit);
             }
         }
-        found
+        Ok(found)
     }
 
     /// The lists that are searched for `query`, that with the nearest centroid first, and of the
@@ -117,22 +187,37 @@ impl<'a> Dense<'a> {
         let mut entries = 0;
         lists.into_iter().map(|(list, _)| list as usize).take_while(move |list| {
             let nearest = entries == 0;
-            entries += self.list(*list).len();
+            let (start, end) = self.range(*list);
+            entries += end.saturating_sub(start);
             nearest || entries <= most
         })
     }
 
-    fn list(&self, list: usize) -> &[[u8; ENTRY]] {
-        let [start, end] = [list, list + 1]
-            .map(|n| self.starts().get(n).map_or(0, |at| u32::from_le_bytes(*at) as usize));
-        self.entries().get(start..end).unwrap_or_default()
+    /// The cosine of `query` and a document; `None` when the document has no vector.
+    ///
+    /// # Errors
+    /// When its entry cannot be read.
+    pub(super) fn cosine(
+        &self,
+        query: &Quantised,
+        document: u32,
+    ) -> Result<Option<f32>, StorageError> {
+        let Some(place) = self.places().get(document as usize) else { return Ok(None) };
+        let Some(place) = u32::from_le_bytes(*place).checked_sub(1) else { return Ok(None) };
+        let vector = self.entry(place as usize)?.and_then(|entry| entry.last_chunk());
+        Ok(vector.map(|vector| cosine(query, vector)))
     }
 
-    /// The cosine of `query` and a document; `None` when the document has no vector.
-    pub(super) fn cosine(&self, query: &Quantised, document: u32) -> Option<f32> {
-        let place = u32::from_le_bytes(*self.places().get(document as usize)?);
-        let entry = self.entries().get((place as usize).checked_sub(1)?)?;
-        entry.last_chunk().map(|vector| cosine(query, vector))
+    /// The entry at a place.
+    fn entry(&self, place: usize) -> Result<Option<&[u8; ENTRY]>, StorageError> {
+        if self.apart.is_none() {
+            return Ok(self.entries().get(place));
+        }
+        let begins = |at: &[u8; 4]| u32::from_le_bytes(*at) as usize <= place;
+        let list = self.starts().partition_point(begins).saturating_sub(1);
+        let (start, _) = self.range(list);
+        let Some(at) = place.checked_sub(start) else { return Ok(None) };
+        Ok(self.list(list)?.get(at))
     }
 }
 
@@ -164,6 +249,9 @@ fn insert(found: &mut Vec<(u32, f32)>, new: (u32, f32), limit: usize) {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -207,16 +295,16 @@ mod tests {
         assert_eq!(dense.space(), 9);
         for n in 0..40 {
             let query = vector(1_000 + n, 7);
-            let found = dense.nearest(&query, 12);
+            let found = dense.nearest(&query, 12).unwrap();
             let documents: Vec<u32> = found.iter().map(|(document, _)| *document).collect();
             assert_eq!(documents, exactly(&vectors, &query, 12));
             for (document, near) in found {
-                assert_eq!(dense.cosine(&query, document), Some(near));
+                assert_eq!(dense.cosine(&query, document).unwrap(), Some(near));
             }
         }
-        assert_eq!(dense.cosine(&vector(1, 7), 9), None, "it has no vector");
-        assert_eq!(dense.cosine(&vector(1, 7), 300), None);
-        assert_eq!(dense.nearest(&vector(1, 7), 0), []);
+        assert_eq!(dense.cosine(&vector(1, 7), 9).unwrap(), None, "it has no vector");
+        assert_eq!(dense.cosine(&vector(1, 7), 300).unwrap(), None);
+        assert_eq!(dense.nearest(&vector(1, 7), 0).unwrap(), []);
     }
 
     #[test]
@@ -230,11 +318,45 @@ mod tests {
         for n in 0..60 {
             let query = vector(10_000 + n, 90);
             let nearest = exactly(&vectors, &query, 10);
-            let searched = dense.nearest(&query, 10);
+            let searched = dense.nearest(&query, 10).unwrap();
             all += nearest.len();
             found += nearest.iter().filter(|n| searched.iter().any(|(d, _)| d == *n)).count();
         }
         assert!(found * 10 >= all * 9, "{found} of {all}");
+    }
+
+    #[test]
+    fn entries_that_are_read_list_by_list_say_the_same() {
+        let vectors = vectors(3_000, 40);
+        let bytes = build(9, &vectors);
+        let whole = Dense::new(bytes.as_slice().into()).unwrap();
+        let (head, lists) = whole.parts();
+        let lists: Vec<Vec<u8>> = lists.map(<[u8]>::to_vec).collect();
+        assert_eq!([head, &lists.concat()].concat(), bytes);
+        let asked = RefCell::new(Vec::new());
+        let read = |list: usize| {
+            asked.borrow_mut().push(list);
+            Ok(lists[list].clone())
+        };
+        let apart = Dense::apart(head.to_vec(), read).unwrap();
+        for n in 0..10 {
+            let query = vector(5_000 + n, 40);
+            assert_eq!(apart.nearest(&query, 9).unwrap(), whole.nearest(&query, 9).unwrap());
+        }
+        let some = asked.borrow().len();
+        assert!(some < lists.len(), "{some} of {}", lists.len());
+        for document in 0..3_001 {
+            let query = vector(1, 40);
+            let cosines = [&apart, &whole].map(|dense| dense.cosine(&query, document).unwrap());
+            assert_eq!(cosines[0], cosines[1], "{document}");
+        }
+        let once = asked.borrow().iter().collect::<BTreeSet<_>>().len();
+        assert_eq!(asked.borrow().len(), once, "each list is read once");
+
+        let broken = |_| Err(StorageError::Missing { path: "x".into() });
+        let apart = Dense::apart(head.to_vec(), broken).unwrap();
+        assert!(apart.nearest(&vector(1, 40), 9).is_err());
+        assert!(apart.cosine(&vector(1, 40), 0).is_err());
     }
 
     #[test]
@@ -245,7 +367,7 @@ mod tests {
             let query = vector(10_000 + n, 90).probe();
             let all: Vec<usize> = dense.probed(&query, usize::MAX).collect();
             let entries = |lists: &[usize]| -> usize {
-                lists.iter().map(|list| dense.list(*list).len()).sum()
+                lists.iter().map(|list| dense.list(*list).unwrap().len()).sum()
             };
             for most in [0, 100, 200, 400] {
                 let some: Vec<usize> = dense.probed(&query, most).collect();
@@ -262,7 +384,7 @@ mod tests {
         for vectors in [vec![], vec![None, None]] {
             let bytes = build(1, &vectors);
             let dense = Dense::new(bytes.into()).unwrap();
-            assert_eq!(dense.nearest(&vector(1, 3), 5), []);
+            assert_eq!(dense.nearest(&vector(1, 3), 5).unwrap(), []);
         }
     }
 
@@ -280,9 +402,9 @@ mod tests {
             bytes.truncate(cut.index(bytes.len() + 1));
             if let Some(dense) = Dense::new(bytes.into()) {
                 let query = vector(1, 3);
-                prop_assert!(dense.nearest(&query, 5).len() <= 5);
+                prop_assert!(dense.nearest(&query, 5).unwrap().len() <= 5);
                 for document in 0..40 {
-                    let _cosine = dense.cosine(&query, document);
+                    let _cosine = dense.cosine(&query, document).unwrap();
                 }
             }
         }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use rusqlite::Row;
+use rusqlite::{Row, params};
 
 use super::encode::{put_number, put_pattern, put_text};
 use super::layout::{Hash, Section};
@@ -377,13 +377,20 @@ fn put_documents(reader: &Reader, project: i64, sheet: &mut Sheet<'_>) -> Result
     Ok(())
 }
 
-/// The vectors of the documents.
+/// The vectors of the documents: their parts, one behind the other.
 fn put_vectors(reader: &Reader, project: i64, sheet: &mut Sheet<'_>) -> Result<(), StorageError> {
+    let mut query = reader
+        .conn
+        .prepare_cached(
+            "SELECT vectors FROM meanings WHERE project = ?1 AND corpus = ?2 ORDER BY part",
+        )
+        .attempt(ATTEMPT)?;
     for corpus in Corpus::ALL {
-        if let Some(section) = vectors_of(corpus)
-            && let Some(dense) = reader.dense(project, corpus)?
-        {
-            sheet.put(section, dense.bytes())?;
+        let Some(section) = vectors_of(corpus) else { continue };
+        let mut rows = query.query(params![project, corpus as u8]).attempt(ATTEMPT)?;
+        while let Some(row) = rows.next().attempt(ATTEMPT)? {
+            let part = row.get_ref(0).attempt(ATTEMPT)?.as_blob().unwrap_or_default();
+            sheet.put(section, part)?;
         }
     }
     Ok(())

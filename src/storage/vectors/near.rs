@@ -195,7 +195,7 @@ impl Reader {
                 let Some(dense) = dense else { continue };
                 let Some(directory) = self.directory(project, corpus)? else { continue };
                 for document in 0..directory.documents() {
-                    let cosine = dense.cosine(query, document);
+                    let cosine = dense.cosine(query, document)?;
                     cosines.extend(cosine.map(|it| (i64::from(directory.row(document)), it)));
                 }
             }

@@ -64,7 +64,8 @@ mod tests {
     /// The cosine of [`MEANT`] and the only decision, as hooks compute it.
     fn cosine(store: &Store, project: i64) -> f32 {
         let query = Words.encode(MEANT).unwrap();
-        store.dense(project, Corpus::Decisions).unwrap().unwrap().cosine(&query, 0).unwrap()
+        let dense = store.dense(project, Corpus::Decisions).unwrap().unwrap();
+        dense.cosine(&query, 0).unwrap().unwrap()
     }
 
     #[test]
