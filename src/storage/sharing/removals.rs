@@ -1,0 +1,71 @@
+//! What devices took back: for themselves, or everywhere.
+
+use rusqlite::{Row, params};
+
+use crate::model::clock::Hlc;
+use crate::model::ids::PatternId;
+use crate::model::sharing::{DeviceKey, Removal};
+use crate::storage::error::StorageError;
+use crate::storage::open::{Reader, Store};
+
+impl Reader {
+    /// Whether a device has taken back what it last said of a pattern.
+    pub(crate) fn is_taken_back(
+        &self,
+        pattern: PatternId,
+        device: &DeviceKey,
+    ) -> Result<bool, StorageError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM shared_removals r
+                   WHERE r.pattern = ?1 AND r.device = ?2 AND (r.redacted OR r.deleted >=
+                       (SELECT max(hlc) FROM shared_claims c
+                        WHERE c.pattern = r.pattern AND c.device = r.device)))";
+        let found = self.one(sql, params![pattern.as_bytes(), device], |row| row.get(0))?;
+        Ok(found.unwrap_or(false))
+    }
+}
+
+impl Store {
+    /// See `sync::ledger::Ledger::removals`.
+    pub(crate) fn shared_removals(
+        &mut self,
+        pattern: PatternId,
+    ) -> Result<Vec<(DeviceKey, Removal)>, StorageError> {
+        self.all(
+            "SELECT device, deleted, redacted FROM shared_removals
+             WHERE pattern = ?1 ORDER BY device",
+            [pattern.as_bytes()],
+            |row| Ok((row.get(0)?, removal_from(row, 1)?)),
+        )
+    }
+
+    /// See `sync::ledger::Ledger::put_removal`.
+    pub(crate) fn put_shared_removal(
+        &mut self,
+        pattern: PatternId,
+        device: &DeviceKey,
+        removal: Removal,
+    ) -> Result<(), StorageError> {
+        self.put(
+            "INSERT OR REPLACE INTO shared_removals (pattern, device, deleted, redacted)
+             VALUES (?1, ?2, ?3, ?4)",
+            params![pattern.as_bytes(), device, removal.deleted.0 as i64, removal.redacted],
+        )
+    }
+
+    /// What a device removed.
+    pub(crate) fn removals_of(
+        &mut self,
+        device: &DeviceKey,
+    ) -> Result<Vec<(PatternId, Removal)>, StorageError> {
+        self.all(
+            "SELECT pattern, deleted, redacted FROM shared_removals
+             WHERE device = ?1 ORDER BY pattern",
+            [device],
+            |row| Ok((PatternId::from_bytes(row.get(0)?), removal_from(row, 1)?)),
+        )
+    }
+}
+
+fn removal_from(row: &Row<'_>, first: usize) -> rusqlite::Result<Removal> {
+    Ok(Removal { deleted: Hlc(row.get::<_, i64>(first)? as u64), redacted: row.get(first + 1)? })
+}

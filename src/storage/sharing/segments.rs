@@ -1,0 +1,116 @@
+//! Segments of logs: what became of those that were read or sent, and those that are still to be sent.
+
+use rusqlite::params;
+
+use crate::model::sharing::Fate;
+use crate::storage::error::StorageError;
+use crate::storage::open::Store;
+
+/// A segment's place: label of its log, number, beginning of its hash.
+pub(crate) type SegmentRow = ([u8; 16], u64, [u8; 16]);
+
+impl Store {
+    /// What became of the segments of one label.
+    pub(crate) fn segment_fates(
+        &mut self,
+        label: &[u8; 16],
+    ) -> Result<Vec<(SegmentRow, Fate)>, StorageError> {
+        self.all(
+            "SELECT label, sequence, hash, attempts, rejected FROM shared_segments
+             WHERE label = ?1 ORDER BY sequence, hash",
+            [label],
+            |row| {
+                let place = (row.get(0)?, row.get::<_, i64>(1)? as u64, row.get(2)?);
+                Ok((place, fate_from(row.get(3)?, row.get(4)?)))
+            },
+        )
+    }
+
+    /// See `sync::ledger::Ledger::put_fate`.
+    pub(crate) fn put_segment_fate(
+        &mut self,
+        (label, sequence, hash): &SegmentRow,
+        fate: &Fate,
+    ) -> Result<(), StorageError> {
+        let (attempts, rejected) = match fate {
+            Fate::Applied => (0, None),
+            Fate::Attempted(times) => (i64::from(*times), None),
+            Fate::Rejected(why) => (0, Some(why)),
+        };
+        self.put(
+            "INSERT OR REPLACE INTO shared_segments (label, sequence, hash, attempts, rejected)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![label, *sequence as i64, hash, attempts, rejected],
+        )
+    }
+
+    /// See `sync::ledger::Ledger::is_double`.
+    pub(crate) fn has_double(
+        &mut self,
+        (label, sequence, hash): &SegmentRow,
+    ) -> Result<bool, StorageError> {
+        let found = self.one(
+            "SELECT 1 FROM shared_segments WHERE label = ?1 AND sequence = ?2 AND hash <> ?3
+                 AND attempts = 0 AND rejected IS NULL",
+            params![label, *sequence as i64, hash],
+            |row| row.get::<_, i64>(0),
+        )?;
+        Ok(found.is_some())
+    }
+
+    /// Forgets what became of the segments of one label before `sequence`.
+    pub(crate) fn drop_segment_fates(
+        &mut self,
+        label: &[u8; 16],
+        sequence: u64,
+    ) -> Result<(), StorageError> {
+        self.put(
+            "DELETE FROM shared_segments WHERE label = ?1 AND sequence < ?2",
+            params![label, sequence as i64],
+        )
+    }
+
+    /// Segments that the carrier has not confirmed, in order.
+    pub(crate) fn outbox(&mut self) -> Result<Vec<(SegmentRow, Vec<u8>)>, StorageError> {
+        self.all(
+            "SELECT label, sequence, hash, bytes FROM shared_outbox ORDER BY sequence",
+            [],
+            |row| {
+                let place = (row.get(0)?, row.get::<_, i64>(1)? as u64, row.get(2)?);
+                Ok((place, row.get(3)?))
+            },
+        )
+    }
+
+    /// Keeps a segment until it is confirmed.
+    pub(crate) fn put_outbox(
+        &mut self,
+        (label, sequence, hash): &SegmentRow,
+        bytes: &[u8],
+    ) -> Result<(), StorageError> {
+        self.put(
+            "INSERT OR REPLACE INTO shared_outbox (sequence, label, hash, bytes)
+             VALUES (?1, ?2, ?3, ?4)",
+            params![*sequence as i64, label, hash, bytes],
+        )
+    }
+
+    /// Drops a segment that is confirmed.
+    pub(crate) fn confirm_outbox(
+        &mut self,
+        (label, sequence, hash): &SegmentRow,
+    ) -> Result<(), StorageError> {
+        self.put(
+            "DELETE FROM shared_outbox WHERE label = ?1 AND sequence = ?2 AND hash = ?3",
+            params![label, *sequence as i64, hash],
+        )
+    }
+}
+
+fn fate_from(attempts: i64, rejected: Option<String>) -> Fate {
+    match (attempts, rejected) {
+        (_, Some(why)) => Fate::Rejected(why),
+        (0, None) => Fate::Applied,
+        (times, None) => Fate::Attempted(times as u32),
+    }
+}
