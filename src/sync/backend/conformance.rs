@@ -4,7 +4,6 @@
 //! workspaces do not disturb each other.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -86,7 +85,6 @@ fn an_empty_workspace_is_empty(make: Make<'_>) {
     a.delete_own(&[]).unwrap();
     a.delete_own(&[missing.name]).unwrap();
     assert_eq!(all(&mut a, 1), [""; 0]);
-    a.doorbell(Duration::from_millis(1)).unwrap();
 }
 
 fn what_was_put_comes_back(make: Make<'_>) {

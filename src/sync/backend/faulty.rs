@@ -5,7 +5,6 @@
 //! serves old states, flips bits and swaps names; sharing must notice.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use super::random::Random;
 use super::{Backend, BackendError, Object};
@@ -232,11 +231,6 @@ impl<B: Backend> Backend for Faulty<B> {
 
     fn delete_own(&mut self, names: &[String]) -> Result<(), BackendError> {
         self.changing(names.len(), |inner, part| inner.delete_own(&names[..part]))
-    }
-
-    fn doorbell(&mut self, patience: Duration) -> Result<bool, BackendError> {
-        self.may_fail()?;
-        self.inner.doorbell(patience)
     }
 }
 

@@ -16,7 +16,6 @@ pub(crate) mod random;
 pub(crate) mod retry;
 
 use std::io;
-use std::time::Duration;
 
 pub(crate) use name::Name;
 
@@ -61,14 +60,6 @@ pub(crate) trait Backend {
     fn introduce(&mut self) -> Result<(), BackendError> {
         Ok(())
     }
-
-    /// Where others can be waited for: blocks until something may have changed, at most `patience`;
-    /// `Ok(false)` at once where a backend has no such means.
-    #[allow(dead_code, reason = "no carrier that is built has one, so nobody waits for it yet")]
-    fn doorbell(&mut self, patience: Duration) -> Result<bool, BackendError> {
-        let _: Duration = patience;
-        Ok(false)
-    }
 }
 
 impl<B: Backend + ?Sized> Backend for Box<B> {
@@ -94,10 +85,6 @@ impl<B: Backend + ?Sized> Backend for Box<B> {
 
     fn delete_own(&mut self, names: &[String]) -> Result<(), BackendError> {
         (**self).delete_own(names)
-    }
-
-    fn doorbell(&mut self, patience: Duration) -> Result<bool, BackendError> {
-        (**self).doorbell(patience)
     }
 }
 
