@@ -7,6 +7,8 @@
 
 mod alarms;
 mod lives;
+mod own;
+mod replica;
 mod rewrite;
 mod saying;
 #[cfg(test)]
@@ -19,16 +21,16 @@ use sha2::{Digest as _, Sha256};
 
 pub(crate) use self::alarms::Alarm;
 pub(crate) use self::lives::{Anew, of_this_life};
+pub(crate) use self::own::{Own, begin};
+pub(crate) use self::replica::{Desk, Replica};
 use super::backend::{Backend, BackendError, Object};
 use super::device::Device;
 use super::hex::hex;
 use super::keys::WorkspaceKeys;
-use super::ledger::{Claim, Fate, Ledger, LogState, Removal, Trust};
+use super::ledger::Ledger;
 use super::random::{NoRandom, Random};
-use super::record::cursor::Cursor;
-use super::record::{Counts, Field, Incarnation, Record};
-use super::segment::{self, DeviceKey, LogId, Name};
-use crate::model::clock::Hlc;
+use super::record::{Counts, Record};
+use super::segment::{self, LogId, Name};
 use crate::model::ids::PatternId;
 
 /// Segments of the own log since the last snapshot, from which on a new one is made.
@@ -44,113 +46,6 @@ const PORTION: usize = 4 << 20;
 
 /// Under which key it is noted that the own log has to be written anew ([`Exchange::push_anew`]).
 pub(crate) const REWRITE: &str = "rewrite";
-
-/// What this device knows of its own log.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Own {
-    /// The life of its store.
-    pub(crate) incarnation: Incarnation,
-    /// Earlier lives, whose logs this device wrote until something was wrong with them.
-    pub(crate) past: Vec<Incarnation>,
-    /// Number and hash of the last segment.
-    pub(crate) sequence: u64,
-    /// See `sequence`.
-    pub(crate) hash: [u8; 32],
-    /// Segments before this one are not needed any more; 0 when all are.
-    pub(crate) since: u64,
-    /// When that was so, in milliseconds since the Unix epoch.
-    pub(crate) since_at: i64,
-    /// The first segment that the carrier may still have.
-    pub(crate) kept: u64,
-    /// The last sign of life, in milliseconds since the Unix epoch.
-    pub(crate) beat: i64,
-}
-
-impl Own {
-    /// As bytes for the store.
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut bytes = self.incarnation.to_vec();
-        for number in [self.sequence, self.since, self.kept] {
-            bytes.extend(number.to_be_bytes());
-        }
-        for time in [self.since_at, self.beat] {
-            bytes.extend(time.to_be_bytes());
-        }
-        bytes.extend(self.hash);
-        bytes.extend(self.past.as_flattened());
-        bytes
-    }
-
-    /// From the store's bytes.
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut cursor = Cursor::new(bytes);
-        let incarnation = cursor.array().ok()?;
-        let [sequence, since, kept] = [cursor.u64(), cursor.u64(), cursor.u64()];
-        let [since_at, beat] = [cursor.i64(), cursor.i64()];
-        let hash = cursor.array().ok()?;
-        let (past, []) = cursor.rest().as_chunks() else { return None };
-        Some(Self {
-            incarnation,
-            past: past.to_vec(),
-            sequence: sequence.ok()?,
-            hash,
-            since: since.ok()?,
-            since_at: since_at.ok()?,
-            kept: kept.ok()?,
-            beat: beat.ok()?,
-        })
-    }
-}
-
-/// A ledger with what is needed to write a log of one's own.
-pub(crate) trait Replica: Ledger {
-    /// Begins changes that are kept together.
-    fn begin(&mut self) -> Result<(), Self::Error>;
-    /// Keeps them.
-    fn commit(&mut self) -> Result<(), Self::Error>;
-    /// Drops them.
-    fn rollback(&mut self);
-    /// Makes sure that nothing that this store writes from now on is taken for what a copy of it
-    /// writes.
-    fn become_another(&mut self) -> Result<(), Self::Error>;
-    /// What the writer of the own log keeps under `key`.
-    fn note(&mut self, key: &str) -> Result<Option<Vec<u8>>, Self::Error>;
-    /// Keeps it.
-    fn put_note(&mut self, key: &str, value: &[u8]) -> Result<(), Self::Error>;
-    /// What is known of the own log; `None` before the first time.
-    fn own(&mut self) -> Result<Option<Own>, Self::Error>;
-    /// Keeps it.
-    fn put_own(&mut self, own: &Own) -> Result<(), Self::Error>;
-    /// The next reading of the own clock.
-    fn tick(&mut self, now: i64) -> Result<Hlc, Self::Error>;
-    /// Segments that the carrier has not confirmed, in order.
-    fn outbox(&mut self) -> Result<Vec<(Name, Vec<u8>)>, Self::Error>;
-    /// Keeps a segment until it is confirmed.
-    fn put_outbox(&mut self, name: &Name, bytes: &[u8]) -> Result<(), Self::Error>;
-    /// Drops segments that are confirmed.
-    fn confirm(&mut self, names: &[Name]) -> Result<(), Self::Error>;
-    /// All logs that are known, the own ones included.
-    fn logs(&mut self) -> Result<Vec<LogState>, Self::Error>;
-    /// What became of the segments of one label.
-    fn fates(&mut self, label: &[u8; 16]) -> Result<BTreeMap<Name, Fate>, Self::Error>;
-    /// Forgets what became of segments of one label before `sequence`.
-    fn drop_fates(&mut self, label: &[u8; 16], sequence: u64) -> Result<(), Self::Error>;
-    /// Notes patterns of which something new is known, until it was looked at.
-    fn note_changed(&mut self, patterns: &[PatternId]) -> Result<(), Self::Error>;
-    /// The claims of a device.
-    fn claims_by(
-        &mut self,
-        device: &DeviceKey,
-    ) -> Result<Vec<(PatternId, Field, Claim)>, Self::Error>;
-    /// The counts of a device, in each life of its store that is known.
-    fn counts_by(
-        &mut self,
-        device: &DeviceKey,
-    ) -> Result<Vec<(PatternId, Incarnation, Counts)>, Self::Error>;
-    /// What a device removed.
-    fn removals_by(&mut self, device: &DeviceKey)
-    -> Result<Vec<(PatternId, Removal)>, Self::Error>;
-}
 
 /// What may leave of one pattern.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -214,27 +109,6 @@ pub(crate) enum SyncError<E> {
     Backend(#[from] BackendError),
     #[error(transparent)]
     Random(#[from] NoRandom),
-}
-
-/// Where a ledger can be had for a short time, again and again: in between, others can change it.
-pub(crate) trait Desk {
-    /// The ledger.
-    type Replica: Replica;
-
-    /// Does `work` with the ledger, which nobody else changes meanwhile.
-    fn sit<T>(
-        &mut self,
-        work: impl FnOnce(&mut Self::Replica) -> Outcome<T, Self::Replica>,
-    ) -> Outcome<T, Self::Replica>;
-}
-
-/// A ledger that is in hand for the whole time.
-impl<L: Replica> Desk for L {
-    type Replica = L;
-
-    fn sit<T>(&mut self, work: impl FnOnce(&mut L) -> Outcome<T, L>) -> Outcome<T, L> {
-        work(self)
-    }
 }
 
 /// One exchange with one carrier.
@@ -483,25 +357,6 @@ impl<L: Replica, R: Random> Sitting<'_, L, R> {
             }
         }
     }
-}
-
-/// The log of `device`, begun if there is none. A device trusts itself.
-pub(crate) fn begin<L: Replica>(
-    replica: &mut L,
-    device: &Device,
-    random: &mut impl Random,
-) -> Outcome<Own, L> {
-    if let Some(own) = replica.own().map_err(SyncError::Ledger)? {
-        return Ok(own);
-    }
-    let own = Own { incarnation: random.array()?, kept: 1, ..Own::default() };
-    // The trust first: whoever finds a log takes it for begun.
-    let key = device.key();
-    let mut state = replica.device(&key).map_err(SyncError::Ledger)?;
-    state.trust = Trust::Trusted;
-    replica.put_device(&key, &state).map_err(SyncError::Ledger)?;
-    replica.put_own(&own).map_err(SyncError::Ledger)?;
-    Ok(own)
 }
 
 /// Goes on as a new log, because the store was copied or set back: what a copy of it says and what
