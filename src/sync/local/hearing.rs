@@ -1,132 +1,19 @@
-//! Between the store's patterns and the ledger: what this device offers to others, and what of
-//! their words becomes patterns here.
+//! What of others' words becomes patterns here, and when.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use rayon::prelude::*;
-
-use super::crypto;
-use super::engine::{Offer, Own};
-use super::hex::hex;
-use super::keys::WorkspaceKeys;
-use super::ledger::{self, LogState, OWN, Trust, View};
-use super::quota::{self, Quota};
-use super::record::cursor::Cursor;
-use super::record::{Counts, Wording};
-use super::sanitise::{Finding, Sanitiser, harmless};
-use super::segment::{DeviceKey, LogId};
-use super::texts::Texts;
+use super::labels::Projects;
 use crate::model::dates::is_possible;
 use crate::model::ids::PatternId;
 use crate::model::pattern::Tally;
-use crate::storage::{Heard, Hearsay, Local, Reader, StorageError, Store};
-
-/// Under which key of the store the label keys of imported files are kept, 32 bytes each.
-pub(crate) const LABELS: &str = "labels";
-
-/// The key with which a workspace labels projects.
-pub(crate) fn label_key(keys: &WorkspaceKeys) -> [u8; 32] {
-    *keys.purpose("project labels")
-}
-
-/// The label of the project with this key.
-pub(crate) fn project_label(label_key: &[u8; 32], project: &str) -> [u8; 16] {
-    let mut label = [0; 16];
-    label.copy_from_slice(&crypto::mac(label_key, &[project.as_bytes()])[..16]);
-    label
-}
-
-/// A pattern as it leaves, with what was changed in it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Leaves {
-    /// The pattern.
-    pub(crate) pattern: PatternId,
-    /// Its words as they leave.
-    pub(crate) wording: Wording,
-    /// How often it was seen, and what came of it.
-    pub(crate) counts: Counts,
-    /// What was changed.
-    pub(crate) findings: Vec<Finding>,
-}
-
-impl Leaves {
-    /// As the exchange takes it.
-    pub(crate) fn offer(&self, document: Option<Vec<u8>>) -> Offer {
-        let words = Some(self.wording.encode());
-        Offer { pattern: self.pattern, words, counts: self.counts, document }
-    }
-}
-
-/// How often a pattern was seen here, and what came of it.
-pub(super) fn counts(local: &Local) -> Counts {
-    let Local { pattern, shown: [shown, adopted, withheld], .. } = local;
-    let (tally, effect) = (&pattern.tally, &pattern.effect);
-    let numbers = [
-        tally.successes,
-        tally.failures,
-        tally.sessions,
-        *shown,
-        *adopted,
-        effect.helped,
-        effect.hurt,
-        *withheld,
-    ];
-    Counts { numbers, first: tally.first, last: tally.last }
-}
-
-/// What leaves of a pattern.
-pub(super) fn leaves(local: Local, label_key: &[u8; 32], sanitiser: &Sanitiser) -> Leaves {
-    let counts = counts(&local);
-    let Local { pattern, project, keys, .. } = local;
-    let wording = Wording {
-        kind: pattern.kind,
-        project: project.map(|key| project_label(label_key, &key)),
-        tool: pattern.tool,
-        category: pattern.category,
-        trigger: pattern.trigger,
-        text: pattern.text,
-        payload: pattern.payload,
-        keys,
-    };
-    let cleaned = sanitiser.clean(wording);
-    Leaves { pattern: pattern.id, wording: cleaned.wording, counts, findings: cleaned.findings }
-}
-
-/// What leaves of `patterns`, in their order. Applying the rules takes most of the time, so that it
-/// is done side by side.
-pub(crate) fn all_leaves(
-    patterns: Vec<Local>,
-    label_key: &[u8; 32],
-    sanitiser: &Sanitiser,
-) -> Vec<Leaves> {
-    patterns.into_par_iter().map(|local| leaves(local, label_key, sanitiser)).collect()
-}
-
-/// Which projects labels stand for.
-pub(crate) struct Projects(BTreeMap<[u8; 16], i64>);
-
-impl Projects {
-    /// The projects of the store, under the labels of the workspace, if there is one, and of the
-    /// files that were imported.
-    pub(crate) fn of(
-        store: &Store,
-        workspace: Option<&WorkspaceKeys>,
-    ) -> Result<Self, StorageError> {
-        let mut keys: Vec<[u8; 32]> = workspace.map(label_key).into_iter().collect();
-        let imported = store.sharing_value(LABELS)?.unwrap_or_default();
-        keys.extend(imported.as_chunks().0);
-        let mut labels = BTreeMap::new();
-        for (id, key, _) in store.projects()? {
-            labels.extend(keys.iter().map(|label| (project_label(label, &key), id)));
-        }
-        Ok(Self(labels))
-    }
-
-    /// Whether a label stands for a project that is known.
-    pub(crate) fn knows(&self, label: &[u8; 16]) -> bool {
-        self.0.contains_key(label)
-    }
-}
+use crate::storage::{Heard, Hearsay, StorageError, Store};
+use crate::sync::hex::hex;
+use crate::sync::ledger::{self, Trust, View};
+use crate::sync::quota::{self, Quota};
+use crate::sync::record::{Counts, Wording};
+use crate::sync::sanitise::harmless;
+use crate::sync::segment::DeviceKey;
+use crate::sync::texts::Texts;
 
 /// How patterns are brought in line with what is known of them.
 pub(crate) struct Hearing<'a> {
@@ -216,8 +103,8 @@ impl Hearing<'_> {
         let wording = harmless(words).wording;
         let project = match wording.project {
             None => None,
-            Some(label) => match self.projects.0.get(&label) {
-                Some(project) => Some(*project),
+            Some(label) => match self.projects.of_label(&label) {
+                Some(project) => Some(project),
                 None => return store.hear(pattern, Heard::Elsewhere(&label), now),
             },
         };
@@ -260,85 +147,6 @@ fn seen(
     Ok(if known.1 == 0 { (first, last) } else { known })
 }
 
-/// A pattern that was taken back everywhere.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Redaction {
-    /// The pattern.
-    pub(crate) pattern: PatternId,
-    /// Logs in which it may still stand on the remote, each with the last segment that can hold it.
-    pub(crate) held: Vec<(LogId, u64)>,
-}
-
-impl Redaction {
-    fn encode(&self) -> Vec<u8> {
-        let log = |(log, sequence): &(LogId, u64)| {
-            [&log.device[..], &log.incarnation, &sequence.to_be_bytes()].concat()
-        };
-        self.held.iter().flat_map(log).collect()
-    }
-
-    fn decode(pattern: PatternId, bytes: &[u8]) -> Self {
-        let (chunks, _) = bytes.as_chunks::<56>();
-        let log = |chunk: &[u8; 56]| {
-            let mut cursor = Cursor::new(chunk);
-            let log = LogId { device: cursor.array().ok()?, incarnation: cursor.array().ok()? };
-            Some((log, cursor.u64().ok()?))
-        };
-        Self { pattern, held: chunks.iter().filter_map(log).collect() }
-    }
-}
-
-/// Notes patterns that a trusted device has taken back everywhere since the last time, and in whose
-/// logs they may stand; `before` is how far those were read until then. Returns those that are new.
-pub(crate) fn note_redactions(
-    store: &mut Store,
-    before: &[LogState],
-) -> Result<Vec<Redaction>, StorageError> {
-    let known: BTreeSet<PatternId> =
-        store.redactions()?.into_iter().map(|(pattern, _)| pattern).collect();
-    let redacted = store.redacted_patterns()?.into_iter();
-    let new: Vec<PatternId> = redacted.filter(|pattern| !known.contains(pattern)).collect();
-    new.into_iter().map(|pattern| note_redaction(store, pattern, before)).collect()
-}
-
-/// Notes in whose logs a pattern may stand that is taken back everywhere: those of devices that
-/// spoke of it. A snapshot behind what was read `before` does not hold it. Call it before what is
-/// known of it is dropped.
-pub(crate) fn note_redaction(
-    store: &mut Store,
-    pattern: PatternId,
-    before: &[LogState],
-) -> Result<Redaction, StorageError> {
-    let speakers = store.speakers(pattern)?;
-    let logs = store.shared_logs()?.into_iter().map(|state| state.log);
-    let spoke = logs.filter(|log| speakers.contains(&log.device));
-    let read = |log: LogId| {
-        let state = before.iter().find(|state| state.log == log);
-        (log, state.map_or(0, |state| state.sequence))
-    };
-    let redaction = Redaction { pattern, held: spoke.map(read).collect() };
-    store.put_redaction(pattern, &redaction.encode())?;
-    Ok(redaction)
-}
-
-/// Patterns that were taken back everywhere, with the logs in which they may stand still, as far as
-/// those were read: each device rewrites its own.
-pub(crate) fn redactions(store: &Reader) -> Result<Vec<Redaction>, StorageError> {
-    let logs = store.shared_logs()?;
-    let own = store.sharing_value(OWN)?.and_then(|bytes| Own::decode(&bytes));
-    let rewritten = |log: &LogId, sequence: u64| match &own {
-        // The own one is rewritten when what was before is gone.
-        Some(own) if own.incarnation == log.incarnation => own.kept > sequence,
-        _ => logs.iter().any(|state| state.log == *log && state.since > sequence),
-    };
-    let all = store.redactions()?.into_iter().map(|(pattern, bytes)| {
-        let mut redaction = Redaction::decode(pattern, &bytes);
-        redaction.held.retain(|(log, sequence)| !rewritten(log, *sequence));
-        redaction
-    });
-    Ok(all.collect())
-}
-
 /// Whose words stand, and the words; `None` when nobody's do or they are no words.
 fn decoded(view: &View) -> Option<(DeviceKey, Wording)> {
     let (device, claim) = view.words.as_ref()?;
@@ -347,16 +155,20 @@ fn decoded(view: &View) -> Option<(DeviceKey, Wording)> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::model::clock::Hlc;
     use crate::model::pattern::{Kind, Payload};
     use crate::model::sharing::{Claim, DeviceState, Field, Trust};
     use crate::sync::backend::memory::Memory;
     use crate::sync::device::Device;
-    use crate::sync::engine::{Exchange, Offers};
+    use crate::sync::engine::{Exchange, Offer, Offers};
+    use crate::sync::keys::WorkspaceKeys;
     use crate::sync::ledger::Ledger as _;
     use crate::sync::random::{Random as _, Seeded};
     use crate::sync::record::Record;
+    use crate::sync::segment::LogId;
     use crate::sync::text::WorkerCommand;
     use crate::sync::texts::tests::plain_sanitiser;
 
@@ -471,7 +283,7 @@ mod tests {
                 let counts = Counts { numbers: [3; 8], first, last };
                 store.put_counts(pattern, &log, counts).unwrap();
             }
-            let projects = Projects(BTreeMap::new());
+            let projects = Projects::of(&store, None).unwrap();
             let heard = |store: &mut Store, now| {
                 let quota = Quota::on(now, None);
                 let hearing = Hearing { projects: &projects, me: None, quota, now };
