@@ -1,23 +1,22 @@
 //! Forgetting: no word of it stays behind, and it is not learned again.
 //!
-//! What stays are hashes: the ids of steps, patterns and sessions that were forgotten. They are
-//! kept in the database and, so that a rebuilt database knows them too, in a file beside it.
+//! What stays are hashes: the ids of steps, patterns and sessions that were forgotten, on a list
+//! ([`list`]).
+
+mod list;
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
+pub(super) use self::list::KeptTime;
+use self::list::session_id;
 use super::damage::file_error;
 use super::error::{Attempt, StorageError};
 use super::open::{Reader, Store};
 use super::{DATABASE, file};
 use crate::model::exclude::{Exclusions, Text};
-use crate::model::ids::StepId;
 use crate::model::trajectory::is_on_file;
-
-/// File in the home that lists what was forgotten, one id in hex a line.
-const FORGOTTEN: &str = "forgotten";
 
 /// What to forget.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,55 +61,6 @@ pub(crate) struct Time {
     pub(crate) until: i64,
     /// The one project of which it is; `None` for all.
     pub(crate) project: Option<i64>,
-}
-
-/// A time as it is kept, so that what is read later is known to lie in it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct KeptTime {
-    since: i64,
-    until: i64,
-    /// Hash of the project's key.
-    project: Option<StepId>,
-}
-
-/// What a line of [`FORGOTTEN`] that keeps a time begins with.
-const TIME: &str = "time ";
-
-/// Key of the value in `meta` that keeps all of them, a line each.
-const TIMES: &str = "forgotten-times";
-
-impl KeptTime {
-    fn line(&self) -> String {
-        let project = self.project.map_or_else(|| "-".into(), |id| hex(id.as_bytes()));
-        format!("{TIME}{} {} {project}\n", self.since, self.until)
-    }
-
-    fn parse(line: &str) -> Option<Self> {
-        let mut fields = line.strip_prefix(TIME)?.split(' ');
-        let (since, until) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-        let project = match fields.next()? {
-            "-" => None,
-            id => Some(StepId::from_bytes(super::injections::bytes_of(id)?)),
-        };
-        Some(Self { since, until, project })
-    }
-}
-
-/// The id under which a time of the project with this key is kept.
-fn project_id(key: &str) -> StepId {
-    StepId::derive(&format!("project {key}"))
-}
-
-fn hex(bytes: &[u8; 16]) -> String {
-    bytes.iter().fold(String::with_capacity(32), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-        text
-    })
-}
-
-/// The id under which a session is forgotten.
-fn session_id(session: &str) -> StepId {
-    StepId::derive(&format!("session {session}"))
 }
 
 /// A step as far as it decides whether it is forgotten.
@@ -343,68 +293,6 @@ impl Store {
         self.change("DELETE FROM results WHERE call = ?1", step)
     }
 
-    /// Keeps a time, so that lines which are read later and lie in it are not learned.
-    fn keep_time(&mut self, time: Time) -> Result<(), StorageError> {
-        let Time { since, until, project } = time;
-        let project = match project {
-            Some(project) => Some(project_id(&self.project_names(project)?.0)),
-            None => None,
-        };
-        let kept = KeptTime { since, until, project };
-        if self.times.contains(&kept) {
-            return Ok(());
-        }
-        file::append(&self.home.join(FORGOTTEN), kept.line().as_bytes()).map_err(file_error)?;
-        self.times.push(kept);
-        self.store_times()
-    }
-
-    fn store_times(&mut self) -> Result<(), StorageError> {
-        let lines: String = self.times.iter().map(KeptTime::line).collect();
-        self.conn()
-            .execute(
-                "INSERT INTO meta (key, value) VALUES (?1, ?2)
-                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                [TIMES, &lines],
-            )
-            .map(drop)
-            .attempt("note what is forgotten")
-    }
-
-    /// The times that the user had forgotten.
-    pub(super) fn kept_times(&self) -> Result<Vec<KeptTime>, StorageError> {
-        let kept: Option<String> = self
-            .reader
-            .conn
-            .query_row("SELECT value FROM meta WHERE key = ?1", [TIMES], |row| row.get(0))
-            .optional()
-            .attempt("look up what was forgotten")?;
-        Ok(kept.unwrap_or_default().lines().filter_map(KeptTime::parse).collect())
-    }
-
-    /// Whether the user had any time forgotten.
-    pub(crate) fn forgets_times(&self) -> bool {
-        !self.times.is_empty()
-    }
-
-    /// Whether the user had what happened at `at` in this project forgotten.
-    pub(crate) fn is_forgotten_time(&self, at: i64, project: i64) -> Result<bool, StorageError> {
-        let inside = |time: &&KeptTime| (time.since..time.until).contains(&at);
-        for time in self.times.iter().filter(inside) {
-            let Some(id) = time.project else { return Ok(true) };
-            if project_id(&self.project_names(project)?.0) == id {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Notes a step as forgotten because of its time, so that its result is not learned either.
-    pub(crate) fn forget_unread(&mut self, step: StepId) -> Result<(), StorageError> {
-        self.forgets = true;
-        self.note_forgotten(&BTreeSet::from([*step.as_bytes()]))
-    }
-
     /// Wipes what deleting leaves behind: the search index's old segments, free pages, the log,
     /// and the damaged databases that were set aside.
     ///
@@ -423,61 +311,6 @@ impl Store {
         } else {
             Err(StorageError::Read { path: self.home.join(DATABASE) })
         }
-    }
-
-    /// Whether the user had this session forgotten.
-    pub(crate) fn is_forgotten_session(&mut self, session: &str) -> Result<bool, StorageError> {
-        Ok(self.forgets && self.is_forgotten(session_id(session).as_bytes())?)
-    }
-
-    /// Whether the user had this step forgotten.
-    pub(crate) fn is_forgotten_step(&mut self, step: StepId) -> Result<bool, StorageError> {
-        Ok(self.forgets && self.is_forgotten(step.as_bytes())?)
-    }
-
-    /// Whether the user had the step, pattern or session with this id forgotten.
-    pub(super) fn is_forgotten(&mut self, id: &[u8; 16]) -> Result<bool, StorageError> {
-        self.conn()
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM forgotten WHERE id = ?1)")
-            .and_then(|mut query| query.query_row([id], |row| row.get(0)))
-            .attempt("look up what was forgotten")
-    }
-
-    /// Takes the file's list over into a new database.
-    pub(super) fn import_forgotten(&mut self) -> Result<(), StorageError> {
-        let listed = file::read(&self.home.join(FORGOTTEN)).map_err(file_error)?;
-        let listed = String::from_utf8_lossy(listed.as_deref().unwrap_or_default()).into_owned();
-        let ids: BTreeSet<[u8; 16]> =
-            listed.lines().filter_map(super::injections::bytes_of).collect();
-        self.times = listed.lines().filter_map(KeptTime::parse).collect();
-        self.atomically(|store| {
-            if store.forgets_times() {
-                store.store_times()?;
-            }
-            store.keep_forgotten(&ids)
-        })
-    }
-
-    /// Notes ids as forgotten: first in the file, then in the database, so that a crash between
-    /// the two forgets too much rather than too little.
-    fn note_forgotten(&mut self, ids: &BTreeSet<[u8; 16]>) -> Result<(), StorageError> {
-        let mut lines = String::with_capacity(ids.len() * 33);
-        for id in ids {
-            lines.push_str(&hex(id));
-            lines.push('\n');
-        }
-        file::append(&self.home.join(FORGOTTEN), lines.as_bytes()).map_err(file_error)?;
-        self.keep_forgotten(ids)
-    }
-
-    fn keep_forgotten(&mut self, ids: &BTreeSet<[u8; 16]>) -> Result<(), StorageError> {
-        for id in ids {
-            self.conn()
-                .prepare_cached("INSERT OR IGNORE INTO forgotten (id) VALUES (?1)")
-                .and_then(|mut insert| insert.execute([id]))
-                .attempt("note what is forgotten")?;
-        }
-        Ok(())
     }
 
     /// Drops all skills, which are made of patterns' words; the next consolidation, which is then
