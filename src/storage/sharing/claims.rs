@@ -150,3 +150,66 @@ impl Store {
 fn claim_from(row: &Row<'_>, first: usize) -> rusqlite::Result<Claim> {
     Ok(Claim { hlc: Hlc(row.get::<_, i64>(first)? as u64), value: row.get(first + 1)? })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::pattern::Kind;
+
+    fn pattern() -> PatternId {
+        PatternId::from_bytes([9; 16])
+    }
+
+    fn claim(hlc: u64, value: &[u8]) -> Claim {
+        Claim { hlc: Hlc(hlc), value: value.to_vec() }
+    }
+
+    /// A store in which two devices said something of a pattern.
+    fn told() -> (tempfile::TempDir, Store) {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(home.path(), true).unwrap();
+        for (device, hlc, value) in [(1, 10, b"one"), (2, 20, b"two")] {
+            let said = claim(hlc, value);
+            store.put_shared_claim(pattern(), Field::WORDING, &[device; 32], &said).unwrap();
+        }
+        (home, store)
+    }
+
+    #[test]
+    fn each_device_has_its_own_word() {
+        let (_home, mut store) = told();
+        let other = claim(11, b"document");
+        store.put_shared_claim(pattern(), Field::DOCUMENT, &[1; 32], &other).unwrap();
+        let words = store.shared_claims(pattern(), Field::WORDING).unwrap();
+        assert_eq!(words, [([1; 32], claim(10, b"one")), ([2; 32], claim(20, b"two"))]);
+        let of_one =
+            [(pattern(), Field::WORDING, claim(10, b"one")), (pattern(), Field::DOCUMENT, other)];
+        assert_eq!(store.claims_of(&[1; 32]).unwrap(), of_one);
+        let said = store.said_words(&[2; 32]).unwrap();
+        assert_eq!(said, BTreeMap::from([(pattern(), b"two".to_vec())]));
+        assert_eq!(store.shared_claim(pattern(), Field::WORDING, &[3; 32]).unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_blanked_was_said_and_what_is_purged_was_not() {
+        let (_home, mut store) = told();
+        store.blank_claims(pattern(), Hlc::default()).unwrap();
+        store.blank_claims(pattern(), Hlc(10)).unwrap();
+        let words = |store: &mut Store| store.shared_claims(pattern(), Field::WORDING).unwrap();
+        let two = ([2; 32], claim(20, b"two"));
+        assert_eq!(words(&mut store), [([1; 32], claim(10, b"")), two.clone()]);
+        store.purge_shared(pattern(), Some(&[1; 32])).unwrap();
+        assert_eq!(words(&mut store), [two]);
+        store.purge_shared(pattern(), None).unwrap();
+        assert_eq!(words(&mut store), []);
+    }
+
+    #[test]
+    fn a_claim_to_what_is_not_here_is_to_be_taken_back() {
+        let (_home, mut store) = told();
+        assert_eq!(store.forgotten_claims(&[1; 32]).unwrap(), [pattern()]);
+        assert_eq!(store.forgotten_claims(&[3; 32]).unwrap(), []);
+        store.insert_pattern(pattern(), None, Kind::Decision, 1).unwrap();
+        assert_eq!(store.forgotten_claims(&[1; 32]).unwrap(), []);
+    }
+}

@@ -87,3 +87,26 @@ fn counts_from(row: &Row<'_>, first: usize) -> rusqlite::Result<Counts> {
     }
     Ok(Counts { numbers, first: row.get(first + 1)?, last: row.get(first + 2)? })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_life_of_a_device_counts_for_itself() {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(home.path(), true).unwrap();
+        let pattern = PatternId::from_bytes([9; 16]);
+        let log = |life| LogId { device: [1; 32], incarnation: [life; 16] };
+        let counts = Counts { numbers: [1, 2, 3, 4, 5, 6, 7, u32::MAX], first: -8, last: 9 };
+        let later = Counts { first: 10, ..counts };
+        store.put_shared_counts(pattern, &log(2), later).unwrap();
+        store.put_shared_counts(pattern, &log(1), counts).unwrap();
+        assert_eq!(store.shared_counts(pattern, &log(1)).unwrap(), Some(counts));
+        assert_eq!(store.shared_counts(pattern, &log(3)).unwrap(), None);
+        let all = [(log(1), counts), (log(2), later)];
+        assert_eq!(store.all_shared_counts(pattern).unwrap(), all);
+        let of_device = all.map(|(log, counts)| (pattern, log.incarnation, counts));
+        assert_eq!(store.counts_of(&[1; 32]).unwrap(), of_device);
+    }
+}

@@ -54,3 +54,28 @@ fn device_from(row: &Row<'_>, first: usize) -> rusqlite::Result<DeviceState> {
         named: Hlc(row.get::<_, Option<[u8; 8]>>(first + 4)?.map_or(0, u64::from_be_bytes)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_of_a_device_comes_back() {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(home.path(), true).unwrap();
+        let (quiet, named) = ([1; 32], [2; 32]);
+        assert_eq!(store.shared_device(&quiet).unwrap(), DeviceState::default());
+        let heard = DeviceState { heard: Hlc(3), ..DeviceState::default() };
+        let told = DeviceState {
+            trust: Trust::Trusted,
+            name: "desk".into(),
+            version: "1.2.3".into(),
+            named: Hlc(u64::MAX),
+            heard: Hlc(4),
+        };
+        store.put_shared_device(&quiet, &heard).unwrap();
+        store.put_shared_device(&named, &told).unwrap();
+        assert_eq!(store.shared_device(&named).unwrap(), told);
+        assert_eq!(store.shared_devices().unwrap(), [(quiet, heard), (named, told)]);
+    }
+}

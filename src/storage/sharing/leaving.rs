@@ -143,3 +143,47 @@ impl Reader {
         Ok(names.as_flattened().iter().any(|name| leaving.private.contains(name)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::pattern::{Effect, Payload, State, Tally};
+
+    #[test]
+    fn every_wish_narrows_what_leaves() {
+        let pattern = Pattern {
+            row: 1,
+            id: PatternId::from_bytes([1; 16]),
+            kind: Kind::Fix,
+            project: Some(1),
+            tool: String::new(),
+            category: String::new(),
+            trigger: String::new(),
+            text: String::new(),
+            payload: Payload::default(),
+            state: State::Active,
+            tally: Tally::default(),
+            effect: Effect { helped: 2, hurt: 2 },
+        };
+        let all = Leaving::default();
+        let only = |project: &str| Leaving { project: Some(project.into()), ..all.clone() };
+        let not = |project: &str| Leaving { private: vec![project.into()], ..all.clone() };
+        let cases = [
+            (all.clone(), true),
+            (only("example.org/shop"), true),
+            (only("shop"), true),
+            (only("other"), false),
+            (not("example.org/shop"), false),
+            (not("shop"), false),
+            (not("other"), true),
+            (Leaving { kind: Some(Kind::Fix), ..all.clone() }, true),
+            (Leaving { kind: Some(Kind::Recipe), ..all.clone() }, false),
+            (Leaving { proven: true, ..all.clone() }, false),
+        ];
+        for (leaving, expected) in cases {
+            let taken = leaving.takes(Some("example.org/shop"), Some("shop"), &pattern);
+            assert_eq!(taken, expected, "{leaving:?}");
+        }
+        assert!(!only("shop").takes(None, None, &pattern), "global ones are of no project");
+    }
+}

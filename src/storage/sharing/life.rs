@@ -36,3 +36,19 @@ impl Store {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_only_set_forward() {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(home.path(), true).unwrap();
+        store.observe_hlc(Hlc::at(2_000)).unwrap();
+        store.observe_hlc(Hlc::at(1_000)).unwrap();
+        let next = store.next_hlc(1_500).unwrap();
+        assert!(next > Hlc::at(2_000), "{next:?}");
+        assert!(store.next_hlc(1_500).unwrap() > next);
+    }
+}

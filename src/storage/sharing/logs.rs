@@ -61,3 +61,30 @@ fn log_from(row: &Row<'_>) -> rusqlite::Result<LogState> {
         forked: row.get(7)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_come_back_in_order_and_each_life_is_one() {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(home.path(), true).unwrap();
+        let log = |device, life| LogId { device: [device; 32], incarnation: [life; 16] };
+        let state = |log, sequence| LogState {
+            sequence,
+            hash: [9; 32],
+            since: 2,
+            claimed: u64::MAX,
+            read: 4,
+            forked: true,
+            ..LogState::new(log)
+        };
+        let all = [state(log(1, 1), 5), state(log(1, 2), 6), state(log(2, 1), 7)];
+        all.iter().rev().for_each(|state| store.put_shared_log(state).unwrap());
+        assert_eq!(store.shared_logs().unwrap(), all);
+        store.put_shared_log(&state(log(1, 2), 8)).unwrap();
+        assert_eq!(store.shared_log(&log(1, 2)).unwrap().map(|state| state.sequence), Some(8));
+        assert_eq!(store.shared_log(&log(3, 1)).unwrap(), None);
+    }
+}

@@ -38,3 +38,23 @@ impl Store {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_wait_for_their_time_and_are_taken_out_once() {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(home.path(), true).unwrap();
+        let log = LogId { device: [1; 32], incarnation: [2; 16] };
+        for (hlc, record) in [(5, b"five"), (6, b"six "), (u64::MAX, b"last")] {
+            store.park_record(&log, Hlc(hlc), record).unwrap();
+        }
+        assert_eq!(store.unpark_records(Hlc(4)).unwrap(), []);
+        assert_eq!(store.unpark_records(Hlc(5)).unwrap(), [(log, b"five".to_vec())]);
+        let never = Hlc(i64::MAX as u64);
+        assert_eq!(store.unpark_records(never).unwrap(), [(log, b"six ".to_vec())]);
+        assert_eq!(store.unpark_records(never).unwrap(), []);
+    }
+}

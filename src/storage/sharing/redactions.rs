@@ -56,3 +56,35 @@ fn pattern_in(key: &str) -> PatternId {
     let id = key.rsplit(' ').next().and_then(injections::bytes_of);
     PatternId::from_bytes(id.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::sharing::{DeviceState, Removal, Trust};
+
+    #[test]
+    fn what_is_noted_names_its_pattern() {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(home.path(), true).unwrap();
+        let [one, other] = [1, 0xFE].map(|n| PatternId::from_bytes([n; 16]));
+        store.put_redacting(one).unwrap();
+        store.put_redaction(other, b"traces").unwrap();
+        assert_eq!(store.redacting().unwrap(), [one]);
+        assert_eq!(store.redactions().unwrap(), [(other, b"traces".to_vec())]);
+    }
+
+    #[test]
+    fn only_who_is_trusted_makes_words_vanish_everywhere() {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(home.path(), true).unwrap();
+        let pattern = PatternId::from_bytes([9; 16]);
+        let device = [1; 32];
+        let redacted = Removal { redacted: true, ..Removal::default() };
+        store.put_shared_removal(pattern, &device, redacted).unwrap();
+        for (trust, expected) in [(Trust::Unknown, 0), (Trust::Refused, 0), (Trust::Trusted, 1)] {
+            let state = DeviceState { trust, ..DeviceState::default() };
+            store.put_shared_device(&device, &state).unwrap();
+            assert_eq!(store.redacted_patterns().unwrap().len(), expected, "{trust:?}");
+        }
+    }
+}

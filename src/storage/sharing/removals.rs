@@ -69,3 +69,33 @@ impl Store {
 fn removal_from(row: &Row<'_>, first: usize) -> rusqlite::Result<Removal> {
     Ok(Removal { deleted: Hlc(row.get::<_, i64>(first)? as u64), redacted: row.get(first + 1)? })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::sharing::{Claim, Field};
+
+    #[test]
+    fn what_is_said_after_it_was_taken_back_stands_unless_it_is_to_vanish() {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(home.path(), true).unwrap();
+        let (pattern, device) = (PatternId::from_bytes([9; 16]), [1; 32]);
+        let say = |store: &mut Store, hlc| {
+            let claim = Claim { hlc: Hlc(hlc), value: vec![1] };
+            store.put_shared_claim(pattern, Field::WORDING, &device, &claim).unwrap();
+        };
+        say(&mut store, 10);
+        assert!(!store.is_taken_back(pattern, &device).unwrap());
+        let deleted = Removal { deleted: Hlc(10), redacted: false };
+        store.put_shared_removal(pattern, &device, deleted).unwrap();
+        assert!(store.is_taken_back(pattern, &device).unwrap());
+        assert!(!store.is_taken_back(pattern, &[2; 32]).unwrap(), "each for itself");
+        say(&mut store, 11);
+        assert!(!store.is_taken_back(pattern, &device).unwrap());
+        let redacted = Removal { redacted: true, ..deleted };
+        store.put_shared_removal(pattern, &device, redacted).unwrap();
+        assert!(store.is_taken_back(pattern, &device).unwrap());
+        assert_eq!(store.shared_removals(pattern).unwrap(), [(device, redacted)]);
+        assert_eq!(store.removals_of(&device).unwrap(), [(pattern, redacted)]);
+    }
+}

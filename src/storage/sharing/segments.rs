@@ -114,3 +114,48 @@ fn fate_from(attempts: i64, rejected: Option<String>) -> Fate {
         (times, None) => Fate::Attempted(times as u32),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LABEL: [u8; 16] = [7; 16];
+
+    fn segment(sequence: u64, hash: u8) -> SegmentRow {
+        (LABEL, sequence, [hash; 16])
+    }
+
+    #[test]
+    fn fates_come_back_and_only_what_was_taken_in_is_a_double() {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(home.path(), true).unwrap();
+        let all = [
+            (segment(1, 1), Fate::Applied),
+            (segment(2, 1), Fate::Attempted(3)),
+            (segment(3, 1), Fate::Rejected("9.9.9".into())),
+        ];
+        for (segment, fate) in &all {
+            store.put_segment_fate(segment, fate).unwrap();
+        }
+        assert_eq!(store.segment_fates(&LABEL).unwrap(), all);
+        let doubles = [1, 2, 3].map(|sequence| store.has_double(&segment(sequence, 2)).unwrap());
+        assert_eq!(doubles, [true, false, false]);
+        assert!(!store.has_double(&segment(1, 1)).unwrap(), "it is that one");
+        store.drop_segment_fates(&[8; 16], 9).unwrap();
+        store.drop_segment_fates(&LABEL, 3).unwrap();
+        assert_eq!(store.segment_fates(&LABEL).unwrap(), all[2..]);
+    }
+
+    #[test]
+    fn what_is_sent_waits_in_order_until_it_is_confirmed() {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(home.path(), true).unwrap();
+        store.put_outbox(&segment(2, 1), b"two").unwrap();
+        store.put_outbox(&segment(1, 1), b"one").unwrap();
+        store.confirm_outbox(&segment(2, 2)).unwrap();
+        let all = [(segment(1, 1), b"one".to_vec()), (segment(2, 1), b"two".to_vec())];
+        assert_eq!(store.outbox().unwrap(), all, "that was another one");
+        store.confirm_outbox(&segment(1, 1)).unwrap();
+        assert_eq!(store.outbox().unwrap(), all[1..]);
+    }
+}

@@ -46,3 +46,30 @@ impl Store {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::clock::Hlc;
+    use crate::model::sharing::{Claim, Counts, Field, LogId, Removal};
+
+    #[test]
+    fn whoever_says_counts_or_takes_back_has_spoken() {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(home.path(), true).unwrap();
+        let pattern = PatternId::from_bytes([0xAB; 16]);
+        let claim = Claim { hlc: Hlc(1), value: Vec::new() };
+        let log = LogId { device: [2; 32], incarnation: [1; 16] };
+        store.put_shared_claim(pattern, Field::WORDING, &[1; 32], &claim).unwrap();
+        store.put_shared_counts(pattern, &log, Counts::default()).unwrap();
+        store.put_shared_removal(pattern, &[3; 32], Removal::default()).unwrap();
+        assert_eq!(store.speakers(pattern).unwrap(), [[1; 32], [2; 32], [3; 32]]);
+        for device in 1..=3 {
+            assert_eq!(store.spoken_of(&[device; 32]).unwrap(), [pattern]);
+        }
+        assert_eq!(store.spoken_of(&[4; 32]).unwrap(), []);
+        for (prefix, found) in [("abab", 1), ("ABAB", 1), ("aba", 0), ("abac", 0), ("ab%b", 0)] {
+            assert_eq!(store.spoken_by_prefix(prefix).unwrap().len(), found, "{prefix}");
+        }
+    }
+}
