@@ -10,7 +10,8 @@ use super::inject::{Surroundings, inject};
 use crate::learning::extract::extract;
 use crate::learning::extract::testing::{ROOT, steps_of};
 use crate::model::exclude;
-use crate::model::pattern::Draft;
+use crate::model::page::Page;
+use crate::model::pattern::{Draft, Kind};
 use crate::model::rank::Weights;
 use crate::model::trajectory::TrajectoryKey;
 use crate::model::vector::testing::Words;
@@ -74,6 +75,17 @@ impl Desk {
     pub(super) fn put(&mut self, session: &str, draft: Draft) {
         let at = draft.evidence[0].at;
         self.store_extract(session, at, &Extract { drafts: vec![draft], ..Extract::default() });
+    }
+
+    /// Puts a person's words in the place of what is told of the first pattern of this kind.
+    pub(super) fn rewrite(&mut self, kind: Kind, words: &str) {
+        let pattern = self.store.best(kind, 1).unwrap().remove(0);
+        let page = Page { body: words.into(), ..Page::default() };
+        self.store
+            .atomically(|store| store.put_edit(pattern.id, b"document", &page, Some(words), NOW))
+            .unwrap();
+        self.store.refresh_postings().unwrap();
+        self.publish();
     }
 
     /// Uses other weights of the model for files; `None` for the shipped ones.

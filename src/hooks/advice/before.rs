@@ -102,14 +102,13 @@ fn in_another_form(question: &Question<'_>, command: &Normal) -> Result<Vec<Item
 /// Whether the failure that the pattern tells of is that an option is wrong which `part` has as
 /// well.
 fn names_wrong_option(pattern: &Pattern, part: &Part) -> bool {
-    let failure = failure_of(pattern);
-    let Some((_, headline)) = failure.split_once("` failed (") else { return false };
+    let headline = headline_of(pattern);
     let Some(failed) = pattern.payload.commands.first() else { return false };
-    error_class("Bash", headline) == ErrorClass::Usage
-        && part.words.iter().skip(1).any(|word| {
-            let option = word.split_once('=').map_or(word.as_str(), |(option, _)| option);
-            is_option(option) && has_word(headline, option) && has_word(failed, option)
-        })
+    let named = part.words.iter().skip(1).any(|word| {
+        let option = word.split_once('=').map_or(word.as_str(), |(option, _)| option);
+        is_option(option) && has_word(headline, option) && has_word(failed, option)
+    });
+    named && error_class("Bash", headline) == ErrorClass::Usage
 }
 
 /// Whether the recipe was run with an option of `part` after the pattern's last failure.
@@ -137,13 +136,33 @@ fn has_word(text: &str, word: &str) -> bool {
 
 /// Whether two patterns about one command tell of the same failure, or of the same remedy.
 fn is_alike(a: &Pattern, b: &Pattern) -> bool {
-    failure_of(a) == failure_of(b)
-        || remedies_of(a).any(|remedy| remedies_of(b).any(|other| other == remedy))
+    fails_alike(a, b) || remedies_of(a).any(|remedy| remedies_of(b).any(|other| other == remedy))
 }
 
-/// The part of a pattern's text that tells the failure.
-fn failure_of(pattern: &Pattern) -> &str {
-    pattern.text.split_once("; ").map_or(pattern.text.as_str(), |(failure, _)| failure)
+/// Whether two patterns are about the same failure of the same command.
+pub(super) fn fails_alike(a: &Pattern, b: &Pattern) -> bool {
+    let (one, other) = (headline_of(a), headline_of(b));
+    a.payload.commands.first() == b.payload.commands.first()
+        && (one == other || a.payload.routine && b.payload.routine && finds_alike(one, other))
+}
+
+/// Whether two headlines of checks may be about the same sort of findings, which differ from run
+/// to run. Not every headline says which sort it is.
+fn finds_alike(one: &str, other: &str) -> bool {
+    match (error_class("Bash", one), error_class("Bash", other)) {
+        (ErrorClass::Other, class) | (class, ErrorClass::Other) => {
+            class == ErrorClass::Other || !class.is_mistake()
+        }
+        (one, other) => one.findings().is_some() && one.findings() == other.findings(),
+    }
+}
+
+/// What the failure says that the pattern is about. It is read out of the trigger, which stays as
+/// it was learned: people may put other words in the place of the text.
+fn headline_of(pattern: &Pattern) -> &str {
+    let command = pattern.payload.commands.first().map_or("", String::as_str);
+    let trigger = pattern.trigger.as_str();
+    trigger.strip_prefix(command).map_or(trigger, str::trim_start)
 }
 
 fn remedies_of(pattern: &Pattern) -> impl Iterator<Item = &str> {

@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Advice, Question};
+use super::{Advice, Question, before};
 use super::{decisions, wording, working};
 use crate::hooks::context::Item;
 use crate::model::invocation;
@@ -136,8 +136,11 @@ fn mistakes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storag
     })?;
     let mut ranked = Shortlist::default();
     question.recall.each_active(project, Kind::Fix, &mut |p| {
-        // A failure without a fix may have one since: a fix begins with the failure's words.
-        pitfalls.retain(|(_, pitfall)| !p.text.starts_with(&pitfall.text));
+        // A failure without a fix may have one since: a fix begins with the failure's words, unless
+        // a person put other words in their place.
+        pitfalls.retain(|(_, pitfall)| {
+            !p.text.starts_with(&pitfall.text) && !before::fails_alike(&p, pitfall)
+        });
         if let Some(score) = score(&p) {
             ranked.add(score, p);
         }

@@ -1,5 +1,6 @@
 //! What is said at each moment, by example: sessions are learned, then a new one asks.
 
+use super::chance_before;
 use crate::hooks::event::{HookEvent, Moment};
 use crate::hooks::testing::{DAY, Desk, NOW, call, event};
 use crate::model::ids::StepId;
@@ -100,6 +101,17 @@ mod brief {
         let brief = desk.start("s", "startup");
         let line = format!("{FIX_TEXT} (3 times in 3 sessions, yesterday)");
         assert!(brief.contains(&line), "{brief:?}");
+    }
+
+    #[test]
+    fn a_failure_with_a_fix_is_no_mistake_of_its_own_in_the_words_of_a_person() {
+        let mut desk = thrice("$ make e2e !! make: *** No rule to make target 'e2e'.  Stop.");
+        desk.learn("fixed", 1, FIX);
+        desk.learn("fixed again", 1, FIX);
+        desk.rewrite(Kind::Fix, "e2e is no target; it is called e2e-tests");
+        let brief = desk.start("s", "startup").join("\n");
+        assert!(brief.contains("it is called e2e-tests"), "{brief}");
+        assert!(!brief.contains("No rule to make target"), "{brief}");
     }
 
     #[test]
@@ -382,6 +394,48 @@ mod before {
         assert_eq!(desk.before("s", "Bash", "cargo test --bogus --lib b c").len(), 1);
         desk.learn("b", 1, &"$ cargo test --bogus x y\n".repeat(3));
         assert_eq!(desk.before("t", "Bash", "cargo test --bogus --lib b c"), [""; 0]);
+    }
+
+    #[test]
+    fn warns_of_a_refused_option_in_the_words_of_a_person() {
+        let script = "$ gh pr diff 88 --stat !! unknown flag: --stat\n$ gh pr diff 88 --name-only";
+        let mut desk = Desk::new();
+        desk.learn("learned", 1, script);
+        desk.rewrite(Kind::Fix, "this gh lists names alone");
+        let told = desk.before("s", "Bash", "gh pr diff --stat --color never 104");
+        assert_eq!(told, ["this gh lists names alone (once, yesterday)"]);
+    }
+
+    #[test]
+    fn counts_what_is_alike_whatever_a_person_wrote_about_it() {
+        // Some sessions saw no fix, so that two patterns tell of one failure; and what a check
+        // finds differs from run to run.
+        let missing = "$ make e2e !! make: *** No rule to make target 'e2e'.  Stop.";
+        for (failed, mended) in [
+            (missing, format!("{missing}\n$ make e2e-tests")),
+            (
+                "$ make e2e !! --- FAIL: TestA (0.02s)\n$ make fix-all\n$ make e2e",
+                "$ make e2e !! --- FAIL: TestB (0.02s)\n$ make start-all\n$ make e2e".into(),
+            ),
+        ] {
+            let mut desk = Desk::new();
+            for (session, script) in [("a", failed), ("b", failed), ("c", &mended), ("d", &mended)]
+            {
+                desk.learn(session, 1, script);
+            }
+            let chances = |desk: &Desk| -> Vec<f64> {
+                let reader = desk.reader();
+                let known = [Kind::Fix, Kind::Pitfall].map(|kind| reader.best(kind, 9).unwrap());
+                let mut known = known.concat();
+                known.sort_by_key(|pattern| pattern.id);
+                let chance = |pattern| chance_before(reader, pattern, NOW).unwrap();
+                known.iter().map(chance).collect()
+            };
+            let learned = chances(&desk);
+            assert_eq!(learned.len(), 2);
+            desk.rewrite(Kind::Fix, "e2e-tests is what it is called");
+            assert_eq!(chances(&desk), learned, "{failed}");
+        }
     }
 
     #[test]
