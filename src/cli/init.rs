@@ -224,8 +224,9 @@ fn tell_hooks(plan: &Plan, path: &Path, output: &mut Output) {
 /// What the history gave, with a few of the best items: the first minute decides.
 fn tell_history(settings: &Settings, report: &Report, output: &mut Output) -> Result<(), CliError> {
     if report.files == 0 {
+        let of = config::project_of_home(&settings.home).map_or("", |_| " of this project");
         output.line(format!(
-            "History: no transcripts in {} yet. MANA learns from your next sessions; `mana demo` \
+            "History: no transcripts{of} in {} yet. MANA learns from your next sessions; `mana demo` \
              shows on samples what it does.",
             settings.transcripts().display()
         ));

@@ -78,12 +78,17 @@ pub(crate) fn learn(
     Ok(encoded?)
 }
 
+/// Where the transcripts are: `paths`, or the agent's folder with those elsewhere that hooks noted.
+/// A project's own home learns the sessions of that project alone.
 pub(crate) fn roots(settings: &Settings, paths: &[PathBuf], pending: Pending) -> Vec<Root> {
     if !paths.is_empty() {
         return paths.iter().cloned().map(Root::Named).collect();
     }
     let projects = settings.transcripts();
-    let mut roots = vec![Root::Projects(projects.clone())];
+    let mut roots = vec![match config::project_of_home(&settings.home) {
+        Some(folder) => Root::Project { transcripts: projects.clone(), folder },
+        None => Root::Projects(projects.clone()),
+    }];
     // Sessions under another configuration folder tell where their transcripts are.
     let elsewhere = pending.transcripts.into_iter().filter(|path| !path.starts_with(&projects));
     roots.extend(elsewhere.filter(|path| path.exists()).map(Root::Named));

@@ -91,6 +91,8 @@ const NOTES: &[(&str, &[&str])] = &[
             "With `--project`, the settings are `.claude/settings.json` of the current folder, and \
              the home is `.mana` in it, which ignores itself in git and counts only because this \
              user made it.",
+            "Such a home learns only sessions of its project, now and later: those that started in \
+             the folder or below it, or in another checkout of the same repository.",
         ],
     ),
     (

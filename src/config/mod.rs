@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::model::exclude::{BadPattern, Exclusions};
 
-pub(crate) use paths::{local_home_of, logs_of};
+pub(crate) use paths::{local_home_of, logs_of, project_of_home};
 #[cfg(feature = "git")]
 pub(crate) use sharing::Hidden;
 #[cfg(feature = "sync")]

@@ -32,6 +32,14 @@ pub(crate) fn local_home_of(folder: &Path) -> PathBuf {
     folder.join(".mana")
 }
 
+/// The folder of the project whose own home this is; `None` for a home for all projects.
+pub(crate) fn project_of_home(home: &Path) -> Option<PathBuf> {
+    let own = own_home().filter(|own| own != home)?;
+    let listed = super::text_of(&own.join(LOCAL_HOMES)).ok()?;
+    let is_local = listed.lines().any(|line| Path::new(line) == home);
+    home.parent().filter(|_| is_local).map(Path::to_path_buf)
+}
+
 fn local_home(cwd: &Path, own: &Path) -> Option<PathBuf> {
     let listed = super::text_of(&own.join(LOCAL_HOMES)).ok()?;
     cwd.ancestors()

@@ -20,6 +20,13 @@ const HISTORY: &str = "history.jsonl";
 pub(crate) enum Root {
     /// The client's `projects` folder.
     Projects(PathBuf),
+    /// The same, of which only the sessions of one project are learned.
+    Project {
+        /// The client's `projects` folder.
+        transcripts: PathBuf,
+        /// The project's folder.
+        folder: PathBuf,
+    },
     /// A file or folder that the user named.
     Named(PathBuf),
 }
@@ -60,7 +67,8 @@ pub(crate) fn discover(roots: &[Root]) -> Discovery {
     let mut search = Search::default();
     for root in roots {
         match root {
-            Root::Projects(path) => {
+            // Whose a session is stands in it, and not in its name.
+            Root::Projects(path) | Root::Project { transcripts: path, .. } => {
                 if path.exists() {
                     search.folder(path, Layout::Projects, 0);
                 }

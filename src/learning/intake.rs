@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use super::discover::TranscriptFile;
+use super::discover::{Root, TranscriptFile};
 use super::project::{Projects, key_of};
 use super::transcript::{Buffer, Chunk, Cursor, Summary, started_in};
 use crate::model::dates::is_possible;
@@ -13,6 +13,7 @@ use crate::model::trajectory::{Step, TrajectoryKey};
 use crate::storage::{
     Account, CallResult, StepPlace, StorageError, Store, StoredCursor, transcript_folder,
 };
+use crate::workspace;
 
 /// A file with something new in it.
 #[derive(Debug)]
@@ -44,19 +45,39 @@ impl Due {
     }
 }
 
-/// The files whose size or time differs from when they were read, and how many are left out
-/// because they are of excluded projects: of these nothing is noted, not even their names.
-pub(super) fn changed(
+/// What of the files that were found is to be read.
+#[derive(Debug, Default)]
+pub(super) struct Choice {
+    /// The files whose size or time differs from when they were read.
+    pub(super) due: Vec<Due>,
+    /// How many files count at all.
+    pub(super) files: u64,
+    /// How many are left out because they are of excluded projects: of these nothing is noted, not
+    /// even their names.
+    pub(super) excluded: u64,
+}
+
+/// Chooses among the `files` that were found under `roots`.
+pub(super) fn choose(
     store: &Store,
     files: Vec<TranscriptFile>,
+    roots: &[Root],
     exclusions: &Exclusions,
-) -> Result<(Vec<Due>, u64), StorageError> {
-    let mut due = Vec::new();
-    let mut sessions = Sessions { exclusions, folders: HashMap::new(), buffer: Buffer::default() };
-    let mut left_out = 0;
+) -> Result<Choice, StorageError> {
+    let mut choice = Choice::default();
+    let mut sessions = Sessions {
+        exclusions,
+        folders: HashMap::new(),
+        home: roots.iter().find_map(HomeProject::of),
+        buffer: Buffer::default(),
+    };
     for file in files {
+        if sessions.is_elsewhere(&file.path) {
+            continue;
+        }
+        choice.files += 1;
         if sessions.is_excluded(store, &file.path)? {
-            left_out += 1;
+            choice.excluded += 1;
             continue;
         }
         let known = store.transcript(&path_text(&file.path))?;
@@ -65,32 +86,78 @@ pub(super) fn changed(
             cursor.size == file.size && cursor.modified == modified(&file)
         });
         if !same {
-            due.push(Due { file, from });
+            choice.due.push(Due { file, from });
         }
     }
-    Ok((due, left_out))
+    Ok(choice)
 }
 
-/// Which sessions are of excluded projects.
+/// The project whose own home learns.
+struct HomeProject<'a> {
+    /// The client's folder of transcripts.
+    transcripts: &'a Path,
+    /// The project's folder, as it was named and as it really is.
+    folders: [PathBuf; 2],
+    /// Its key, where more than a folder's name speaks for it.
+    key: Option<String>,
+    /// Whether it is the project of a folder, by folders in which sessions started.
+    known: HashMap<String, bool>,
+}
+
+impl<'a> HomeProject<'a> {
+    fn of(root: &'a Root) -> Option<Self> {
+        let Root::Project { transcripts, folder } = root else { return None };
+        let real = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+        let key = workspace::identify(&real).key;
+        Some(Self {
+            transcripts,
+            folders: [folder.clone(), real],
+            key: (!workspace::is_guess(&key)).then_some(key),
+            known: HashMap::new(),
+        })
+    }
+
+    /// Whether a session that started in `started` is one of it: there, below it, or in another
+    /// checkout of the same repository.
+    fn has(&mut self, started: String) -> bool {
+        let Self { folders, key, known, .. } = self;
+        *known.entry(started).or_insert_with_key(|started| {
+            let started = Path::new(started);
+            folders.iter().any(|folder| started.starts_with(folder))
+                || key.as_ref().is_some_and(|key| workspace::identify(started).key == *key)
+        })
+    }
+}
+
+/// Which sessions are not learned.
 struct Sessions<'a> {
     exclusions: &'a Exclusions,
-    /// By folders in which sessions started.
+    /// Whether they are of excluded projects, by folders in which they started.
     folders: HashMap<String, bool>,
+    home: Option<HomeProject<'a>>,
     buffer: Buffer,
 }
 
 impl Sessions<'_> {
-    /// Whether the session of the transcript at `path` is; a subagent's is its parent's.
+    /// Whether the home that learns is a project's own, and the session of the transcript at `path`
+    /// is not known to be of that project; a subagent's is its parent's.
+    fn is_elsewhere(&mut self, path: &Path) -> bool {
+        let Some(home) = self.home.as_mut().filter(|home| path.starts_with(home.transcripts))
+        else {
+            return false;
+        };
+        let buffer = &mut self.buffer;
+        let mut files = with_main(path).into_iter().rev();
+        !files.find_map(|file| started_in(&file, buffer)).is_some_and(|started| home.has(started))
+    }
+
+    /// Whether the session of the transcript at `path` is of an excluded project; a subagent's is
+    /// its parent's.
     fn is_excluded(&mut self, store: &Store, path: &Path) -> Result<bool, StorageError> {
         if !self.exclusions.has_projects() {
             return Ok(false);
         }
-        let main = main_transcript(path);
-        let mut files = vec![path.to_path_buf()];
-        if main != path {
-            files.push(main.with_extension("jsonl"));
-        }
-        for file in files {
+        for file in with_main(path) {
             if let Some(folder) = started_in(&file, &mut self.buffer)
                 && self.is_excluded_folder(store, folder)?
             {
@@ -109,6 +176,16 @@ impl Sessions<'_> {
         self.folders.insert(folder, excluded);
         Ok(excluded)
     }
+}
+
+/// The transcript at `path`, and that of its session where it is a subagent's.
+fn with_main(path: &Path) -> Vec<PathBuf> {
+    let main = main_transcript(path);
+    let mut files = vec![path.to_path_buf()];
+    if main != path {
+        files.push(main.with_extension("jsonl"));
+    }
+    files
 }
 
 /// The main transcript of the session that the file at `path` belongs to, without its extension

@@ -14,7 +14,7 @@ use super::discover::{Root, discover};
 use super::extract::REVISION;
 use super::extracting::{Delivery, Extracted, extract_each};
 use super::filing::file_all;
-use super::intake::{Due, changed};
+use super::intake::{Choice, Due, choose};
 use super::project;
 use super::reading::read_all;
 use crate::model::exclude::Exclusions;
@@ -133,8 +133,7 @@ fn learn_once(
     progress: &dyn Fn(Progress),
 ) -> Result<Report, StorageError> {
     let found = discover(roots);
-    let files = found.files.len() as u64;
-    let (due, excluded) = changed(store, found.files, exclusions)?;
+    let Choice { due, files, excluded } = choose(store, found.files, roots, exclusions)?;
     progress(Progress::Reading(due.iter().map(Due::new_bytes).sum()));
     let mut run = Run::new(store, now, progress);
     run.report.files = files;

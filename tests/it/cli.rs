@@ -267,6 +267,59 @@ fn a_project_inside_a_project_has_a_home_of_its_own() {
     }
 }
 
+/// A home of a project's own knows that project, and nothing of the user's others.
+#[test]
+fn a_home_of_a_project_learns_sessions_of_that_project() {
+    let sandbox = Sandbox::new();
+    let (project, elsewhere) = (sandbox.project(), sandbox.root().join("elsewhere"));
+    let config = "[remote \"origin\"]\n\turl = https://git.example/team/app.git\n";
+    for checkout in [project.join(".git"), elsewhere.join("clone/.git")] {
+        fs::create_dir_all(&checkout).expect("the sandbox is ours");
+        fs::write(checkout.join("config"), config).expect("the sandbox is ours");
+    }
+    let folders = [
+        (project.clone(), "check-project"),
+        (project.join("packages/gone"), "check-below"),
+        (elsewhere.join("clone"), "check-clone"),
+        // Names that begin alike, and one that is the same.
+        (sandbox.root().join("work/project-2"), "check-beside"),
+        (elsewhere.join("project"), "check-namesake"),
+    ];
+    for ((folder, command), number) in folders.iter().zip(1..) {
+        let _path = Transcript::of_project(&sandbox, folder, number)
+            .prompt("Please run the checks")
+            .bash(&format!("./{command}"))
+            .failed(3, "error: no suite selected")
+            .bash(&format!("./{command} --all"))
+            .ok("12 checks passed")
+            .write();
+    }
+    let known = || -> Vec<&str> {
+        let knows = |command: &str| {
+            let found = sandbox.mana(["search", "--all", command, "--json"]).run().success();
+            found.text().contains(&format!("./{command} --all"))
+        };
+        folders.iter().map(|(_, command)| *command).filter(|command| knows(command)).collect()
+    };
+    let init = ["init", "--project", "--yes", "--no-eval"];
+    fs::create_dir(sandbox.root().join("new")).expect("the sandbox is ours");
+    let none = sandbox.mana(init).current_dir(sandbox.root().join("new")).run().success();
+    assert!(none.text().contains("no transcripts of this project in "), "{none:?}");
+    let init = sandbox.mana(init).args(["--json"]).run().success();
+    assert_eq!(init.json()["learned"]["files"], 3, "{init:?}");
+    let of_project = ["check-project", "check-below", "check-clone"];
+    assert_eq!(known(), of_project);
+    // Later runs go by the same rule; a path that is named is learned.
+    let again = sandbox.mana(["learn", "--json"]).run().success().json();
+    assert_eq!((&again["files"], &again["files_read"]), (&3.into(), &0.into()), "{again}");
+    let named = Transcript::of_project(&sandbox, &folders[3].0, 4).path();
+    let _learned = sandbox.mana(["learn".as_ref(), named.as_os_str()]).run().success();
+    assert_eq!(known()[3], "check-beside");
+    // The user's own home is for all projects.
+    let own = sandbox.mana(["learn", "--json"]).current_dir(sandbox.home()).run().success();
+    assert_eq!(own.json()["files"], 5);
+}
+
 #[test]
 fn a_file_says_when_it_is_named() {
     let sandbox = Sandbox::new();

@@ -145,8 +145,8 @@ fn a_file_that_cannot_be_read_costs_itself_only() {
     bench.write_all(&sessions);
     let mut store = Store::open(&bench.home(), true).unwrap();
     let projects = bench.folder.path().join("projects");
-    let found = discover(&[Root::Projects(projects.clone())]).files;
-    let (due, _) = changed(&store, found, &NOTHING).unwrap();
+    let roots = [Root::Projects(projects.clone())];
+    let due = choose(&store, discover(&roots).files, &roots, &NOTHING).unwrap().due;
     let gone = projects.join(sessions[0].path());
     fs::remove_file(&gone).unwrap();
     let mut run = Run::new(&mut store, NOW, &|_| {});
