@@ -76,6 +76,11 @@ fn own_machines_help_each_other_at_once_and_the_remote_reads_nothing() {
     assert!(said.contains("./check-quuxodrome --all"), "{said}");
     drop(sync(&one, &["pull"]));
     assert!(told(&one, "plughology").contains("./check-plughology --all"));
+    // What git wrote into the home is for this user alone, as all else in it.
+    let doctor = one.mana(["doctor", "--json"]).run().json();
+    let findings = doctor["findings"].as_array().unwrap();
+    let rights = findings.iter().find(|finding| finding["about"] == "permissions").unwrap();
+    assert_eq!(rights["state"], "good", "{rights}");
     // The second time nothing is new.
     let again = sync(&one, &[]);
     assert_eq!((&again["pushed_records"], &again["pulled_segments"]), (&json!(0), &json!(0)));

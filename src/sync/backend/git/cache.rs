@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use git2::Repository;
@@ -18,11 +19,24 @@ const MARK: &str = "mana-copy-of";
 /// So many packs or so, and a new copy is faster than one that goes on: each fetch adds one.
 const MAX_PACKS: usize = 200;
 
+/// Rights of everybody but the owner.
+const OF_OTHERS: u32 = 0o077;
+
 /// A copy that this process alone uses.
+///
+/// Git gives its files the rights that the user's umask leaves; the copy is part of a home, and for
+/// its owner alone. They are set right when it is opened and when it is put away.
 pub(super) struct Cache {
     /// The repository, without a working tree.
     pub(super) repository: Repository,
+    folder: PathBuf,
     _lock: File,
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        protect(&self.folder);
+    }
 }
 
 impl Cache {
@@ -37,13 +51,14 @@ impl Cache {
     pub(super) fn open(folder: &Path, url: &str) -> Result<Self, BackendError> {
         file::create_folder(folder).map_err(BackendError::Local)?;
         let lock = lock(folder)?;
+        protect(folder);
         let path = folder.join(REPOSITORY);
         let mark = mark_of(url);
-        if let Some(repository) = opened(&path, &mark) {
-            return Ok(Self { repository, _lock: lock });
-        }
-        let repository = made_anew(&path, &mark)?;
-        Ok(Self { repository, _lock: lock })
+        let repository = match opened(&path, &mark) {
+            Some(repository) => repository,
+            None => made_anew(&path, &mark)?,
+        };
+        Ok(Self { repository, folder: folder.to_path_buf(), _lock: lock })
     }
 
     /// Throws the copy away and makes an empty one.
@@ -56,7 +71,7 @@ impl Cache {
 /// Takes the lock of the folder; the kernel gives it back when this process ends, however it ends.
 fn lock(folder: &Path) -> Result<File, BackendError> {
     let mut options = OpenOptions::new();
-    options.create(true).truncate(false).write(true);
+    options.create(true).truncate(false).write(true).mode(0o600);
     let file =
         file::open_own(&folder.join("copy.lock"), &mut options).map_err(BackendError::Local)?;
     match file.try_lock() {
@@ -101,6 +116,22 @@ fn has_lock(path: &Path) -> bool {
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
     fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+/// Takes the rights of others from `folder` and all in it. What cannot be set right stays as it
+/// is: the home around it is closed as well.
+fn protect(folder: &Path) {
+    let mut left = vec![folder.to_path_buf()];
+    while let Some(path) = left.pop() {
+        let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+        let mode = metadata.permissions().mode();
+        if mode & OF_OTHERS != 0 && !metadata.is_symlink() {
+            let _refused = fs::set_permissions(&path, PermissionsExt::from_mode(mode & !OF_OTHERS));
+        }
+        if metadata.is_dir() {
+            left.extend(entries(&path));
+        }
+    }
 }
 
 /// An empty repository at `path`, whatever was there.
@@ -163,6 +194,34 @@ mod tests {
         }
         open("/b");
         assert!(!kept(), "too many packs");
+    }
+
+    #[test]
+    fn a_copy_is_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || -> Vec<PathBuf> {
+            let mut left = vec![folder.path().to_path_buf()];
+            let mut open = Vec::new();
+            while let Some(path) = left.pop() {
+                let mode = fs::metadata(&path).unwrap().permissions().mode();
+                open.extend((mode & OF_OTHERS != 0).then(|| path.clone()));
+                left.extend(entries(&path));
+            }
+            open
+        };
+        let cache = Cache::open(folder.path(), "/a").unwrap();
+        let blob = cache.repository.blob(b"sealed").unwrap();
+        drop(cache);
+        assert_eq!(open(), [""; 0].map(PathBuf::from));
+        // What another version left.
+        let pack = folder.path().join("copy.git/objects/pack");
+        for (path, mode) in [(pack.as_path(), 0o755), (&folder.path().join("copy.lock"), 0o644)] {
+            fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+        }
+        assert_eq!(open().len(), 2);
+        let cache = Cache::open(folder.path(), "/a").unwrap();
+        assert_eq!(open(), [""; 0].map(PathBuf::from));
+        assert_eq!(cache.repository.find_blob(blob).unwrap().content(), b"sealed");
     }
 
     #[test]
