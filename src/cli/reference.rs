@@ -44,7 +44,8 @@ const NOTES: &[(&str, &[&str])] = &[
             "Without a verb of its own it takes in what others sent and then sends what is new here.",
             "`status` says what is new for the others (items, texts written by hand, and what was \
              taken back), what waits for approval, what was left out, when an exchange last went \
-             well and what failed since; `push --dry-run` shows the words themselves, exactly as \
+             well and what failed since; where sharing is not set up it says so and ends with 0. \
+             `push --dry-run` shows the words themselves, exactly as \
              they would leave.",
             "`redact` takes an item back for ever: it is forgotten here, the others drop what was \
              said and written about it, and the logs that hold it are written anew on the remote \

@@ -94,6 +94,20 @@ fn own_machines_help_each_other_at_once_and_the_remote_reads_nothing() {
 }
 
 #[test]
+fn asking_what_is_shared_is_no_mistake_before_anything_is() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sync(&sandbox, &["status"]), json!({"set_up": false, "enabled": false}));
+    let told = sandbox.mana(["sync", "status"]).run().success();
+    assert!(told.text().starts_with("Sharing is not set up. `mana sync init "), "{told:?}");
+    assert!(!sandbox.mana_home().exists(), "looking makes nothing");
+    // What cannot be done without it says so.
+    drop(sandbox.mana(["sync", "push"]).run().code(3));
+    let one = learned("quuxodrome");
+    drop(join(&one, &remote(&one)));
+    assert_eq!(sync(&one, &["status"])["set_up"], true);
+}
+
+#[test]
 fn what_a_team_says_waits_and_a_decision_reaches_hooks_at_once() {
     let (one, other) = (learned("quuxodrome"), learned("plughology"));
     let remote = remote(&one);

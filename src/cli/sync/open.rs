@@ -18,6 +18,9 @@ use crate::sync::segment::{self, LogId};
 use crate::sync::settings::{self, Carrier};
 use crate::sync::workspace;
 
+/// How sharing is set up.
+pub(super) const BEGINS: &str = "`mana sync init --backend git --url URL` begins.";
+
 /// The folder of sharing of a home.
 pub(in crate::cli) fn folder(home: &Path) -> PathBuf {
     home.join(workspace::FOLDER)
@@ -26,8 +29,7 @@ pub(in crate::cli) fn folder(home: &Path) -> PathBuf {
 /// The settings of sharing.
 pub(super) fn settings(home: &Path) -> Result<settings::Settings, CliError> {
     settings::read(&home.join(settings::FILE))?.ok_or_else(|| {
-        CliError::new(Kind::Configuration, "this home shares nothing yet")
-            .hint("`mana sync init --backend git --url URL` begins.")
+        CliError::new(Kind::Configuration, "this home shares nothing yet").hint(BEGINS)
     })
 }
 

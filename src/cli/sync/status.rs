@@ -29,6 +29,8 @@ pub(super) const SILENCE: i64 = 3 * 24 * 3600 * 1000;
 /// The state, as `--json` prints it.
 #[derive(Debug, Serialize)]
 struct Report {
+    /// Whether there is a `sync.toml`; where there is none, no more than this is told.
+    set_up: bool,
     enabled: bool,
     backend: &'static str,
     /// Where the remote lies; none where its section is missing.
@@ -144,7 +146,11 @@ pub(super) fn held(reader: &Reader) -> Result<Vec<Held>, CliError> {
 
 pub(super) fn run(output: &mut Output) -> Result<(), CliError> {
     let settings = Settings::load(config::current_dir().as_deref())?;
-    let sharing = open::settings(&settings.home)?;
+    let Some(sharing) = settings::read(&settings.home.join(settings::FILE))? else {
+        output.object(&serde_json::json!({ "set_up": false, "enabled": false }));
+        output.line(format!("Sharing is not set up. {}", open::BEGINS));
+        return Ok(());
+    };
     let keys = workspace::load(&open::folder(&settings.home))?;
     let reader = Reader::open(&settings.home)?;
     let leaving =
@@ -170,6 +176,7 @@ pub(super) fn run(output: &mut Output) -> Result<(), CliError> {
     };
     let devices = peer::peers(&reader, &settings.home)?;
     let report = Report {
+        set_up: true,
         enabled: sharing.enabled,
         backend: sharing.backend.name(),
         remote: section.map(|section| section.remote.clone()),
