@@ -81,6 +81,30 @@ fn entries() -> Option<HookEntries> {
     init::binary().ok().and_then(|binary| HookEntries::for_binary(&binary).ok())
 }
 
+/// Whether a bare `mana` is this program, or a copy of it, as far as `PATH` here tells: the client
+/// has the `PATH` of whoever started it.
+fn is_found_by_name() -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    let found = config::command_folders().into_iter().map(|folder| folder.join("mana"));
+    let (Some(found), Ok(own)) =
+        (found.into_iter().find(|path| is_program(path)), config::own_binary())
+    else {
+        return false;
+    };
+    let size = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.len()).ok();
+    let bytes = |path: &Path| std::fs::read(path).ok();
+    real(&found).is_some() && real(&found) == real(&own)
+        || size(&found) == size(&own) && bytes(&found).is_some() && bytes(&found) == bytes(&own)
+}
+
+/// Whether the file at `path` can be started, wherever a shell stands.
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = path.metadata();
+    path.is_absolute()
+        && metadata.is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
 fn examine(settings: &Settings, cwd: Option<&Path>, deep: bool) -> Vec<Finding> {
     let mut files = vec![user_settings(&settings.agent)];
     files.extend(cwd.map(project_settings));
@@ -91,6 +115,7 @@ fn examine(settings: &Settings, cwd: Option<&Path>, deep: bool) -> Vec<Finding> 
         logs: &settings.logs,
         settings: files,
         entries: entries(),
+        by_name: is_found_by_name().then(HookEntries::by_name),
         transcripts: learn::roots(settings, &[], pending),
         exclusions: &learning::resolved(&settings.exclusions),
         deep,

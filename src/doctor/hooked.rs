@@ -52,6 +52,11 @@ pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
             (None, Some(Ok(plan))) if plan.is_noop() => {
                 Finding::new("hooks", State::Good, format!("installed in {name}"))
             }
+            (None, Some(Ok(_))) if call_by_name(&file, patient) => Finding::new(
+                "hooks",
+                State::Good,
+                format!("installed in {name}, calling `mana` as `PATH` finds it"),
+            ),
             (None, Some(Ok(_))) => Finding::new(
                 "hooks",
                 State::Warning,
@@ -73,6 +78,12 @@ pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// Whether the hooks are those that a person copies, and they reach this program.
+fn call_by_name(file: &SettingsFile, patient: &Patient<'_>) -> bool {
+    let plan = patient.by_name.as_ref().map(|entries| file.plan_install(entries));
+    matches!(plan, Some(Ok(plan)) if plan.is_noop())
 }
 
 /// The first of the called programs that does not exist; a bare name is found by the client.

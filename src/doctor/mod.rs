@@ -126,6 +126,8 @@ pub(crate) struct Patient<'a> {
     pub(crate) settings: Vec<PathBuf>,
     /// The hooks as they should be; `None` when this program's own place is not known.
     pub(crate) entries: Option<HookEntries>,
+    /// The hooks as they may be as well; `None` where `PATH` does not lead to this program.
+    pub(crate) by_name: Option<HookEntries>,
     /// Where the client's transcripts are.
     pub(crate) transcripts: Vec<Root>,
     /// What is not learned.

@@ -107,6 +107,37 @@ fn settings_that_silence_hooks_are_told() {
     }
 }
 
+/// `hooks/claude-code.json` calls a bare `mana`: all is well as long as that is this one.
+#[test]
+fn hooks_that_were_copied_are_fine_where_the_path_leads_here() {
+    let sandbox = Sandbox::with_own_binary();
+    let copied = include_str!("../../hooks/claude-code.json");
+    fs::write(sandbox.settings(), copied).expect("the home is ours");
+    let hooks = |path: &str| {
+        let told = sandbox.mana(["doctor", "--json"]).env("PATH", path).run().json();
+        let hooks = told["findings"].as_array().unwrap().iter();
+        let hooks = hooks.filter(|finding| finding["about"] == "hooks");
+        hooks.map(|hook| hook["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    let root = sandbox.root().display().to_string();
+    for folder in ["other", "copy", "none"] {
+        fs::create_dir(sandbox.root().join(folder)).expect("the sandbox is ours");
+    }
+    fs::copy(sandbox.binary(), sandbox.root().join("copy/mana")).expect("the sandbox is ours");
+    let _other = sandbox.script("../../other/mana", "exit 0");
+    for (path, state) in [
+        (format!("{root}/none:{root}/bin"), "good"),
+        (format!("{root}/copy"), "good"),
+        (format!("{root}/other:{root}/bin"), "warning"),
+        (format!("{root}/none"), "warning"),
+    ] {
+        assert_eq!(hooks(&path), state, "{path}");
+    }
+    // A part of them is not all of them.
+    fs::write(sandbox.settings(), copied.replace("SubagentStart", "Other")).expect("it is ours");
+    assert_eq!(hooks(&format!("{root}/bin")), "warning");
+}
+
 #[test]
 fn one_file_that_others_can_read_is_told_without_a_number() {
     let sandbox = installed();

@@ -81,7 +81,12 @@ impl HookEntries {
         Ok(Self::for_command(command))
     }
 
-    /// The entries that call `command` as it stands, for instance a bare `mana` found on `PATH`.
+    /// The entries of `hooks/claude-code.json`: a bare `mana`, which the client looks up on `PATH`.
+    pub(crate) fn by_name() -> Self {
+        Self::for_command("mana")
+    }
+
+    /// The entries that call `command` as it stands.
     pub(super) fn for_command(command: &str) -> Self {
         let entry = |(event, matcher, verb, timeout)| HookEntry {
             event,
