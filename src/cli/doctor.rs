@@ -150,6 +150,10 @@ fn of_config(settings: &Settings, problem: Option<&ConfigError>) -> Vec<Finding>
             finding(State::Warning, says, "A name is misspelt, or belongs to another version.")
         });
     }
+    for number in config::bad_numbers() {
+        let advice = format!("It has to be {}.", number.expected);
+        findings.push(finding(State::Warning, number.says(), &advice));
+    }
     if !settings.inject.enabled {
         let says = "hooks say nothing: `inject.enabled` is off";
         findings.push(finding(State::Good, says.into(), ""));

@@ -168,6 +168,9 @@ fn work(verb: Verb, trace: &Trace) -> Result<Option<String>, String> {
         return Ok(None);
     }
     trace.found(settings.logs.clone());
+    for number in config::bad_numbers() {
+        trace.log(&number.to_string());
+    }
     let text = text::lossy(read_input()?);
     if text.trim().is_empty() {
         return Ok(None);

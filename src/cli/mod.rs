@@ -55,6 +55,8 @@ use args::{Cli, Command};
 use error::{CliError, Kind};
 use output::Output;
 
+use crate::config;
+
 /// Runs the command that `args` name (the program's name first).
 pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     outlive_file_limits();
@@ -70,6 +72,11 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     };
     let mut output = Output::new(cli.json);
     let supervised = is_supervised(&cli.command);
+    if !supervised && !tells_numbers(&cli.command) {
+        for number in config::bad_numbers() {
+            output.notice(number);
+        }
+    }
     let work = AssertUnwindSafe(|| dispatch(cli.command, &mut output));
     let result = catch_unwind(work).unwrap_or_else(|_| {
         Err(CliError::new(Kind::Internal, "a defect of MANA's; its place is named above")
@@ -91,6 +98,11 @@ fn is_supervised(command: &Command) -> bool {
         Command::Sync(args) => args.supervised,
         _ => false,
     }
+}
+
+/// Whether the command tells by itself, or to a log, which numbers of the environment are ignored.
+fn tells_numbers(command: &Command) -> bool {
+    matches!(command, Command::Inject(_) | Command::SessionEnd(_) | Command::Doctor(_))
 }
 
 /// A file that would grow beyond what `ulimit -f` allows is an error that can be told, instead of a

@@ -704,7 +704,8 @@ fn render_settings(out: &mut String) {
     }
     out.push_str(
         "\n### Environment\n\n\
-         A number that cannot be read counts as none.\n\n\
+         A number that is none, or cannot be one, is ignored: commands say so on standard error \
+         (not with `--json`), hooks in their log, and `mana doctor` names it.\n\n\
          | variable | meaning |\n| --- | --- |\n",
     );
     for (name, meaning) in ENVIRONMENT {
@@ -740,13 +741,16 @@ fn notes_are_about_verbs_that_exist() {
 fn every_variable_that_is_read_is_named() {
     let sources = [
         include_str!("../config/mod.rs"),
+        include_str!("../config/numbers.rs"),
         include_str!("../config/paths.rs"),
         include_str!("../config/sharing.rs"),
     ];
     let mut read: Vec<&str> = READ_ELSEWHERE.to_vec();
     for source in sources {
-        for call in ["variable(\"", "var_os(\"", " text(\"", " hidden(\"", " path(\""] {
-            read.extend(source.split(call).skip(1).filter_map(|rest| rest.split('"').next()));
+        let calls =
+            ["variable(", "var_os(", " value(", " seconds(", " text(", " hidden(", " path("];
+        for call in calls.map(|call| format!("{call}\"")) {
+            read.extend(source.split(&call).skip(1).filter_map(|rest| rest.split('"').next()));
         }
     }
     read.sort_unstable();

@@ -1,6 +1,7 @@
 //! Settings: defaults < `config.toml` < environment < flags. The only part of MANA that reads
 //! the environment.
 
+mod numbers;
 mod paths;
 #[cfg(feature = "sync")]
 mod sharing;
@@ -15,11 +16,14 @@ use thiserror::Error;
 
 use crate::model::exclude::{BadPattern, Exclusions};
 
+pub(crate) use numbers::bad_numbers;
+#[cfg(feature = "sync")]
+pub(crate) use numbers::sync_interval;
 pub(crate) use paths::{local_home_of, logs_of, project_of_home};
 #[cfg(feature = "git")]
 pub(crate) use sharing::Hidden;
 #[cfg(feature = "sync")]
-pub(crate) use sharing::{SharingEnvironment, sharing, sync_interval};
+pub(crate) use sharing::{SharingEnvironment, sharing};
 
 /// A `config.toml` that cannot be used.
 #[derive(Debug, Error)]
@@ -263,7 +267,7 @@ impl Settings {
     /// What the file says, with what the environment says.
     fn with(home: PathBuf, agent: PathBuf, file: File, exclusions: Exclusions) -> Self {
         let mut inject = file.inject;
-        if let Some(share) = variable("MANA_HOLDOUT").and_then(|v| v.parse::<f64>().ok()) {
+        if let Some(share) = numbers::holdout() {
             inject.holdout = share;
         }
         inject.holdout = inject.holdout.clamp(0.0, 1.0);
@@ -272,11 +276,10 @@ impl Settings {
         // A NaN becomes a day as well.
         consolidate.half_life_days = consolidate.half_life_days.max(1.0);
         let mut daemon = file.daemon;
-        let seconds = |value: Option<String>| value.and_then(|value| value.parse::<u32>().ok());
-        if let Some(interval) = seconds(variable("MANA_LEARN_INTERVAL")) {
+        if let Some(interval) = numbers::learn_interval() {
             daemon.learn_interval = interval;
         }
-        if let Some(interval) = seconds(variable("MANA_CONSOLIDATE_INTERVAL")) {
+        if let Some(interval) = numbers::consolidate_interval() {
             daemon.consolidate_interval = interval;
         }
         daemon.learn_interval = daemon.learn_interval.max(1);

@@ -60,11 +60,6 @@ pub(crate) fn sharing() -> SharingEnvironment {
     }
 }
 
-/// `MANA_SYNC_INTERVAL`: seconds from one exchange of the daemon to the next, at least one.
-pub(crate) fn sync_interval() -> Option<u32> {
-    variable("MANA_SYNC_INTERVAL")?.parse().ok().filter(|seconds| *seconds > 0)
-}
-
 /// The machine's id: 32 hex digits. A container often has none, or not yet.
 fn machine() -> Option<String> {
     ["/etc/machine-id", "/var/lib/dbus/machine-id"].iter().find_map(|path| {

@@ -107,6 +107,53 @@ fn settings_that_silence_hooks_are_told() {
     }
 }
 
+/// A number that is none is ignored, and a person can find out.
+#[test]
+fn numbers_in_the_environment_that_are_none_are_told() {
+    let sandbox = installed();
+    let share = "a share from 0 to 1";
+    let seconds = "a whole number of seconds, 1 or more";
+    for (name, value, expected) in [
+        ("MANA_HOLDOUT", "ten", Some(share)),
+        ("MANA_HOLDOUT", "10", Some(share)),
+        ("MANA_HOLDOUT", "NaN", Some(share)),
+        ("MANA_HOLDOUT", "1", None),
+        ("MANA_LEARN_INTERVAL", "abc", Some(seconds)),
+        ("MANA_LEARN_INTERVAL", "5m", Some(seconds)),
+        ("MANA_LEARN_INTERVAL", "0", Some(seconds)),
+        ("MANA_LEARN_INTERVAL", "60", None),
+        ("MANA_LEARN_INTERVAL", "", None),
+        ("MANA_CONSOLIDATE_INTERVAL", "-1", Some(seconds)),
+        ("MANA_CONSOLIDATE_INTERVAL", "1", None),
+    ] {
+        let line = expected.map(|expected| {
+            format!("{name} is `{value}`, which is ignored: it has to be {expected}")
+        });
+        let mana = |verb: &str| sandbox.mana([verb]).env(name, value);
+        let status = mana("status").run().success();
+        assert_eq!(status.errors().lines().count(), usize::from(line.is_some()), "{status:?}");
+        assert!(status.errors().starts_with(line.as_deref().unwrap_or("")), "{status:?}");
+        let doctor = mana("doctor").run().success();
+        assert_eq!(doctor.errors(), "");
+        let told = doctor.text().contains(&format!("{name} is `{value}`, which is ignored"));
+        assert_eq!(told, line.is_some(), "{doctor:?}");
+        // A hook goes on, and only its log says so.
+        let log = sandbox.mana_home().join("logs/hooks.log");
+        let _before = fs::remove_file(&log);
+        let event = serde_json::json!({
+            "session_id": format!("s-{name}-{value}"), "hook_event_name": "SessionStart", "source": "startup",
+            "transcript_path": sandbox.home().join("x.jsonl"), "cwd": sandbox.project(),
+        });
+        let hook = mana("inject").stdin(event.to_string()).run().success();
+        assert_eq!(hook.errors(), "");
+        let held_back = (name, value) == ("MANA_HOLDOUT", "1");
+        let is_chance = name == "MANA_HOLDOUT" && expected.is_some();
+        assert!(is_chance || hook.text().is_empty() == held_back, "{name}={value}: {hook:?}");
+        let logged = fs::read_to_string(&log).unwrap_or_default();
+        assert_eq!(logged.contains("which is ignored"), line.is_some(), "{logged}");
+    }
+}
+
 /// `hooks/claude-code.json` calls a bare `mana`: all is well as long as that is this one.
 #[test]
 fn hooks_that_were_copied_are_fine_where_the_path_leads_here() {
