@@ -1,6 +1,7 @@
 //! Errors as people see them: what failed, its causes, what to do; and the exit code.
 
 use std::error::Error;
+use std::path::Path;
 
 use crate::config::{self, ConfigError, Settings};
 #[cfg(feature = "encoder")]
@@ -57,6 +58,11 @@ impl CliError {
     /// A failure with this message.
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, source: message.into().into(), hints: Vec::new() }
+    }
+
+    /// That a file or folder that a person named is not there.
+    pub(crate) fn no_file(path: &Path) -> Self {
+        Self::new(Kind::Nothing, format!("there is no {}", path.display()))
     }
 
     /// The same with a hint.

@@ -125,6 +125,7 @@ pub(super) fn folders(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
         return Ok(if projects.is_dir() { vec![projects] } else { Vec::new() });
     }
     match paths.iter().find(|path| !path.is_dir()) {
+        Some(path) if !path.exists() => Err(CliError::no_file(path)),
         Some(path) => {
             Err(CliError::new(Kind::Failed, format!("{} is not a folder", path.display()))
                 .hint("Name a folder with the transcripts of one project, or one of such folders."))

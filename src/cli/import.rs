@@ -127,9 +127,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>, CliError> {
         })?;
         return Ok(bytes);
     }
-    file::read(path)
-        .map_err(StorageError::from)?
-        .ok_or_else(|| CliError::new(Kind::Nothing, format!("there is no {}", path.display())))
+    file::read(path).map_err(StorageError::from)?.ok_or_else(|| CliError::no_file(path))
 }
 
 impl Report {

@@ -9,7 +9,7 @@ use super::args::LearnArgs;
 use super::cycle::{Cycle, Source};
 use super::encode::{self, Pace};
 use super::encoder;
-use super::error::{CliError, Kind};
+use super::error::CliError;
 use super::output::{Output, count};
 use super::{consolidate, hook, time, tune};
 use crate::config::{self, Settings};
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &LearnArgs, output: &mut Output) -> Result<(), CliError>
     }
     for path in &args.paths {
         if !path.exists() {
-            return Err(CliError::new(Kind::Failed, format!("{} does not exist", path.display())));
+            return Err(CliError::no_file(path));
         }
     }
     let cycle = Cycle::begin(&settings, "learn", Source::User);

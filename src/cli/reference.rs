@@ -376,7 +376,9 @@ fn meaning(kind: Kind) -> &'static str {
             "something has to be set up or mended first: `config.toml`, `sync.toml`, the client's \
              settings, a passphrase that is missing, or a database of a newer mana"
         }
-        Kind::Nothing => "nothing was found: no hit, no such id, or nothing has been learned yet",
+        Kind::Nothing => {
+            "nothing was found: no hit, no such id or file, or nothing has been learned yet"
+        }
         Kind::Internal => "a defect of mana",
     }
 }

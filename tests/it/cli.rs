@@ -267,6 +267,21 @@ fn a_project_inside_a_project_has_a_home_of_its_own() {
     }
 }
 
+#[test]
+fn a_file_that_is_not_there_is_nothing_found() {
+    let sandbox = Sandbox::new();
+    stumble(&sandbox).write();
+    let _learned = sandbox.mana(["learn"]).run().success();
+    let mut commands = vec!["learn", "eval", "tune"];
+    if sandbox.mana(["import", "--help"]).run().code == Some(0) {
+        commands.extend(["import", "export - --encrypted --key-file"]);
+    }
+    for command in commands {
+        let failed = sandbox.shell(&format!("\"$MANA\" {command} /gone")).run().code(4);
+        assert!(failed.errors().starts_with("mana: there is no /gone\n"), "{command}: {failed:?}");
+    }
+}
+
 /// A home of a project's own knows that project, and nothing of the user's others.
 #[test]
 fn a_home_of_a_project_learns_sessions_of_that_project() {

@@ -169,10 +169,10 @@ fn folds_and_shares_are_checked() {
     for arguments in [["--folds", "0"], ["--folds", "x"], ["--train", "1.5"], ["--train", "nan"]] {
         let _usage = sandbox.mana(["eval"]).args(arguments).run().code(2);
     }
-    for name in ["missing", "file"] {
+    for (name, code, says) in [("missing", 4, "there is no "), ("file", 1, "is not a folder")] {
         let path = sandbox.write("file", "").with_file_name(name);
-        let output = sandbox.mana(["eval"]).args([path]).run().code(1);
-        assert!(output.errors().contains("is not a folder"), "{output:?}");
+        let output = sandbox.mana(["eval"]).args([path]).run().code(code);
+        assert!(output.errors().contains(says), "{output:?}");
     }
     let sessions = |arguments: &[&str]| {
         let mana = sandbox.mana(["eval", "--json"]).args(arguments).args([fixture()]);

@@ -105,12 +105,7 @@ fn write_settings(
 fn join(args: &SyncInitArgs, mut boxes: Vec<Vec<u8>>) -> Result<WorkspaceKeys, CliError> {
     if let Some(path) = &args.key_box {
         let bytes = file::read(path).map_err(StorageError::from)?;
-        boxes.insert(
-            0,
-            bytes.ok_or_else(|| {
-                CliError::new(Kind::Failed, format!("there is no {}", path.display()))
-            })?,
-        );
+        boxes.insert(0, bytes.ok_or_else(|| CliError::no_file(path))?);
     }
     if boxes.is_empty() {
         return Err(workspace::WorkspaceError::KeysElsewhere.into());

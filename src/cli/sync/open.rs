@@ -182,7 +182,7 @@ pub(in crate::cli) fn passphrase(
     if let Some(path) = file {
         let read = crate::storage::file::read(path).map_err(StorageError::from)?;
         let Some(bytes) = read.map(Zeroizing::new) else {
-            return Err(CliError::new(Kind::Failed, format!("there is no {}", path.display())));
+            return Err(CliError::no_file(path));
         };
         let text = std::str::from_utf8(&bytes)
             .map_err(|_| CliError::new(Kind::Failed, format!("{} is no text", path.display())))?;
