@@ -19,7 +19,7 @@ pub(crate) use report::is_report;
 
 /// Number of these rules. Raise it when they judge the same words otherwise: what is stored is then
 /// judged anew by the next learning, what was learned here by being extracted once more.
-pub(crate) const REVISION: i64 = 1;
+pub(crate) const REVISION: i64 = 2;
 
 /// Why a text waits for approval: what it reads like.
 pub(crate) type Reason = &'static str;
@@ -436,7 +436,7 @@ mod tests {
         let phrases: Vec<_> = phrases.collect();
         let tables = format!("{phrases:?} {:?} {MESSAGES:?}", report::TABLES);
         let tables = PatternId::derive("tables", "", &tables, "").short();
-        let known = (1, "07e5ab48");
+        let known = (2, "07e5ab48");
         assert_eq!(
             (REVISION, tables.as_str()),
             known,
