@@ -132,8 +132,9 @@ impl Reader {
     ) -> Result<T, StorageError> {
         self.conn.execute_batch("BEGIN").attempt("start reading")?;
         let found = read();
-        self.conn.execute_batch("COMMIT").attempt("end reading")?;
-        found
+        let ended = self.conn.execute_batch("COMMIT").attempt("end reading");
+        // The first error is the one to report, and some of them have ended the transaction already.
+        found.and_then(|found| ended.map(|()| found))
     }
 
     /// Opens a database without SQLite's locks and without the log's index.
@@ -594,6 +595,27 @@ mod tests {
         }
         drop(store);
         assert_eq!(Reader::with(home.path(), |r| Ok(count(r))).unwrap(), 3);
+    }
+
+    #[test]
+    fn why_reading_failed_is_told_however_its_transaction_ended() {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(home.path(), true).unwrap();
+        let reader = Reader::beside(home.path()).unwrap();
+        for ended in [false, true] {
+            let failed = reader.in_one_view(|| {
+                if ended {
+                    // As SQLite does by itself when a disk fails or memory is short.
+                    reader.conn.execute_batch("ROLLBACK").unwrap();
+                }
+                reader.conn.execute("SELECT nothing", []).attempt("read nothing")
+            });
+            let told = failed.unwrap_err().to_string();
+            assert!(told.contains("read nothing"), "{told}");
+        }
+        // And the next view is of what is there then.
+        store.ensure_project("key", "name").unwrap();
+        assert_eq!(reader.in_one_view(|| Ok(count(&reader))).unwrap(), 1);
     }
 
     #[test]
