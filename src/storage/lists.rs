@@ -4,6 +4,7 @@
 //! connection of its own.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 
 use rusqlite::params;
 
@@ -208,7 +209,7 @@ struct Files {
     lists: Lists,
     /// Row of the file that is being read.
     file: Option<u32>,
-    /// Its touches, each with the words of its prompt and its symbols.
+    /// Its newest touches and some others, each with the words of its prompt and its symbols.
     touches: Vec<(Touch, String, String)>,
     /// How many of them are of this file; the rest keep their room for the next ones.
     touched: usize,
@@ -231,6 +232,11 @@ impl Files {
     }
 
     fn touch(&mut self, touch: Touch, words: &str, symbols: &str) {
+        // A file may be touched in thousands of episodes.
+        if self.touched == 2 * TOUCHES {
+            newest_first(&mut self.touches);
+            self.touched = TOUCHES;
+        }
         if self.touched == self.touches.len() {
             self.touches.push((touch, String::new(), String::new()));
         }
@@ -250,7 +256,7 @@ impl Files {
         let mut all = std::mem::take(&mut self.touches);
         let touches = &mut all[..std::mem::take(&mut self.touched)];
         if touches.len() > TOUCHES {
-            touches.sort_unstable_by_key(|(t, ..)| (std::cmp::Reverse(t.at), t.episode));
+            newest_first(touches);
         }
         let newest = || touches.iter().take(TOUCHES);
         for symbol in distinct(newest().map(|(_, _, symbols)| symbols.as_str())) {
@@ -278,6 +284,11 @@ impl Files {
         self.end();
         (self.terms, self.lists)
     }
+}
+
+/// Puts touches of a file in order.
+fn newest_first(touches: &mut [(Touch, String, String)]) {
+    touches.sort_unstable_by_key(|(touch, ..)| (Reverse(touch.at), touch.episode));
 }
 
 /// A symbol in lower case.
@@ -311,22 +322,24 @@ mod tests {
     fn a_file_is_described_by_its_newest_touches() {
         let mut files = Files::new(Range::all(false)[0]);
         files.begin(7, "src/parse.rs");
-        for n in (0..TOUCHES as i64 + 5).rev() {
+        let many = 3 * TOUCHES as i64 + 5;
+        for n in (0..many).map(|n| n * 7 % many) {
             let touch = Touch { edited: n % 2 == 0, at: n, episode: [0; 16] };
             files.touch(touch, &format!("w{n} again"), &format!("S{n} Same"));
         }
+        assert!(files.touches.len() <= 2 * TOUCHES, "{}", files.touches.len());
         files.begin(9, "Makefile");
         files.touch(Touch { edited: true, at: 1, episode: [1; 16] }, "build", "");
         let (terms, lists) = files.finish();
         let found: Vec<&str> = lists.sorted(&terms).map(|(_, term, _)| term).collect();
         assert!(
-            ["w6", "w44", "s5", "s44", "same", "parse.rs", "makefil", "build"]
+            ["w86", "w124", "s85", "s124", "same", "parse.rs", "makefil", "build"]
                 .iter()
                 .all(|term| found.contains(term)),
             "{found:?}"
         );
         // Read but not edited; older than the newest; of neither file.
-        assert!(["w7", "w4", "s4"].iter().all(|term| !found.contains(term)), "{found:?}");
+        assert!(["w87", "w84", "s84"].iter().all(|term| !found.contains(term)), "{found:?}");
         assert_eq!(lists.directory()[8..16], [7, 0, 0, 0, 9, 0, 0, 0]);
     }
 
