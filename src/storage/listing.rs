@@ -235,6 +235,9 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::vector::Encode as _;
+    use crate::model::vector::testing::Words;
+    use crate::storage::recall::Recall as _;
     use crate::storage::runs::Run;
 
     /// All terms with their lists, in order, behind the directories.
@@ -278,5 +281,53 @@ mod tests {
         let whole = listed(MANY);
         assert!(whole.len() > 8, "{whole:?}");
         assert_eq!(listed(MANY + 1), whole);
+    }
+
+    #[test]
+    fn documents_and_their_vectors_are_numbered_in_the_order_of_rows() {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(home.path(), true).unwrap();
+        store.encode_with(Some(Box::new(Words)));
+        let [project, other] =
+            ["key", "other"].map(|key| store.ensure_project(key, "name").unwrap());
+        // Neither as they come nor by evidence are rows in order; some are no documents.
+        for n in 0..48_i64 {
+            let row = 1 + n * 7 % 48;
+            let kind = [5, 6, 1][row as usize % 3];
+            let project = [Some(project), None, Some(other), Some(project)][row as usize % 4];
+            let state = i64::from(row % 9 != 4);
+            store
+                .conn()
+                .execute(
+                    "INSERT INTO patterns (row, id, kind, project, tool, category, trigger, text,
+                                           payload, state, sessions, hlc, origin)
+                     VALUES (?1, ?2, ?3, ?4, '', '', ?5, ?5, '{}', ?6, ?7, 0, '')",
+                    params![
+                        row,
+                        [row as u8; 16],
+                        kind,
+                        project,
+                        format!("word{row}"),
+                        state,
+                        row * 5 % 11
+                    ],
+                )
+                .unwrap();
+        }
+        store.refresh_postings().unwrap();
+        for (corpus, remainder) in [(Corpus::Decisions, 0), (Corpus::Episodes, 1)] {
+            let directory = store.directory(project, corpus).unwrap().unwrap();
+            let dense = store.dense(project, corpus).unwrap().unwrap();
+            let rows: Vec<u32> = (0..directory.documents()).map(|n| directory.row(n)).collect();
+            let expected: Vec<u32> = (1..=48)
+                .filter(|row| row % 3 == remainder && row % 4 != 2 && row % 9 != 4)
+                .collect();
+            assert_eq!(rows, expected);
+            for (document, row) in (0..).zip(rows) {
+                let vector = Words.encode(&format!("word{row}")).unwrap();
+                let cosine = dense.cosine(&vector, document).unwrap().unwrap();
+                assert!(cosine > 0.99, "{corpus:?} {row}: {cosine}");
+            }
+        }
     }
 }

@@ -115,12 +115,18 @@ mod tests {
 
     use super::*;
 
+    /// A list as most are, or one that fits into no run.
+    fn list() -> impl Strategy<Value = Vec<u8>> {
+        let bytes = |length| prop::collection::vec(any::<u8>(), length);
+        prop_oneof![9 => bytes(0..900), 1 => bytes(FULL - 40..FULL + 40)]
+    }
+
     proptest! {
         #[test]
         fn every_term_is_found_in_the_run_that_begins_before_it(
             known in prop::collection::btree_map(
                 "[a-c]{1,3}|.{1,9}",
-                (any::<u32>(), any::<u32>(), prop::collection::vec(any::<u8>(), 0..900)),
+                (any::<u32>(), any::<u32>(), list()),
                 0..40,
             ),
             others in prop::collection::vec("[a-c]{1,3}", 0..9),
@@ -134,8 +140,11 @@ mod tests {
                 }
                 writer.add(listed);
             }
-            prop_assert!(runs.values().all(|run: &Vec<u8>| run.len() <= FULL));
             runs.insert(writer.first, writer.bytes);
+            // A term that fits into none has one to itself.
+            prop_assert!(runs.values().all(|run| run.len() <= FULL || Run::from(run, 0).count() == 1));
+            let terms = runs.values().flat_map(|run| Run::from(run, 0));
+            prop_assert!(terms.map(|listed| listed.term).eq(known.keys()));
             for term in known.keys().chain(&others) {
                 let run = runs.range(..=term.clone()).next_back();
                 let found = run.and_then(|(_, run)| find(run, term));
