@@ -83,7 +83,11 @@ pub(super) fn damaged_or_open(path: &Path, source: rusqlite::Error) -> StorageEr
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::params;
+
     use super::*;
+    use crate::storage::recall::Recall as _;
+    use crate::storage::{Corpus, DATABASE, Reader, Store};
 
     fn database(folder: &Path, sql: &str) -> Connection {
         let conn = Connection::open(folder.join("m.sqlite")).unwrap();
@@ -115,6 +119,43 @@ mod tests {
             let mut conn = database(folder.path(), sql);
             let error = migrate(&mut conn, folder.path()).unwrap_err();
             assert!(error.to_string().contains(expected), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn of_every_older_schema_the_term_lists_are_made_anew() {
+        for number in 1..CURRENT {
+            let home = tempfile::tempdir().unwrap();
+            let conn = Connection::open(home.path().join(DATABASE)).unwrap();
+            for sql in &MIGRATIONS[..number as usize] {
+                conn.execute_batch(sql).unwrap();
+            }
+            conn.execute_batch(&format!(
+                "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {number};
+                 INSERT INTO projects (id, key, name, listed) VALUES (1, 'app', 'app', 1)"
+            ))
+            .unwrap();
+            conn.execute(
+                "INSERT INTO patterns (id, kind, project, tool, category, trigger, text, payload,
+                                       state, hlc, origin)
+                 VALUES (?1, 5, 1, '', '', 'deploy', 'never on Fridays', '{}', 1, 0, '')",
+                params![[1_u8; 16]],
+            )
+            .unwrap();
+            drop(conn);
+            // Hooks and whoever only asks leave it as it is.
+            let refused = Reader::open(home.path()).unwrap_err().to_string();
+            assert!(refused.contains(&format!("schema {number}, ")), "{refused}");
+
+            let mut store = Store::open(home.path(), true).unwrap();
+            let terms = ["deploy".to_owned()];
+            let held = |store: &Store| {
+                let found = store.look_up(1, &[Corpus::Decisions], &terms).unwrap();
+                (found[0].patterns, store.patterns(1).unwrap())
+            };
+            assert_eq!(held(&store), (0, 0), "{number}: the lists are a cache");
+            store.refresh_postings().unwrap();
+            assert_eq!(held(&store), (1, 1), "{number}");
         }
     }
 }

@@ -472,6 +472,38 @@ fn what_went_wrong_is_in_the_log() {
     assert!(log().lines().last().is_some_and(|line| line.contains("config.toml")), "{}", log());
 }
 
+/// Between an update and the first learning run, and after a step back to an older version.
+#[test]
+fn a_database_of_another_version_is_not_asked_and_commands_say_why() {
+    let sandbox = taught();
+    let asked = || {
+        let input = event(&sandbox, "PostToolUseFailure").to_string();
+        let output = sandbox.mana(["inject"]).stdin(input).run();
+        assert_contract("a database of another version", &output, Some("PostToolUseFailure"));
+        output.text()
+    };
+    let database = sandbox.mana_home().join("metadata.sqlite");
+    let database = rusqlite::Connection::open(database).expect("it was just made");
+    let set = |schema: i64| {
+        database.execute_batch(&format!("PRAGMA user_version = {schema}")).expect("it is ours");
+    };
+    let own: i64 = database
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .expect("the database has a number");
+    for (schema, hint) in [(own - 1, "Run `mana learn`"), (own + 1, "Update mana")] {
+        set(schema);
+        assert_eq!(asked(), "", "schema {schema}");
+        for command in [&["search", "check"][..], &["show", "abcd"], &["status"], &["stats"]] {
+            let output = sandbox.mana(command).run();
+            let said = output.errors();
+            let named = format!("has schema {schema}, ");
+            assert!(said.contains(&named) && said.contains(hint), "{command:?}: {output:?}");
+        }
+    }
+    set(own);
+    assert_ne!(asked(), "");
+}
+
 /// A reader never waits for a writer: the hooks keep their contract while learning runs.
 #[test]
 fn learning_runs_beside_it() {
