@@ -5,7 +5,8 @@
 //! look-up, and its list has what BM25 needs.
 //!
 //! The lists are a cache. They are written anew, project by project, when a learning run is done
-//! ([`super::listing`]), many to a row ([`super::runs`]); until then they miss what is new, and rows that are gone are not found when they are looked up.
+//! ([`super::listing`]), many to a row ([`super::runs`]); until then they miss what is new, and rows
+//! that are gone are not found when they are looked up.
 
 use std::borrow::Cow;
 
