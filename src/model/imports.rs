@@ -13,6 +13,8 @@ pub(crate) fn imports(text: &str) -> impl Iterator<Item = &str> {
         }
         false
     });
+    // Most lines import nothing, which is seen without taking them apart.
+    let prose = prose.filter(|line| line.contains('@'));
     // What stands between backticks is code.
     prose.flat_map(|line| line.split('`').step_by(2).flat_map(in_prose))
 }

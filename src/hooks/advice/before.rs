@@ -141,9 +141,12 @@ fn is_alike(a: &Pattern, b: &Pattern) -> bool {
 
 /// Whether two patterns are about the same failure of the same command.
 pub(super) fn fails_alike(a: &Pattern, b: &Pattern) -> bool {
+    // Most are about other commands, and a brief compares each with each.
+    if a.payload.commands.first() != b.payload.commands.first() {
+        return false;
+    }
     let (one, other) = (headline_of(a), headline_of(b));
-    a.payload.commands.first() == b.payload.commands.first()
-        && (one == other || a.payload.routine && b.payload.routine && finds_alike(one, other))
+    one == other || a.payload.routine && b.payload.routine && finds_alike(one, other)
 }
 
 /// Whether two headlines of checks may be about the same sort of findings, which differ from run
