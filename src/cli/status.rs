@@ -127,7 +127,9 @@ fn hooked(settings: &Settings, cwd: Option<&Path>) -> Vec<String> {
             .is_ok_and(|plan| plan.is_noop())
     };
     let mut files = vec![user_settings(&settings.agent)];
-    files.extend(cwd.map(project_settings));
+    // In the home both are the same file.
+    let is_another = |path: &PathBuf| path.canonicalize().ok() != files[0].canonicalize().ok();
+    files.extend(cwd.map(project_settings).filter(is_another));
     files.into_iter().filter(has_all).map(|path| path.display().to_string()).collect()
 }
 

@@ -39,23 +39,31 @@ impl fmt::Display for BadNumber {
     }
 }
 
-/// The variables that are set to no number, or to one that they cannot be.
+/// A variable, whether a text can be its number, and what it has to be.
+type Number = (&'static str, fn(&str) -> bool, &'static str);
+
+/// The variables that are numbers.
+const NUMBERS: &[Number] = &[
+    ("MANA_HOLDOUT", |text| share_of(text).is_some(), SHARE),
+    ("MANA_LEARN_INTERVAL", |text| seconds_of(text).is_some(), SECONDS),
+    ("MANA_CONSOLIDATE_INTERVAL", |text| seconds_of(text).is_some(), SECONDS),
+    #[cfg(feature = "sync")]
+    ("MANA_SYNC_INTERVAL", |text| seconds_of(text).is_some(), SECONDS),
+];
+
+/// The variables that are set to no number, or to one that they cannot be. Hooks ask, too: each
+/// variable is looked up once.
 pub(crate) fn bad_numbers() -> Vec<BadNumber> {
-    let numbers = [
-        ("MANA_HOLDOUT", holdout().is_some(), SHARE),
-        ("MANA_LEARN_INTERVAL", learn_interval().is_some(), SECONDS),
-        ("MANA_CONSOLIDATE_INTERVAL", consolidate_interval().is_some(), SECONDS),
-        #[cfg(feature = "sync")]
-        ("MANA_SYNC_INTERVAL", sync_interval().is_some(), SECONDS),
-    ];
-    let bad = numbers.into_iter().filter(|(_, is_good, _)| !is_good);
-    bad.filter_map(|(name, _, expected)| Some(BadNumber { name, value: value(name)?, expected }))
-        .collect()
+    let bad = |(name, is_good, expected): &Number| {
+        let value = value(name).filter(|value| !is_good(value))?;
+        Some(BadNumber { name, value, expected })
+    };
+    NUMBERS.iter().filter_map(bad).collect()
 }
 
 /// `MANA_HOLDOUT`: the share of what matches that is held back.
 pub(super) fn holdout() -> Option<f64> {
-    value("MANA_HOLDOUT")?.parse().ok().filter(|share| (0.0..=1.0).contains(share))
+    share_of(&value("MANA_HOLDOUT")?)
 }
 
 /// `MANA_LEARN_INTERVAL`: seconds from one learning run of the daemon to the next.
@@ -75,7 +83,15 @@ pub(crate) fn sync_interval() -> Option<u32> {
 }
 
 fn seconds(name: &str) -> Option<u32> {
-    value(name)?.parse().ok().filter(|seconds| *seconds > 0)
+    seconds_of(&value(name)?)
+}
+
+fn share_of(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|share| (0.0..=1.0).contains(share))
+}
+
+fn seconds_of(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|seconds| *seconds > 0)
 }
 
 /// What a variable is set to, whatever that is; an empty one counts as none.

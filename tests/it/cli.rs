@@ -119,6 +119,10 @@ fn the_status_names_the_settings_with_the_hooks() {
     assert_eq!(strings(&status()["hooks"]), [project.to_string_lossy().as_ref()]);
     let _output = sandbox.mana(["init", "--yes"]).run().success();
     assert_eq!(strings(&status()["hooks"]).len(), 2);
+    // In the home the two are one file.
+    let at_home = sandbox.mana(["status", "--json"]).current_dir(sandbox.home()).run();
+    let user = sandbox.settings();
+    assert_eq!(strings(&at_home.success().json()["hooks"]), [user.to_string_lossy().as_ref()]);
 }
 
 #[test]
