@@ -1,7 +1,7 @@
 //! The hybrid logical clock of the store.
 
 use super::error::{Attempt, StorageError};
-use super::open::Store;
+use super::store::Store;
 
 impl Store {
     /// The next reading of the hybrid logical clock: milliseconds in the upper 48 bits, a

@@ -4,7 +4,8 @@
 use rusqlite::params;
 
 use super::error::{Attempt, StorageError};
-use super::open::{Reader, Store};
+use super::open::Reader;
+use super::store::Store;
 use crate::model::dates::{self, is_possible};
 
 /// A step as it is dated, with what its transcript says of the time.

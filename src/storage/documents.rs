@@ -7,7 +7,7 @@
 use rusqlite::params;
 
 use super::error::{Attempt, StorageError};
-use super::open::Store;
+use super::store::Store;
 
 /// A pattern's document, as it is to be.
 #[derive(Debug)]

@@ -12,9 +12,10 @@ use rusqlite::{OptionalExtension, params};
 
 use super::documents::Document;
 use super::error::{Attempt, StorageError};
-use super::open::{Reader, Store};
+use super::open::Reader;
 use super::patterns::{kind_term, scope_term, tally_from};
 use super::steps::StoredTrajectory;
+use super::store::Store;
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Draft, Kind, Payload, State, Tally, state_by_evidence};
 use crate::model::suspicion;

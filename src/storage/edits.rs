@@ -12,12 +12,13 @@ use rusqlite::params;
 use rusqlite::{OptionalExtension, Row};
 
 use super::error::{Attempt, StorageError};
-use super::open::{Reader, Store};
+use super::open::Reader;
 #[cfg(feature = "sync")]
 use super::patterns::{COLUMNS, pattern_from};
 use super::reviews;
 #[cfg(feature = "sync")]
 use super::sharing::Leaving;
+use super::store::Store;
 use crate::model::ids::PatternId;
 use crate::model::page::Page;
 #[cfg(feature = "sync")]

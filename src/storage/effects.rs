@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::error::{Attempt, StorageError};
-use super::open::{Reader, Store};
+use super::open::Reader;
+use super::store::Store;
 use crate::model::effect::Group;
 use crate::model::ids::{PatternId, StepId};
 use crate::model::pattern::{Kind, Payload, Reason};

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use rusqlite::{OptionalExtension, params};
 
 use super::error::{Attempt, StorageError};
-use super::open::{Reader, Store};
+use super::open::Reader;
 use super::steps::StoredTrajectory;
+use super::store::Store;
 use crate::model::ids::{PatternId, StepId};
 use crate::model::key::{Key, Space};
 use crate::model::paths;

@@ -10,8 +10,9 @@ use rusqlite::{OptionalExtension, params};
 
 use super::documents::Document;
 use super::error::{Attempt, StorageError};
-use super::open::{Reader, Store};
+use super::open::Reader;
 use super::patterns::{COLUMNS, kind_term, pattern_from, scope_term, tally_from};
+use super::store::Store;
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Kind, Pattern, Payload, State, Tally, state_by_evidence};
 use crate::model::trial::Score;

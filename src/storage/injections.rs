@@ -5,7 +5,8 @@ use std::path::Path;
 use rusqlite::params;
 
 use super::error::{Attempt, StorageError};
-use super::open::{Reader, Store};
+use super::open::Reader;
+use super::store::Store;
 use super::{Journal, Record, file};
 
 /// A journal is kept this long after its last note, in milliseconds: a session may be resumed.

@@ -13,9 +13,10 @@ use super::dense::Dense;
 use super::error::{Attempt, StorageError};
 use super::inverted::{Dictionary, Frequencies, Lists};
 use super::lists::{Made, Part, Range};
-use super::open::{Reader, Store};
+use super::open::Reader;
 use super::postings::Corpus;
 use super::runs::{Listed, Writer};
+use super::store::Store;
 
 /// Files from which on their terms are listed in ranges.
 const MANY: u32 = 200_000;

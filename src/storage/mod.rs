@@ -38,6 +38,7 @@ pub(crate) mod log;
 mod open;
 mod patterns;
 mod postings;
+mod private;
 mod projects;
 mod recall;
 mod reviews;
@@ -50,6 +51,7 @@ mod skills;
 mod snapshot;
 mod sql;
 mod steps;
+mod store;
 #[cfg(test)]
 pub(crate) mod tests;
 #[cfg(feature = "encoder")]
@@ -79,9 +81,10 @@ pub(crate) use journal::{Journal, Record};
 pub(crate) use lock::EncodingLock;
 #[cfg(feature = "sync")]
 pub(crate) use lock::ExchangeLock;
-pub(crate) use open::{Reader, Store, create_home};
+pub(crate) use open::Reader;
 pub(crate) use patterns::EvidenceRow;
 pub(crate) use postings::Corpus;
+pub(crate) use private::create_home;
 pub(crate) use projects::{StoredRoot, transcript_folder};
 pub(crate) use recall::{KnownFile, Meaning, Query, Recall, Term, fused};
 pub(crate) use search::{Found, Sought};
@@ -90,6 +93,7 @@ pub(crate) use sharing::{Heard, Leaving, Local, SegmentRow};
 pub(crate) use skills::{Edge, Run};
 pub(crate) use snapshot::{answered_from_snapshots, from_snapshots, map, recall};
 pub(crate) use steps::{CallResult, Span, StepPlace, StoredTrajectory};
+pub(crate) use store::Store;
 pub(crate) use transcripts::{Account, StoredCursor, Totals};
 pub(crate) use trials::Teller;
 #[cfg(feature = "sync")]

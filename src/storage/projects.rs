@@ -5,8 +5,9 @@ use std::path::Path;
 use rusqlite::params;
 
 use super::error::{Attempt, StorageError};
-use super::open::{Reader, Store};
+use super::open::Reader;
 use super::recall::Recall;
+use super::store::Store;
 
 /// A folder in which sessions of a project started.
 #[derive(Clone, PartialEq, Eq, Debug)]

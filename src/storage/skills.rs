@@ -6,8 +6,9 @@ use rusqlite::{OptionalExtension, params};
 
 use super::error::{Attempt, StorageError};
 use super::injections::bytes_of;
-use super::open::{Reader, Store};
+use super::open::Reader;
 use super::patterns::{COLUMNS, pattern_from};
+use super::store::Store;
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Effect, Kind, Pattern, Payload};
 use crate::model::skill::Skill;

@@ -11,7 +11,8 @@ use std::path::Path;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::error::{Attempt, StorageError};
-use super::open::{Reader, Store};
+use super::open::Reader;
+use super::store::Store;
 use crate::model::ids::StepId;
 use crate::model::paths;
 use crate::model::trajectory::{Author, Body, Call, Outcome, Step, TrajectoryKey};

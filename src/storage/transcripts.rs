@@ -6,7 +6,8 @@ use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use super::error::{Attempt, StorageError};
-use super::open::{Reader, Store};
+use super::open::Reader;
+use super::store::Store;
 
 /// Where reading a transcript stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

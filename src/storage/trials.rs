@@ -6,7 +6,8 @@ use rusqlite::{OptionalExtension, Row};
 
 use super::error::{Attempt, StorageError};
 use super::hearsay::Hearsay;
-use super::open::{Reader, Store};
+use super::open::Reader;
+use super::store::Store;
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Kind, Payload};
 use crate::model::trial::{Score, Trial, Verdict};

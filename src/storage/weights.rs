@@ -3,7 +3,8 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::error::{Attempt, StorageError};
-use super::open::{Reader, Store};
+use super::open::Reader;
+use super::store::Store;
 use crate::model::rank::Weights;
 
 /// Under which name the store has them, as hexadecimal digits.

@@ -11,7 +11,7 @@ use super::Time;
 use crate::model::ids::StepId;
 use crate::storage::damage::file_error;
 use crate::storage::error::{Attempt, StorageError};
-use crate::storage::open::Store;
+use crate::storage::store::Store;
 use crate::storage::{file, injections};
 
 /// File in the home that lists what was forgotten, one id in hex or one time a line.

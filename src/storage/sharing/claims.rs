@@ -8,7 +8,8 @@ use crate::model::clock::Hlc;
 use crate::model::ids::PatternId;
 use crate::model::sharing::{Claim, DeviceKey, Field};
 use crate::storage::error::StorageError;
-use crate::storage::open::{Reader, Store};
+use crate::storage::open::Reader;
+use crate::storage::store::Store;
 
 impl Reader {
     /// The words that a device said of each pattern.

@@ -5,7 +5,7 @@ use rusqlite::{Row, params};
 use crate::model::ids::PatternId;
 use crate::model::sharing::{Counts, DeviceKey, Incarnation, LogId};
 use crate::storage::error::StorageError;
-use crate::storage::open::Store;
+use crate::storage::store::Store;
 
 impl Store {
     /// See `sync::ledger::Ledger::counts`.

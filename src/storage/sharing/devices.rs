@@ -5,7 +5,8 @@ use rusqlite::{Row, params};
 use crate::model::clock::Hlc;
 use crate::model::sharing::{DeviceKey, DeviceState, Trust};
 use crate::storage::error::StorageError;
-use crate::storage::open::{Reader, Store};
+use crate::storage::open::Reader;
+use crate::storage::store::Store;
 
 impl Reader {
     /// All devices that were heard of.

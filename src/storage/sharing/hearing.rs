@@ -10,7 +10,8 @@ use crate::model::ids::PatternId;
 use crate::model::pattern::Kind;
 use crate::storage::error::StorageError;
 use crate::storage::hearsay::Hearsay;
-use crate::storage::open::{Reader, Store};
+use crate::storage::open::Reader;
+use crate::storage::store::Store;
 
 /// What others come to say of a pattern.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

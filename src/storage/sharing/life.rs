@@ -2,7 +2,7 @@
 
 use crate::model::clock::Hlc;
 use crate::storage::error::StorageError;
-use crate::storage::open::Store;
+use crate::storage::store::Store;
 
 impl Store {
     /// Gives the store another incarnation: it was copied, and no two stores may write as one. What

@@ -4,7 +4,8 @@ use rusqlite::{Row, params};
 
 use crate::model::sharing::{LogId, LogState};
 use crate::storage::error::StorageError;
-use crate::storage::open::{Reader, Store};
+use crate::storage::open::Reader;
+use crate::storage::store::Store;
 
 impl Reader {
     /// All logs that are known.

@@ -3,7 +3,8 @@
 use rusqlite::params;
 
 use crate::storage::error::StorageError;
-use crate::storage::open::{Reader, Store};
+use crate::storage::open::Reader;
+use crate::storage::store::Store;
 
 impl Reader {
     /// A value that sharing keeps.

@@ -5,7 +5,7 @@ use rusqlite::params;
 use crate::model::clock::Hlc;
 use crate::model::sharing::LogId;
 use crate::storage::error::StorageError;
-use crate::storage::open::Store;
+use crate::storage::store::Store;
 
 impl Store {
     /// Keeps an encoded record until its time has come.

@@ -4,7 +4,8 @@
 use crate::model::ids::PatternId;
 use crate::storage::error::StorageError;
 use crate::storage::injections;
-use crate::storage::open::{Reader, Store};
+use crate::storage::open::Reader;
+use crate::storage::store::Store;
 
 impl Reader {
     /// Patterns that were taken back everywhere and noted so, with what was noted.

@@ -6,7 +6,8 @@ use crate::model::clock::Hlc;
 use crate::model::ids::PatternId;
 use crate::model::sharing::{DeviceKey, Removal};
 use crate::storage::error::StorageError;
-use crate::storage::open::{Reader, Store};
+use crate::storage::open::Reader;
+use crate::storage::store::Store;
 
 impl Reader {
     /// Whether a device has taken back what it last said of a pattern.

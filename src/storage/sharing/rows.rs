@@ -3,7 +3,8 @@
 use rusqlite::{OptionalExtension, Params, Row};
 
 use crate::storage::error::{Attempt, StorageError};
-use crate::storage::open::{Reader, Store};
+use crate::storage::open::Reader;
+use crate::storage::store::Store;
 
 /// What an error says was attempted.
 pub(super) const ATTEMPT: &str = "read or store what is shared";

@@ -4,7 +4,7 @@ use rusqlite::params;
 
 use crate::model::sharing::Fate;
 use crate::storage::error::StorageError;
-use crate::storage::open::Store;
+use crate::storage::store::Store;
 
 /// A segment's place: label of its log, number, beginning of its hash.
 pub(crate) type SegmentRow = ([u8; 16], u64, [u8; 16]);

@@ -5,7 +5,8 @@ use rusqlite::params;
 use crate::model::ids::PatternId;
 use crate::model::sharing::DeviceKey;
 use crate::storage::error::StorageError;
-use crate::storage::open::{Reader, Store};
+use crate::storage::open::Reader;
+use crate::storage::store::Store;
 
 impl Reader {
     /// Devices that spoke of a pattern in any way.

@@ -7,7 +7,8 @@ use super::catalogue::Catalogue;
 use super::write::{write_catalogue, write_project};
 use super::{FOLDER, Snapshots, catalogue_path, project_path};
 use crate::storage::error::StorageError;
-use crate::storage::open::{Reader, Rest, Store};
+use crate::storage::open::{Reader, Rest};
+use crate::storage::store::Store;
 use crate::storage::{DATABASE, file};
 
 /// Projects that may be written before the log is moved; only their generations wait.

@@ -8,8 +8,9 @@ use crate::model::pattern::Pattern;
 use crate::model::suspicion;
 use crate::model::trial::{Trial, Verdict};
 use crate::storage::error::{Attempt, StorageError};
-use crate::storage::open::{Reader, Store};
+use crate::storage::open::Reader;
 use crate::storage::patterns::{COLUMNS, pattern_from};
+use crate::storage::store::Store;
 
 /// A pattern that another device told and that waits for approval, of a kind that can be tried.
 #[derive(Clone, PartialEq, Debug)]

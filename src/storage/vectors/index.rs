@@ -19,7 +19,8 @@ use usearch::{Index, IndexOptions, MetricKind, ScalarKind};
 use super::FILE;
 use super::numbers::Numbers;
 use crate::storage::error::{Attempt, StorageError};
-use crate::storage::open::{Reader, Store};
+use crate::storage::open::Reader;
+use crate::storage::store::Store;
 use crate::storage::{file, snapshot};
 
 const MAGIC: &[u8; 8] = b"mana/ui\n";

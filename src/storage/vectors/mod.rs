@@ -18,7 +18,8 @@ use rusqlite::OptionalExtension;
 use rusqlite::params;
 
 use super::error::{Attempt, StorageError};
-use super::open::{Reader, Store};
+use super::open::Reader;
+use super::store::Store;
 use crate::model::key::{Key, Space};
 use crate::model::pattern::Kind;
 

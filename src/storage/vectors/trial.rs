@@ -10,7 +10,8 @@ use rusqlite::params;
 
 use super::NewVector;
 use crate::storage::error::{Attempt, StorageError};
-use crate::storage::open::{Reader, Store};
+use crate::storage::open::Reader;
+use crate::storage::store::Store;
 
 /// Numbers of a vector.
 const DIMENSIONS: usize = 64;
