@@ -748,12 +748,10 @@ fn every_variable_that_is_read_is_named() {
         include_str!("../config/sharing.rs"),
     ];
     let mut read: Vec<&str> = READ_ELSEWHERE.to_vec();
+    let call = r#"\b(?:variable|var_os|value|seconds|text|hidden|path)\("([^"]+)""#;
+    let call = regex::Regex::new(call).unwrap();
     for source in sources {
-        let calls =
-            ["variable(", "var_os(", " value(", " seconds(", " text(", " hidden(", " path("];
-        for call in calls.map(|call| format!("{call}\"")) {
-            read.extend(source.split(&call).skip(1).filter_map(|rest| rest.split('"').next()));
-        }
+        read.extend(call.captures_iter(source).map(|found| found.extract::<1>().1[0]));
     }
     read.sort_unstable();
     read.dedup();
