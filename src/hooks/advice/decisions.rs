@@ -79,7 +79,7 @@ pub(super) fn on_subject(
         }
         let Some(pattern) = question.recall.pattern_in(project, hit.row)? else { continue };
         let confidence = rank::decision(&pattern, overlap, question.reference);
-        if confidence >= cost::decision(pattern.text.len()) && question.is_news(&pattern) {
+        if confidence >= cost::decision(pattern.text.len()) {
             chosen.push((confidence, pattern));
         }
     }
@@ -92,10 +92,13 @@ pub(super) fn on_subject(
         later.extend(question.recall.said_after(project, hit.row, oldest)?);
     }
     let later = || later.iter().map(|(last, subject)| (*last, subject.as_slice()));
-    chosen.retain(|(_, pattern)| !is_replaced(said(pattern), later()));
     chosen.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-    chosen.truncate(ON_SUBJECT);
-    Ok(chosen.iter().map(|(confidence, pattern)| item(question, pattern, *confidence)).collect())
+    // Few are told, so of few it is asked whether they are news.
+    let told = chosen
+        .iter()
+        .filter(|(_, pattern)| !is_replaced(said(pattern), later()) && question.is_news(pattern));
+    let told = told.take(ON_SUBJECT);
+    Ok(told.map(|(confidence, pattern)| item(question, pattern, *confidence)).collect())
 }
 
 /// When a decision was last said, and on what subject.
