@@ -4,6 +4,7 @@
 
 use super::layout::Damage;
 use crate::model::ids::PatternId;
+use crate::model::key::Key;
 use crate::model::pattern::{Effect, Kind, Pattern, Payload, State, Tally};
 use crate::storage::recall::Said;
 
@@ -27,6 +28,32 @@ fn put_texts(bytes: &mut Vec<u8>, texts: &[String]) {
     for text in texts {
         put_text(bytes, text);
     }
+}
+
+/// What is asked of a pattern beside itself. It stands in front of the pattern, so that both are
+/// read at once.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(super) struct Beside {
+    /// The terms of a decision, and how many patterns of the project hold each.
+    pub(super) terms: Vec<(Key, u32)>,
+    /// Rows of the files that an episode worked on.
+    pub(super) files: Vec<u32>,
+}
+
+/// Adds what stands in front of a pattern.
+pub(super) fn put_beside(bytes: &mut Vec<u8>, Beside { terms, files }: &Beside) {
+    let mut list = Vec::new();
+    for (term, patterns) in terms {
+        list.extend(term.to_i64().to_le_bytes());
+        put_number(&mut list, (*patterns).into());
+    }
+    put_number(bytes, list.len() as u64);
+    bytes.append(&mut list);
+    for row in files {
+        put_number(&mut list, (*row).into());
+    }
+    put_number(bytes, list.len() as u64);
+    bytes.append(&mut list);
 }
 
 /// Adds an active pattern. Its project is told as "global or not".
@@ -89,8 +116,13 @@ impl<'a> Reading<'a> {
         self.0.len()
     }
 
+    /// The bytes that are left.
+    pub(super) fn rest(self) -> &'a [u8] {
+        self.0
+    }
+
     #[inline]
-    fn array<const SIZE: usize>(&mut self) -> Result<&'a [u8; SIZE], Damage> {
+    pub(super) fn array<const SIZE: usize>(&mut self) -> Result<&'a [u8; SIZE], Damage> {
         let (array, rest) = self.0.split_first_chunk().ok_or(Damage)?;
         self.0 = rest;
         Ok(array)
@@ -135,6 +167,34 @@ impl<'a> Reading<'a> {
     /// A number that fits into four bytes.
     pub(super) fn small(&mut self) -> Result<u32, Damage> {
         u32::try_from(self.number()?).map_err(|_| Damage)
+    }
+
+    /// The terms of a decision, which stand in front of it.
+    pub(super) fn terms(&mut self) -> Result<Vec<(Key, u32)>, Damage> {
+        let mut list = Self(self.bytes()?);
+        let mut terms = Vec::with_capacity(list.left() / 9);
+        while !list.is_done() {
+            terms.push((Key::from_bits(u64::from_le_bytes(*list.array()?)), list.small()?));
+        }
+        self.bytes()?;
+        Ok(terms)
+    }
+
+    /// Rows of the files that an episode worked on, which stand in front of it.
+    pub(super) fn files(&mut self) -> Result<Vec<u32>, Damage> {
+        self.bytes()?;
+        let mut list = Self(self.bytes()?);
+        let mut files = Vec::new();
+        while !list.is_done() {
+            files.push(list.small()?);
+        }
+        Ok(files)
+    }
+
+    /// Goes past what stands in front of a pattern.
+    pub(super) fn skip_beside(&mut self) -> Result<(), Damage> {
+        self.bytes()?;
+        self.bytes().map(drop)
     }
 
     /// The pattern, of the project in this row unless it is global.
@@ -266,6 +326,28 @@ mod tests {
         assert_eq!(reading.said_after(0), Err(Damage));
     }
 
+    #[test]
+    fn what_stands_beside_a_pattern_is_read_and_skipped() {
+        let key = Key::from_bits;
+        for beside in [
+            Beside::default(),
+            Beside { terms: vec![(key(u64::MAX), 0), (key(7), u32::MAX)], files: Vec::new() },
+            Beside { terms: Vec::new(), files: vec![0, 300, u32::MAX] },
+        ] {
+            let mut bytes = Vec::new();
+            put_beside(&mut bytes, &beside);
+            put_pattern(&mut bytes, &pattern());
+            let readings = [(); 3].map(|()| Reading(&bytes));
+            let [mut terms, mut files, mut neither] = readings;
+            assert_eq!(terms.terms().unwrap(), beside.terms);
+            assert_eq!(files.files().unwrap(), beside.files);
+            neither.skip_beside().unwrap();
+            for reading in [&mut terms, &mut files, &mut neither] {
+                assert_eq!(reading.pattern(9).unwrap(), pattern());
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn numbers_and_texts_come_back(number in any::<u64>(), text in ".{0,300}") {
@@ -283,6 +365,7 @@ mod tests {
             put_pattern(&mut bytes, &pattern());
             let at = at % bytes.len();
             bytes[at] = byte;
+            let _beside = (Reading(&bytes).terms(), Reading(&bytes).files());
             let _read = Reading(&bytes).pattern(9);
             let _cut = Reading(&bytes[..at]).pattern(9);
             let _said = Reading(&bytes).said_after(0);

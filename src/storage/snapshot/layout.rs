@@ -11,7 +11,7 @@ use super::part::Part;
 const MAGIC: [u8; 8] = *b"MANASNAP";
 
 /// Number of this layout. A file with another one counts as missing.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 
 /// Bytes before the directory of sections: magic, version, number of sections, generation, length
 /// of the file, checksum of header and directory.
@@ -19,9 +19,6 @@ const FIXED: usize = 40;
 
 /// Bytes of a section's place in the directory: where it begins, how long it is.
 const PLACE: usize = 16;
-
-/// Places that are guessed before a search goes on by halves.
-const GUESSES: usize = 4;
 
 /// The parts of a snapshot file. The numbers are those of the directory's places.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,12 +28,10 @@ pub(super) enum Section {
     Heap = 0,
     /// Single values: [`super::project::FACTS`] bytes, or the state of the database.
     Facts,
-    /// Patterns by row: row (4 bytes), place in the heap (8).
+    /// The patterns' places in the heap, as [`super::blocks`] has them.
     Patterns,
-    /// Decisions by row: row, and a range of `DecisionTermCounts` (4 bytes each).
-    DecisionRanges,
-    /// Keys of terms (8 bytes), each with the number of patterns that hold it (4).
-    DecisionTermCounts,
+    /// Their index.
+    PatternIndex,
     /// Slots from a key to a range of `KeyPatterns`.
     Keys,
     /// Rows of patterns (4 bytes each).
@@ -47,26 +42,22 @@ pub(super) enum Section {
     /// each of the four lists has (4 bytes each), then the lists of encoded patterns. A brief
     /// reads them from one end to the other, so they do not lie where the heap has them.
     Active,
-    /// Files by row, [`super::project::FILE`] bytes each.
+    /// The files' records, as [`super::blocks`] has them.
     Files,
+    /// Their index.
+    FileIndex,
     /// Slots from a name's key to a range of `NameFiles`.
     Names,
     /// Rows of files (4 bytes each).
     NameFiles,
     /// Slots from a path's hash to a file's row.
     Paths,
-    /// By place in `Files`: ranges of `FileEpisodes` (two times 4 bytes).
-    FileRanges,
     /// Numbers of episodes that changed a file (4 bytes each).
     FileEpisodes,
     /// By number of an episode: ranges of `EpisodeFiles` (two times 4 bytes).
     EpisodeRanges,
-    /// Places in `Files` of what an episode changed (4 bytes each).
+    /// Rows of the files that an episode changed (4 bytes each).
     EpisodeFiles,
-    /// Episodes that are patterns, by row: row, and a range of `WorkedOn` (4 bytes each).
-    WorkRanges,
-    /// Places in `Files` of what an episode worked on (4 bytes each).
-    WorkedOn,
     /// For each term: how many patterns hold it, how many documents of each corpus do, and for
     /// each corpus that has any the list behind its length. What is known of a term lies together,
     /// because a prompt is looked for in several corpora.
@@ -210,51 +201,6 @@ pub(super) fn u64_at(bytes: &[u8], at: usize) -> Result<u64, Damage> {
     Ok(u64::from_le_bytes(*eight))
 }
 
-/// The place of the record whose first four bytes are the row `row`, in records ordered by row.
-///
-/// Rows are given out one after the other, so a place can be told from the first and the last one
-/// nearly exactly (interpolation search: Peterson, 1957), and lies in the piece around the guess.
-/// After a few guesses it goes on by halves.
-pub(super) fn place_of<const SIZE: usize>(
-    records: Part<'_>,
-    row: u32,
-) -> Result<Option<usize>, Damage> {
-    const { assert!(SIZE >= 4) }
-    let row_of = |record: &[u8; SIZE]| u32_at(record, 0).unwrap_or(u32::MAX);
-    let Some(last) = records.count::<SIZE>().checked_sub(1) else { return Ok(None) };
-    // The nearest known records below and above, with their rows.
-    let mut below = (0, row_of(records.record(0)?));
-    let mut above = (last, row_of(records.record(last)?));
-    for guesses in 0.. {
-        for (place, known) in [below, above] {
-            if known == row {
-                return Ok(Some(place));
-            }
-        }
-        if row < below.1 || row > above.1 || above.0 - below.0 < 2 {
-            return Ok(None);
-        }
-        let gap = above.0 - below.0;
-        let guess = if guesses < GUESSES {
-            let (part, span) = (u64::from(row - below.1), u64::from(above.1 - below.1));
-            (part * gap as u64 / span) as usize
-        } else {
-            gap / 2
-        };
-        let guess = (below.0 + guess).clamp(below.0 + 1, above.0 - 1);
-        let (start, piece) = records.around::<SIZE>(guess, below.0 + 1, above.0)?;
-        let ([first, ..], [.., last]) = (piece, piece) else { return Err(Damage) };
-        if row < row_of(first) {
-            above = (start, row_of(first));
-        } else if row > row_of(last) {
-            below = (start + piece.len() - 1, row_of(last));
-        } else {
-            return Ok(piece.binary_search_by_key(&row, row_of).ok().map(|place| start + place));
-        }
-    }
-    Ok(None)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -309,28 +255,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn places_are_found_by_row(
-            rows in prop::collection::btree_set(prop_oneof![0_u32..300, any::<u32>()], 0..80),
-            other in any::<u32>(),
-        ) {
-            let stored: Vec<[u8; 6]> = rows
-                .iter()
-                .map(|row| [row.to_le_bytes().as_slice(), &[7, 7]].concat().try_into().unwrap())
-                .collect();
-            let records = Part::from(stored.as_flattened());
-            for (place, row) in rows.iter().enumerate() {
-                prop_assert_eq!(place_of::<6>(records, *row), Ok(Some(place)));
-            }
-            for row in (0..300).chain([other, u32::MAX]).filter(|row| !rows.contains(row)) {
-                prop_assert_eq!(place_of::<6>(records, row), Ok(None));
-            }
-        }
-
-        #[test]
         fn any_bytes_are_refused_quietly(bytes in prop::collection::vec(any::<u8>(), 0..900)) {
             prop_assert_eq!(Sections::read(bytes.as_slice().into()), Err(Damage));
             let _read = (u32_at(&bytes, 3), u64_at(&bytes, usize::MAX));
-            let _place = place_of::<12>(bytes.as_slice().into(), 9);
         }
     }
 }

@@ -10,8 +10,10 @@
 //! generation, a catalogue of another state of the database — is answered by SQLite instead, with
 //! the same words. `docs/storage.md` describes the files.
 
+mod blocks;
 mod catalogue;
 pub(super) mod encode;
+mod files;
 mod layout;
 mod map;
 mod part;

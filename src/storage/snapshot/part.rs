@@ -25,7 +25,7 @@ use super::map::{map_file, open};
 const PIECE: usize = 512;
 
 /// Bytes of a part that is read whole as soon as anything of it is asked for.
-const SMALL: usize = 24 << 10;
+pub(super) const SMALL: usize = 24 << 10;
 
 /// How many of the pieces last asked for are looked at before the file is.
 const RECENT: usize = 8;
@@ -35,7 +35,7 @@ const PATTERN: usize = 1 << 10;
 
 /// The most bytes of a pattern or a text that are read. SQLite has no such limit, and answers where
 /// one is larger.
-const LARGEST: usize = 1 << 20;
+pub(super) const LARGEST: usize = 1 << 20;
 
 /// A file that is not written to any more, and what was read of it.
 pub(super) struct Source {
@@ -205,11 +205,6 @@ impl<'a> Part<'a> {
         self.get(at, SIZE)?.first_chunk().ok_or(Damage)
     }
 
-    /// How many records of `SIZE` bytes it has.
-    pub(super) fn count<const SIZE: usize>(self) -> usize {
-        self.1 / SIZE
-    }
-
     /// The record at `place`, of records of `SIZE` bytes that stand one after the other.
     pub(super) fn record<const SIZE: usize>(self, place: usize) -> Result<&'a [u8; SIZE], Damage> {
         self.array(place.checked_mul(SIZE).ok_or(Damage)?)
@@ -223,18 +218,6 @@ impl<'a> Part<'a> {
     ) -> Result<&'a [[u8; SIZE]], Damage> {
         let [at, length] = [place, count].map(|records| records.checked_mul(SIZE).ok_or(Damage));
         Ok(self.get(at?, length?)?.as_chunks().0)
-    }
-
-    /// The records that fit into a piece, of those from `start` to `end`: around `place`.
-    pub(super) fn around<const SIZE: usize>(
-        self,
-        place: usize,
-        start: usize,
-        end: usize,
-    ) -> Result<(usize, &'a [[u8; SIZE]]), Damage> {
-        let room = PIECE / SIZE;
-        let start = place.saturating_sub(room / 2).max(start);
-        Ok((start, self.records(start, room.min(end.saturating_sub(start)))?))
     }
 
     /// What `read` makes of the bytes from `at` on; it is asked again with more of them where they
@@ -350,7 +333,6 @@ mod tests {
                     assert_eq!(file.up_to(at, length), memory.up_to(at, length), "{at} {length}");
                 }
                 assert_eq!(file.record::<44>(at), memory.record::<44>(at));
-                assert_eq!(file.around::<12>(at, 3, 300), memory.around::<12>(at, 3, 300));
             }
             assert_eq!(file.whole(), memory.whole());
         }

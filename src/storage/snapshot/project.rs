@@ -3,11 +3,12 @@
 use std::io;
 use std::path::Path;
 
+use super::blocks::Blocks;
 use super::encode::Reading;
-use super::layout::{Damage, Hash, Section, Sections, place_of, u32_at, u64_at};
-use super::part::{Cursor, Part, Source};
+use super::files::FileRecord;
+use super::layout::{Damage, Hash, Section, Sections, u32_at, u64_at};
+use super::part::{Cursor, Part, SMALL, Source};
 use super::slots::Slots;
-use crate::model::ids::PatternId;
 use crate::model::key::Key;
 use crate::model::pattern::{Kind, Pattern};
 use crate::storage::dense::Dense;
@@ -17,13 +18,6 @@ use crate::storage::recall::{Companion, KnownFile, Said, Term};
 /// Bytes of the single values: a flag and the time of the last activity, then the number of the
 /// project's patterns.
 pub(super) const FACTS: usize = 13;
-
-/// Bytes of a record of `Patterns`.
-pub(super) const PATTERN: usize = 12;
-
-/// Bytes of a record of `Files`: row, edits, reads (4 bytes each), last (8), identity (16), path in
-/// the heap (8).
-pub(super) const FILE: usize = 44;
 
 /// Bytes in which most terms' lists end.
 const LISTS: usize = 2 << 10;
@@ -79,9 +73,11 @@ impl ProjectSnapshot {
         Slots::new(self.section(section))
     }
 
-    /// The text at `at` in the heap.
-    fn text(&self, at: u64) -> Result<&str, Damage> {
-        self.section(Section::Heap).decode(at, Reading::text)
+    /// Records by row.
+    fn blocks(&self, records: Section, index: Section) -> Result<Blocks<'_>, Damage> {
+        let entries = self.section(index);
+        let entries = if entries.len() > SMALL { self.mapped(index)? } else { entries.whole()? };
+        Ok(Blocks::new(entries, self.section(records)))
     }
 
     pub(super) fn last_activity(&self) -> Result<Option<i64>, Damage> {
@@ -123,40 +119,40 @@ impl ProjectSnapshot {
     }
 
     pub(super) fn pattern(&self, row: u32) -> Result<Option<Pattern>, Damage> {
-        self.read_pattern(row, |reading| reading.pattern(self.project))
+        self.read_pattern(row, |reading| {
+            reading.skip_beside()?;
+            reading.pattern(self.project)
+        })
     }
 
     /// When the decision in a row was last said, and on what subject, if that was after `since`.
     pub(super) fn said_after(&self, row: u32, since: i64) -> Result<Option<Said>, Damage> {
-        Ok(self.read_pattern(row, |reading| reading.said_after(since))?.flatten())
+        let said = self.read_pattern(row, |reading| {
+            reading.skip_beside()?;
+            reading.said_after(since)
+        })?;
+        Ok(said.flatten())
     }
 
-    /// What `read` makes of the pattern in a row.
-    fn read_pattern<T>(
-        &self,
+    /// What `read` makes of the pattern in a row and of what stands in front of it.
+    fn read_pattern<'a, T>(
+        &'a self,
         row: u32,
-        read: impl Fn(&mut Reading<'_>) -> Result<T, Damage>,
+        read: impl Fn(&mut Reading<'a>) -> Result<T, Damage>,
     ) -> Result<Option<T>, Damage> {
-        let patterns = self.section(Section::Patterns);
-        let Some(place) = place_of::<PATTERN>(patterns, row)? else { return Ok(None) };
-        let at = u64_at(patterns.record::<PATTERN>(place)?, 4)?;
+        let place = self.blocks(Section::Patterns, Section::PatternIndex)?.of(row)?;
+        let Some(place) = place else { return Ok(None) };
+        let at = Reading::at(place, 0)?.number()?;
         self.section(Section::Heap).decode(at, read).map(Some)
     }
 
     pub(super) fn decision_terms(&self, row: u32) -> Result<Vec<(Key, u32)>, Damage> {
-        let terms = self.section(Section::DecisionTermCounts);
-        let terms = range_by_row::<12>(self.section(Section::DecisionRanges), row, terms)?;
-        let mut found = Vec::with_capacity(terms.len());
-        for term in terms {
-            found.push((Key::from_bits(u64_at(term, 0)?), u32_at(term, 8)?));
-        }
-        Ok(found)
+        Ok(self.read_pattern(row, Reading::terms)?.unwrap_or_default())
     }
 
     pub(super) fn episode_files(&self, row: u32) -> Result<Vec<KnownFile>, Damage> {
-        let places = self.section(Section::WorkedOn);
-        let places = range_by_row::<4>(self.section(Section::WorkRanges), row, places)?;
-        places.iter().map(|place| self.file_of(self.record(u32::from_le_bytes(*place))?)).collect()
+        let rows = self.read_pattern(row, Reading::files)?.unwrap_or_default();
+        rows.iter().map(|row| self.file(*row)?.ok_or(Damage)).collect()
     }
 
     pub(super) fn command_rate(&self, key: Key) -> Result<(u32, u32), Damage> {
@@ -166,30 +162,14 @@ impl ProjectSnapshot {
         }
     }
 
-    /// The record of the file at a place.
-    fn record(&self, place: u32) -> Result<&[u8; FILE], Damage> {
-        self.section(Section::Files).record(place as usize)
-    }
-
-    /// The place of the file in a row.
-    fn place(&self, row: u32) -> Result<Option<u32>, Damage> {
-        let place = place_of::<FILE>(self.section(Section::Files), row)?;
-        place.map(|place| u32::try_from(place).map_err(|_| Damage)).transpose()
+    /// The record of the file in a row.
+    fn record(&self, row: u32) -> Result<Option<FileRecord<'_>>, Damage> {
+        let record = self.blocks(Section::Files, Section::FileIndex)?.of(row)?;
+        record.map(FileRecord::read).transpose()
     }
 
     pub(super) fn file(&self, row: u32) -> Result<Option<KnownFile>, Damage> {
-        self.place(row)?.map(|place| self.file_of(self.record(place)?)).transpose()
-    }
-
-    fn file_of(&self, record: &[u8; FILE]) -> Result<KnownFile, Damage> {
-        let uid = record[20..].first_chunk().ok_or(Damage)?;
-        Ok(KnownFile {
-            uid: PatternId::from_bytes(*uid),
-            path: self.text(u64_at(record, 36)?)?.to_owned(),
-            edits: u32_at(record, 4)?,
-            reads: u32_at(record, 8)?,
-            last: u64_at(record, 12)? as i64,
-        })
+        Ok(self.record(row)?.map(FileRecord::file))
     }
 
     pub(super) fn files_named(&self, name: Key) -> Result<Vec<KnownFile>, Damage> {
@@ -200,19 +180,20 @@ impl ProjectSnapshot {
         rows.iter().map(|row| self.file(u32::from_le_bytes(*row))?.ok_or(Damage)).collect()
     }
 
-    /// Place of the file at `path`.
-    fn place_at(&self, path: &str) -> Result<Option<u32>, Damage> {
+    /// The file at `path`, with its row.
+    fn record_at(&self, path: &str) -> Result<Option<(u32, FileRecord<'_>)>, Damage> {
         for row in self.slots::<4>(Section::Paths).of(Hash::of(path)) {
-            let place = self.place(u32::from_le_bytes(*row?))?.ok_or(Damage)?;
-            if self.text(u64_at(self.record(place)?, 36)?)? == path {
-                return Ok(Some(place));
+            let row = u32::from_le_bytes(*row?);
+            let record = self.record(row)?.ok_or(Damage)?;
+            if record.path == path {
+                return Ok(Some((row, record)));
             }
         }
         Ok(None)
     }
 
     pub(super) fn file_at(&self, path: &str) -> Result<Option<KnownFile>, Damage> {
-        self.place_at(path)?.map(|place| self.file_of(self.record(place)?)).transpose()
+        Ok(self.record_at(path)?.map(|(_, record)| record.file()))
     }
 
     pub(super) fn changed_with(
@@ -220,33 +201,31 @@ impl ProjectSnapshot {
         path: &str,
         limit: usize,
     ) -> Result<(u32, Vec<Companion>), Damage> {
-        let Some(own) = self.place_at(path)? else { return Ok((0, Vec::new())) };
-        let edits = u32_at(self.record(own)?, 4)?;
+        let Some((own, FileRecord { edits, episodes, .. })) = self.record_at(path)? else {
+            return Ok((0, Vec::new()));
+        };
         if edits == 0 {
             return Ok((0, Vec::new()));
         }
-        let mut places: Vec<u32> = Vec::new();
-        let episode_ranges = self.section(Section::EpisodeRanges);
-        let episodes = *self.section(Section::FileRanges).record(own as usize)?;
+        let mut rows: Vec<u32> = Vec::new();
+        let ranges = self.section(Section::EpisodeRanges);
         for episode in range_of::<4>(self.section(Section::FileEpisodes), episodes)? {
-            let range = episode_ranges.record(u32::from_le_bytes(*episode) as usize)?;
-            let changed = range_of::<4>(self.section(Section::EpisodeFiles), *range)?;
-            places.extend(changed.iter().map(|place| u32::from_le_bytes(*place)));
+            let range = *ranges.record(u32::from_le_bytes(*episode) as usize)?;
+            let changed = range_of::<4>(self.section(Section::EpisodeFiles), range)?;
+            rows.extend(changed.iter().map(|row| u32::from_le_bytes(*row)));
         }
-        places.sort_unstable();
+        rows.sort_unstable();
         let mut together: Vec<(u32, i64, u32)> = Vec::new();
-        for same in places.chunk_by(|a, b| a == b) {
+        for same in rows.chunk_by(|a, b| a == b) {
             if same[0] != own {
-                let last = u64_at(self.record(same[0])?, 12)? as i64;
+                let last = self.record(same[0])?.ok_or(Damage)?.last;
                 together.push((same.len() as u32, last, same[0]));
             }
         }
-        // Places are in the order of the rows.
-        together.sort_unstable_by_key(|(count, last, place)| {
-            (std::cmp::Reverse((*count, *last)), *place)
-        });
-        let companions = together.iter().take(limit).map(|(count, _, place)| {
-            Ok(Companion { file: self.file_of(self.record(*place)?)?, together: *count })
+        together
+            .sort_unstable_by_key(|(count, last, row)| (std::cmp::Reverse((*count, *last)), *row));
+        let companions = together.iter().take(limit).map(|(count, _, row)| {
+            Ok(Companion { file: self.file(*row)?.ok_or(Damage)?, together: *count })
         });
         Ok((edits, companions.collect::<Result<_, Damage>>()?))
     }
@@ -307,18 +286,6 @@ impl ProjectSnapshot {
         }
         cursor.bytes().map(Some)
     }
-}
-
-/// The records of `values` that the range of `row` names in `ranges`, which are by row; none when
-/// it has no range.
-fn range_by_row<'a, const SIZE: usize>(
-    ranges: Part<'a>,
-    row: u32,
-    values: Part<'a>,
-) -> Result<&'a [[u8; SIZE]], Damage> {
-    let Some(place) = place_of::<12>(ranges, row)? else { return Ok(&[]) };
-    let (_, range) = ranges.record::<12>(place)?.split_last_chunk().ok_or(Damage)?;
-    range_of(values, *range)
 }
 
 /// The records of `values` that `range` names: where they begin and how many they are.

@@ -3,14 +3,15 @@
 //! Texts and lists go straight into the file; what is kept in memory is a few bytes for each
 //! pattern, key, file and term.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use rusqlite::{Row, params};
 
-use super::encode::{put_number, put_pattern, put_text};
+use super::blocks::Writing;
+use super::encode::{Beside, put_beside, put_number, put_pattern, put_text};
+use super::files::Files;
 use super::layout::{Hash, Section};
-use super::project::{ACTIVE_KINDS, FACTS, FILE, PATTERN, documents_of, vectors_of};
+use super::project::{ACTIVE_KINDS, FACTS, documents_of, vectors_of};
 use super::sheet::Sheet;
 use super::slots::table;
 use super::terms::{decision_frequencies, put_terms};
@@ -22,7 +23,7 @@ use crate::storage::file;
 use crate::storage::open::{Reader, Rest};
 use crate::storage::patterns::{WEIGHED, pattern_from};
 use crate::storage::postings::Corpus;
-use crate::storage::recall::{KEYED_MOST, NAMED_MOST, Recall};
+use crate::storage::recall::{KEYED_MOST, Recall};
 
 pub(super) const ATTEMPT: &str = "read what a snapshot holds";
 
@@ -37,18 +38,19 @@ pub(super) fn write_project(
     file::replace_own_early(path, |file| {
         let mut sheet = Sheet::begin(path, file);
         // A place in the heap is never 0.
+        let files = Files::of(reader, project, &mut sheet)?;
         sheet.put(Section::Heap, &[0])?;
-        let files = put_files(reader, project, &mut sheet)?;
         let patterns = put_patterns(reader, project, &files, &mut sheet)?;
-        // What a prompt reads here and there lies together.
+        let index = patterns.put(&mut sheet)?;
+        // What a prompt maps lies together.
         put_facts(reader, project, &mut sheet)?;
+        sheet.put(Section::PatternIndex, &index)?;
+        files.put_index(&mut sheet)?;
         put_documents(reader, project, &mut sheet)?;
-        patterns.put(&mut sheet)?;
         put_active(reader, project, &mut sheet)?;
         put_keys(reader, project, &patterns, &mut sheet)?;
         put_rates(reader, project, &mut sheet)?;
         files.put(&mut sheet)?;
-        put_episodes(reader, project, &files, &mut sheet)?;
         put_terms(reader, project, &mut sheet)?;
         put_vectors(reader, project, &mut sheet)?;
         generation = sheet.end()?;
@@ -69,10 +71,6 @@ struct Known {
 /// The patterns of a snapshot, by row.
 struct Patterns {
     known: Vec<Known>,
-    /// Decisions with their terms, and how many patterns hold each.
-    decisions: Vec<(u32, Vec<(Key, u32)>)>,
-    /// Episodes with the places of the files that they worked on.
-    episodes: Vec<(u32, Vec<u32>)>,
 }
 
 /// The active patterns of the project into the heap. Those of a kind lie together, because an
@@ -95,24 +93,22 @@ fn put_patterns(
     let mut query = reader.conn.prepare_cached(&sql).attempt(ATTEMPT)?;
     let mut rows = query.query([project]).attempt(ATTEMPT)?;
     let (mut known, mut bytes) = (Vec::new(), Vec::new());
-    let (mut decisions, mut episodes) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next().attempt(ATTEMPT)? {
         let pattern = pattern_from(row).attempt(ATTEMPT)?;
         let sessions = row.get(17).attempt(ATTEMPT)?;
         let Ok(row) = u32::try_from(pattern.row) else { continue };
+        let mut beside = Beside::default();
         if pattern.kind == Kind::Decision {
-            let terms = tokens::distinct(&pattern.text);
-            let known = |term: &String| {
+            beside.terms.extend(tokens::distinct(&pattern.text).iter().map(|term| {
                 let key = Key::new(Space::Term, term);
                 (key, frequencies.get(&key).copied().unwrap_or_default())
-            };
-            decisions.push((row, terms.iter().map(known).collect()));
+            }));
         }
         if pattern.kind == Kind::Episode {
-            let places = pattern.payload.files.iter().filter_map(|path| files.place_at(path));
-            episodes.push((row, places.collect()));
+            beside.files.extend(pattern.payload.files.iter().filter_map(|path| files.row(path)));
         }
         bytes.clear();
+        put_beside(&mut bytes, &beside);
         put_pattern(&mut bytes, &pattern);
         known.push(Known {
             row,
@@ -122,49 +118,25 @@ fn put_patterns(
         });
     }
     known.sort_unstable_by_key(|known: &Known| known.row);
-    Ok(Patterns { known, decisions, episodes })
+    Ok(Patterns { known })
 }
 
 impl Patterns {
-    fn put(&self, sheet: &mut Sheet<'_>) -> Result<(), StorageError> {
+    /// Writes the places of the patterns; returns their index.
+    fn put(&self, sheet: &mut Sheet<'_>) -> Result<Vec<u8>, StorageError> {
+        let (mut writing, mut place) = (Writing::begin(Section::Patterns), Vec::new());
         for known in &self.known {
-            let mut record = [0; PATTERN];
-            record[..4].copy_from_slice(&known.row.to_le_bytes());
-            record[4..].copy_from_slice(&known.at.to_le_bytes());
-            sheet.put(Section::Patterns, &record)?;
+            place.clear();
+            put_number(&mut place, known.at);
+            writing.put(known.row, &place, sheet)?;
         }
-        put_row_ranges(&self.decisions, Section::DecisionRanges, sheet)?;
-        put_row_ranges(&self.episodes, Section::WorkRanges, sheet)?;
-        for place in self.episodes.iter().flat_map(|(_, places)| places) {
-            sheet.put(Section::WorkedOn, &place.to_le_bytes())?;
-        }
-        for (term, patterns) in self.decisions.iter().flat_map(|(_, terms)| terms) {
-            sheet.put(Section::DecisionTermCounts, &term.to_i64().to_le_bytes())?;
-            sheet.put(Section::DecisionTermCounts, &patterns.to_le_bytes())?;
-        }
-        Ok(())
+        writing.end(sheet)
     }
 
     fn of(&self, row: u32) -> Option<&Known> {
         let place = self.known.binary_search_by_key(&row, |known| known.row).ok()?;
         self.known.get(place)
     }
-}
-
-/// For each row the range of what it has, in a section that holds that of all rows.
-fn put_row_ranges<T>(
-    rows: &[(u32, Vec<T>)],
-    ranges: Section,
-    sheet: &mut Sheet<'_>,
-) -> Result<(), StorageError> {
-    let mut written = 0_u32;
-    for (row, values) in rows {
-        let count = values.len() as u32;
-        let range = [*row, written, count].map(u32::to_le_bytes);
-        sheet.put(ranges, range.as_flattened())?;
-        written += count;
-    }
-    Ok(())
 }
 
 /// What a brief chooses from.
@@ -224,147 +196,6 @@ fn put_rates(reader: &Reader, project: i64, sheet: &mut Sheet<'_>) -> Result<(),
     let slots: Vec<(u64, [u8; 8])> =
         ran.map(|(key, runs, failures)| (key as u64, pair(runs, failures))).collect();
     sheet.put(Section::Rates, &table(&slots)).map(drop)
-}
-
-/// The files of a snapshot.
-#[derive(Default)]
-struct Files {
-    /// By row.
-    records: Vec<[u8; FILE]>,
-    /// Name's key, how often used, last, row.
-    names: Vec<(i64, u32, i64, u32)>,
-    /// Path's hash, row.
-    paths: Vec<(u64, [u8; 4])>,
-    /// Path's hash, place.
-    places: HashMap<u64, u32>,
-}
-
-/// The files of the project; their paths into the heap.
-fn put_files(reader: &Reader, project: i64, sheet: &mut Sheet<'_>) -> Result<Files, StorageError> {
-    let mut query = reader
-        .conn
-        .prepare_cached(
-            "SELECT id, edits, reads, last, uid, path, name FROM files
-             WHERE project = ?1 ORDER BY id",
-        )
-        .attempt(ATTEMPT)?;
-    let mut rows = query.query([project]).attempt(ATTEMPT)?;
-    let (mut files, mut bytes) = (Files::default(), Vec::new());
-    while let Some(row) = rows.next().attempt(ATTEMPT)? {
-        let (id, path, record) = file_of(row).attempt(ATTEMPT)?;
-        let Ok(id) = u32::try_from(id) else { continue };
-        let (edits, reads, last, uid, name) = record;
-        bytes.clear();
-        put_text(&mut bytes, &path);
-        let at = sheet.put(Section::Heap, &bytes)?;
-        let mut record = [0; FILE];
-        let numbers = [id, edits, reads].map(u32::to_le_bytes);
-        record[..12].copy_from_slice(numbers.as_flattened());
-        record[12..20].copy_from_slice(&last.to_le_bytes());
-        record[20..36].copy_from_slice(&uid);
-        record[36..].copy_from_slice(&at.to_le_bytes());
-        files.records.push(record);
-        files.names.push((name, edits + reads, last, id));
-        let hash = Hash::of(&path);
-        files.places.insert(hash, files.records.len() as u32 - 1);
-        files.paths.push((hash, id.to_le_bytes()));
-    }
-    Ok(files)
-}
-
-/// Row and path of a file, and its edits, reads, last time, identity and name's key.
-#[expect(clippy::type_complexity, reason = "one row, taken apart right away")]
-fn file_of(
-    row: &Row<'_>,
-) -> Result<(i64, String, (u32, u32, i64, [u8; 16], i64)), rusqlite::Error> {
-    let last = row.get::<_, Option<i64>>(3)?.unwrap_or(0);
-    Ok((row.get(0)?, row.get(5)?, (row.get(1)?, row.get(2)?, last, row.get(4)?, row.get(6)?)))
-}
-
-impl Files {
-    fn put(&self, sheet: &mut Sheet<'_>) -> Result<(), StorageError> {
-        for record in &self.records {
-            sheet.put(Section::Files, record)?;
-        }
-        let mut names = self.names.clone();
-        names.sort_unstable_by_key(|(name, used, last, row)| {
-            (*name, std::cmp::Reverse((*used, *last)), *row)
-        });
-        let (mut slots, mut written) = (Vec::new(), 0_u32);
-        for same in names.chunk_by(|a, b| a.0 == b.0) {
-            let kept = same.len().min(NAMED_MOST);
-            for (_, _, _, row) in &same[..kept] {
-                sheet.put(Section::NameFiles, &row.to_le_bytes())?;
-            }
-            slots.push((same[0].0 as u64, pair(written, kept as u32)));
-            written += kept as u32;
-        }
-        sheet.put(Section::Names, &table(&slots))?;
-        sheet.put(Section::Paths, &table(&self.paths)).map(drop)
-    }
-
-    /// Place of the file at this path. Two paths with the same hash would be taken for each other:
-    /// one pair in 2⁶⁴.
-    fn place_at(&self, path: &str) -> Option<u32> {
-        self.places.get(&Hash::of(path)).copied()
-    }
-
-    /// Place of the file in this row.
-    fn place(&self, row: u32) -> Option<u32> {
-        let place =
-            super::layout::place_of::<FILE>(self.records.as_flattened().into(), row).ok()??;
-        Some(place as u32)
-    }
-}
-
-/// Which episodes changed which files, from both ends.
-fn put_episodes(
-    reader: &Reader,
-    project: i64,
-    files: &Files,
-    sheet: &mut Sheet<'_>,
-) -> Result<(), StorageError> {
-    let touches: Vec<(u32, [u8; 16])> = list(
-        reader,
-        "SELECT t.file, t.episode FROM files f JOIN touches t ON t.file = f.id
-         WHERE f.project = ?1 AND t.edited = 1 ORDER BY f.id, t.episode",
-        project,
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
-    let mut numbers: HashMap<[u8; 16], u32> = HashMap::new();
-    let mut pairs: Vec<(u32, u32)> = Vec::with_capacity(touches.len());
-    for (file, episode) in touches {
-        let next = numbers.len() as u32;
-        let number = *numbers.entry(episode).or_insert(next);
-        pairs.extend(files.place(file).map(|place| (place, number)));
-    }
-    let (places, episodes) = (files.records.len(), numbers.len());
-    put_ranges(&pairs, places, Section::FileRanges, Section::FileEpisodes, sheet)?;
-    let mut pairs: Vec<(u32, u32)> = pairs.into_iter().map(|(a, b)| (b, a)).collect();
-    pairs.sort_unstable();
-    put_ranges(&pairs, episodes, Section::EpisodeRanges, Section::EpisodeFiles, sheet)
-}
-
-/// `pairs`, ordered by their first halves, as a range of second halves for each number below
-/// `count`.
-fn put_ranges(
-    pairs: &[(u32, u32)],
-    count: usize,
-    ranges: Section,
-    values: Section,
-    sheet: &mut Sheet<'_>,
-) -> Result<(), StorageError> {
-    for (_, value) in pairs {
-        sheet.put(values, &value.to_le_bytes())?;
-    }
-    let mut rest = pairs;
-    for number in 0..count as u32 {
-        let length = rest.iter().take_while(|(first, _)| *first == number).count();
-        let start = pairs.len() - rest.len();
-        sheet.put(ranges, &pair(start as u32, length as u32))?;
-        rest = &rest[length..];
-    }
-    Ok(())
 }
 
 /// The directories of the documents.
@@ -448,7 +279,7 @@ pub(super) fn write_catalogue(
 }
 
 /// Two numbers as eight bytes.
-fn pair(first: u32, second: u32) -> [u8; 8] {
+pub(super) fn pair(first: u32, second: u32) -> [u8; 8] {
     let mut bytes = [0; 8];
     bytes[..4].copy_from_slice(&first.to_le_bytes());
     bytes[4..].copy_from_slice(&second.to_le_bytes());
@@ -456,7 +287,7 @@ fn pair(first: u32, second: u32) -> [u8; 8] {
 }
 
 /// All rows of a query about a project.
-fn list<T>(
+pub(super) fn list<T>(
     reader: &Reader,
     sql: &str,
     project: i64,
