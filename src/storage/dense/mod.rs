@@ -24,7 +24,7 @@ const HEADER: usize = 16;
 const VECTOR: usize = 4 + DIMENSIONS;
 
 /// Bytes of an entry of a list: document (4), vector.
-const ENTRY: usize = 4 + VECTOR;
+pub(super) const ENTRY: usize = 4 + VECTOR;
 
 /// Lists that a search looks into, as a share of all: one of so many.
 const SHARE: usize = 8;
@@ -47,10 +47,15 @@ pub(crate) struct Dense<'a> {
     lists: usize,
     /// The entries, where they are elsewhere.
     apart: Option<Apart<'a>>,
+    /// How a single entry is read, where it is not looked at in `bytes`.
+    single: Option<Single<'a>>,
 }
 
 /// Reads the entries of a list.
 type Read<'a> = Box<dyn Fn(usize) -> Result<Vec<u8>, StorageError> + 'a>;
+
+/// Reads the entry that begins at a place in the bytes.
+type Single<'a> = Box<dyn Fn(usize) -> Result<[u8; ENTRY], StorageError> + 'a>;
 
 /// Entries that are read list by list, each list once.
 struct Apart<'a> {
@@ -79,7 +84,17 @@ impl<'a> Dense<'a> {
             .checked_add(4)?
             .checked_add(HEADER)?
             .checked_add(documents.checked_mul(4)?)?;
-        (fixed <= bytes.len()).then_some(Self { bytes, space, documents, lists, apart: None })
+        let whole = Self { bytes, space, documents, lists, apart: None, single: None };
+        (fixed <= whole.bytes.len()).then_some(whole)
+    }
+
+    /// The same, where `read` brings an entry, told by where it begins in the bytes, more cheaply
+    /// than it is looked at: they are mapped, and a fault brings far more than one.
+    pub(super) fn singly(
+        self,
+        read: impl Fn(usize) -> Result<[u8; ENTRY], StorageError> + 'a,
+    ) -> Self {
+        Self { single: Some(Box::new(read)), ..self }
     }
 
     /// The vectors whose entries `read` brings, list by list, while `head` is all the rest.
@@ -204,8 +219,14 @@ impl<'a> Dense<'a> {
     ) -> Result<Option<f32>, StorageError> {
         let Some(place) = self.places().get(document as usize) else { return Ok(None) };
         let Some(place) = u32::from_le_bytes(*place).checked_sub(1) else { return Ok(None) };
-        let vector = self.entry(place as usize)?.and_then(|entry| entry.last_chunk());
-        Ok(vector.map(|vector| cosine(query, vector)))
+        let of = |entry: &[u8; ENTRY]| Some(cosine(query, entry.last_chunk()?));
+        if let Some(read) = &self.single
+            && self.entries().len() > place as usize
+        {
+            let entry = read(self.start_of_entries() + place as usize * ENTRY)?;
+            return Ok(of(&entry));
+        }
+        Ok(self.entry(place as usize)?.and_then(of))
     }
 
     /// The entry at a place.
@@ -357,6 +378,29 @@ mod tests {
         let apart = Dense::apart(head.to_vec(), broken).unwrap();
         assert!(apart.nearest(&vector(1, 40), 9).is_err());
         assert!(apart.cosine(&vector(1, 40), 0).is_err());
+    }
+
+    #[test]
+    fn entries_that_are_read_singly_say_the_same() {
+        let vectors = vectors(1_500, 40);
+        let bytes = build(9, &vectors);
+        let whole = Dense::new(bytes.as_slice().into()).unwrap();
+        let asked = RefCell::new(0);
+        let read = |at: usize| {
+            *asked.borrow_mut() += 1;
+            Ok(*bytes[at..].first_chunk().unwrap())
+        };
+        let singly = Dense::new(bytes.as_slice().into()).unwrap().singly(read);
+        let query = vector(1, 40);
+        for document in 0..1_501 {
+            let cosines = [&singly, &whole].map(|dense| dense.cosine(&query, document).unwrap());
+            assert_eq!(cosines[0], cosines[1], "{document}");
+        }
+        assert_eq!(*asked.borrow(), vectors.iter().flatten().count());
+
+        let broken = |_| Err(StorageError::Missing { path: "x".into() });
+        let broken = Dense::new(bytes.as_slice().into()).unwrap().singly(broken);
+        assert!(broken.cosine(&query, 0).is_err());
     }
 
     #[test]

@@ -236,7 +236,18 @@ impl Recall for Snapshots {
     }
 
     fn dense(&self, project: i64, corpus: Corpus) -> Result<Option<Dense<'_>>, StorageError> {
-        self.of(project, |snapshot| snapshot.dense(corpus))
+        let vectors = self.of(project, |snapshot| snapshot.vectors(corpus))?;
+        // Those of a list are looked at one after the other, those of documents that words found
+        // here and there.
+        Ok(vectors.and_then(|(bytes, part)| {
+            let read = move |at| {
+                let entry = part.copy(at);
+                entry.map_err(|Damage| StorageError::Snapshot {
+                    path: project_path(&self.home, project),
+                })
+            };
+            Some(Dense::new(bytes.into())?.singly(read))
+        }))
     }
 
     fn decision_terms(&self, project: i64, row: i64) -> Result<Vec<(Key, u32)>, StorageError> {

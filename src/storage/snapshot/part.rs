@@ -33,6 +33,9 @@ const RECENT: usize = 8;
 /// Bytes in which most patterns end.
 const PATTERN: usize = 1 << 10;
 
+/// Bytes of the largest number, as [`super::encode::put_number`] writes it.
+const NUMBER: usize = 10;
+
 /// The most bytes of a pattern or a text that are read. SQLite has no such limit, and answers where
 /// one is larger.
 pub(super) const LARGEST: usize = 1 << 20;
@@ -162,11 +165,22 @@ impl<'a> Part<'a> {
 
     /// The `length` bytes from `at` on.
     pub(super) fn get(self, at: usize, length: usize) -> Result<&'a [u8], Damage> {
-        self.at_least(at, length).map(|bytes| &bytes[..length])
+        self.at_least(at, length, PIECE).map(|bytes| &bytes[..length])
     }
 
-    /// The `length` bytes from `at` on, and what else is at hand of those that follow.
-    fn at_least(self, at: usize, length: usize) -> Result<&'a [u8], Damage> {
+    /// The same where what follows is not asked for: only as many as `ahead` are read.
+    pub(super) fn get_alone(
+        self,
+        at: usize,
+        length: usize,
+        ahead: usize,
+    ) -> Result<&'a [u8], Damage> {
+        self.at_least(at, length, ahead).map(|bytes| &bytes[..length])
+    }
+
+    /// The `length` bytes from `at` on, and what else is at hand of those that follow: of the file
+    /// as many as `ahead` are read, where there are as many.
+    fn at_least(self, at: usize, length: usize, ahead: usize) -> Result<&'a [u8], Damage> {
         let Self(bytes, all) = self;
         let end = at.checked_add(length).filter(|end| *end <= all).ok_or(Damage)?;
         let bytes = match bytes {
@@ -176,18 +190,30 @@ impl<'a> Part<'a> {
             Bytes::File(source, start) if all <= SMALL => {
                 source.read(start, all, all)?.get(at..).ok_or(Damage)?
             }
-            Bytes::File(source, start) => source.read(start + at, length, PIECE)?,
+            Bytes::File(source, start) => source.read(start + at, length, ahead)?,
         };
         // A piece may go on behind the part.
         debug_assert!(bytes.len() >= end - at, "all of it was read");
         Ok(&bytes[..bytes.len().min(all - at)])
     }
 
-    /// Reads `length` bytes from `at` on, or as many as there are, because most of them will be
-    /// asked for.
+    /// Reads `length` bytes from `at` on, or as many as there are, and what a [`Cursor`] looks at
+    /// behind them, because most of them will be asked for.
     pub(super) fn read_ahead(self, at: u64, length: usize) -> Result<(), Damage> {
         let at = usize::try_from(at).map_err(|_| Damage)?;
-        self.up_to(at, length).map(drop)
+        let left = self.1.checked_sub(at).ok_or(Damage)?;
+        self.get_alone(at, left.min(length + NUMBER), 0).map(drop)
+    }
+
+    /// `SIZE` bytes from `at` on, of which none is kept at hand.
+    pub(super) fn copy<const SIZE: usize>(self, at: usize) -> Result<[u8; SIZE], Damage> {
+        let Self(Bytes::File(source, start), all) = self else { return self.array(at).copied() };
+        let mut bytes = [0; SIZE];
+        if at.checked_add(SIZE).is_none_or(|end| end > all) {
+            return Err(Damage);
+        }
+        source.file.read_exact_at(&mut bytes, (start + at) as u64).map_err(|_| Damage)?;
+        Ok(bytes)
     }
 
     /// At most `most` bytes from `at` on: as many as there are.
@@ -258,11 +284,9 @@ impl<'a> Cursor<'a> {
 
     /// A number, as [`super::encode::put_number`] writes it.
     pub(super) fn number(&mut self) -> Result<u64, Damage> {
-        /// Bytes of the largest number.
-        const MOST: usize = 10;
-        if self.near.len() < MOST {
+        if self.near.len() < NUMBER {
             let left = self.part.len().checked_sub(self.at).ok_or(Damage)?;
-            self.near = self.part.at_least(self.at, MOST.min(left))?;
+            self.near = self.part.at_least(self.at, NUMBER.min(left), PIECE)?;
         }
         let mut reading = Reading::at(self.near, 0)?;
         let number = reading.number()?;
@@ -333,6 +357,7 @@ mod tests {
                     assert_eq!(file.up_to(at, length), memory.up_to(at, length), "{at} {length}");
                 }
                 assert_eq!(file.record::<44>(at), memory.record::<44>(at));
+                assert_eq!(file.copy::<44>(at), memory.copy::<44>(at));
             }
             assert_eq!(file.whole(), memory.whole());
         }

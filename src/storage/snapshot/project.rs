@@ -7,11 +7,10 @@ use super::blocks::Blocks;
 use super::encode::Reading;
 use super::files::FileRecord;
 use super::layout::{Damage, Hash, Section, Sections, u32_at, u64_at};
-use super::part::{Cursor, Part, SMALL, Source};
+use super::part::{Cursor, LARGEST, Part, SMALL, Source};
 use super::slots::Slots;
 use crate::model::key::Key;
 use crate::model::pattern::{Kind, Pattern};
-use crate::storage::dense::Dense;
 use crate::storage::postings::{Corpus, Directory};
 use crate::storage::recall::{Companion, KnownFile, Said, Term};
 
@@ -19,8 +18,12 @@ use crate::storage::recall::{Companion, KnownFile, Said, Term};
 /// project's patterns.
 pub(super) const FACTS: usize = 13;
 
-/// Bytes in which most terms' lists end.
+/// Bytes of a term's lists that are read when it is looked up: who has more is so common that it
+/// may not be searched for.
 const LISTS: usize = 2 << 10;
+
+/// Bytes of the counts in front of them.
+const COUNTS: usize = 32;
 
 /// The kinds of `Active`, in the order of its lists.
 pub(super) const ACTIVE_KINDS: [Kind; 4] = [Kind::Recipe, Kind::Fix, Kind::Pitfall, Kind::Decision];
@@ -138,12 +141,18 @@ impl ProjectSnapshot {
     fn read_pattern<'a, T>(
         &'a self,
         row: u32,
-        read: impl Fn(&mut Reading<'a>) -> Result<T, Damage>,
+        read: impl FnOnce(&mut Reading<'a>) -> Result<T, Damage>,
     ) -> Result<Option<T>, Damage> {
         let place = self.blocks(Section::Patterns, Section::PatternIndex)?.of(row)?;
         let Some(place) = place else { return Ok(None) };
-        let at = Reading::at(place, 0)?.number()?;
-        self.section(Section::Heap).decode(at, read).map(Some)
+        let mut place = Reading::at(place, 0)?;
+        let [at, length] = [place.number()?, place.number()?].map(usize::try_from);
+        let (at, length) = (at.map_err(|_| Damage)?, length.map_err(|_| Damage)?);
+        if length > LARGEST {
+            return Err(Damage);
+        }
+        let bytes = self.section(Section::Heap).get_alone(at, length, 0)?;
+        read(&mut Reading::at(bytes, 0)?).map(Some)
     }
 
     pub(super) fn decision_terms(&self, row: u32) -> Result<Vec<(Key, u32)>, Damage> {
@@ -239,9 +248,10 @@ impl ProjectSnapshot {
         Ok(Directory::new(self.mapped(documents_of(corpus))?.into()))
     }
 
-    pub(super) fn dense(&self, corpus: Corpus) -> Result<Option<Dense<'_>>, Damage> {
+    /// The vectors of a corpus, mapped and to be read.
+    pub(super) fn vectors(&self, corpus: Corpus) -> Result<Option<(&[u8], Part<'_>)>, Damage> {
         let Some(section) = vectors_of(corpus) else { return Ok(None) };
-        Ok(Dense::new(self.mapped(section)?.into()))
+        Ok(Some((self.mapped(section)?, self.section(section))))
     }
 
     /// How many patterns the project has.
@@ -252,11 +262,13 @@ impl ProjectSnapshot {
     /// Looks a term up. Two terms with the same key would share their lists: one pair in 2⁶⁴.
     pub(super) fn term<'t>(&self, text: &'t str) -> Result<Term<'t>, Damage> {
         let mut term = Term::unknown(text);
-        let slot = self.slots::<4>(Section::Terms).first(term.key.to_i64() as u64)?;
-        if let Some(place) = slot {
-            term.place = u64::from(u32::from_le_bytes(*place)).checked_sub(1).ok_or(Damage)?;
+        let slot = self.slots::<6>(Section::Terms).first(term.key.to_i64() as u64)?;
+        if let Some([a, b, c, d, length @ ..]) = slot {
+            let place = u32::from_le_bytes([*a, *b, *c, *d]);
+            term.place = u64::from(place).checked_sub(1).ok_or(Damage)?;
+            let length = usize::from(u16::from_le_bytes(*length));
             let lists = self.section(Section::Lists);
-            lists.read_ahead(term.place, LISTS)?;
+            lists.read_ahead(term.place, if length > LISTS { COUNTS } else { length })?;
             let mut cursor = Cursor::at(lists, term.place)?;
             term.patterns = cursor.small()?;
             for entries in &mut term.entries {

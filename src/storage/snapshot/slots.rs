@@ -10,6 +10,9 @@ use super::part::Part;
 /// Bytes of a key.
 const KEY: usize = 8;
 
+/// Bytes that are read at once: a few slots, in which most look-ups end.
+const RUN: usize = 96;
+
 /// A table with values of `VALUE` bytes, as it lies in the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slots<'a, const VALUE: usize>(Part<'a>);
@@ -40,7 +43,7 @@ impl<'a, const VALUE: usize> Slots<'a, VALUE> {
     }
 
     fn slot(self, slot: usize) -> Result<(u64, &'a [u8; VALUE]), Damage> {
-        let slot = self.0.get(slot * (KEY + VALUE), KEY + VALUE)?;
+        let slot = self.0.get_alone(slot * (KEY + VALUE), KEY + VALUE, RUN)?;
         Ok((u64_at(slot, 0)?, slot.last_chunk().ok_or(Damage)?))
     }
 }

@@ -130,7 +130,11 @@ pub(super) fn put_terms(
         // A place in the slots is never 0.
         let place = sheet.put(Section::Lists, &record)? + 1;
         let place = u32::try_from(place).map_err(|_| sheet.too_large())?;
-        slots.insert(Key::new(Space::Term, term).to_i64() as u64, &place.to_le_bytes());
+        let length = u16::try_from(record.len()).unwrap_or(u16::MAX);
+        let mut slot = [0; 6];
+        slot[..4].copy_from_slice(&place.to_le_bytes());
+        slot[4..].copy_from_slice(&length.to_le_bytes());
+        slots.insert(Key::new(Space::Term, term).to_i64() as u64, &slot);
         Ok(())
     })?;
     sheet.put(Section::Terms, &slots.bytes).map(drop)

@@ -63,7 +63,9 @@ pub(super) fn write_project(
 #[derive(Clone, Copy, Debug)]
 struct Known {
     row: u32,
+    /// Where it begins in the heap, and how long it is.
     at: u64,
+    length: u64,
     sessions: u32,
     last: i64,
 }
@@ -113,6 +115,7 @@ fn put_patterns(
         known.push(Known {
             row,
             at: sheet.put(Section::Heap, &bytes)?,
+            length: bytes.len() as u64,
             sessions,
             last: pattern.tally.last,
         });
@@ -128,6 +131,7 @@ impl Patterns {
         for known in &self.known {
             place.clear();
             put_number(&mut place, known.at);
+            put_number(&mut place, known.length);
             writing.put(known.row, &place, sheet)?;
         }
         writing.end(sheet)
