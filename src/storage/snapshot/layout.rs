@@ -62,8 +62,7 @@ pub(super) enum Section {
     /// each corpus that has any the list behind its length. What is known of a term lies together,
     /// because a prompt is looked for in several corpora.
     Lists,
-    /// Slots from a term's key to one more than its place in `Lists` (4 bytes), and how many bytes
-    /// it has there, or as many as can be said (2).
+    /// Slots from a term's key to its counts and its place in `Lists`, as [`super::terms`] has them.
     Terms,
     /// For each corpus: its directory of documents.
     FailureDocuments,

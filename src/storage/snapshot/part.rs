@@ -200,9 +200,14 @@ impl<'a> Part<'a> {
     /// Reads `length` bytes from `at` on, or as many as there are, and what a [`Cursor`] looks at
     /// behind them, because most of them will be asked for.
     pub(super) fn read_ahead(self, at: u64, length: usize) -> Result<(), Damage> {
+        self.up_to_alone(at, length + NUMBER).map(drop)
+    }
+
+    /// At most `most` bytes from `at` on: as many as there are, and none that follow.
+    pub(super) fn up_to_alone(self, at: u64, most: usize) -> Result<&'a [u8], Damage> {
         let at = usize::try_from(at).map_err(|_| Damage)?;
         let left = self.1.checked_sub(at).ok_or(Damage)?;
-        self.get_alone(at, left.min(length + NUMBER), 0).map(drop)
+        self.get_alone(at, most.min(left), 0)
     }
 
     /// `SIZE` bytes from `at` on, of which none is kept at hand.
@@ -298,11 +303,6 @@ impl<'a> Cursor<'a> {
     fn go(&mut self, length: usize) {
         self.at = self.at.saturating_add(length);
         self.near = self.near.get(length..).unwrap_or_default();
-    }
-
-    /// A number that fits into four bytes.
-    pub(super) fn small(&mut self) -> Result<u32, Damage> {
-        u32::try_from(self.number()?).map_err(|_| Damage)
     }
 
     /// Goes past as many bytes as the number in front of them says.

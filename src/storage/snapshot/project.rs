@@ -9,6 +9,7 @@ use super::files::FileRecord;
 use super::layout::{Damage, Hash, Section, Sections, u32_at, u64_at};
 use super::part::{Cursor, LARGEST, Part, SMALL, Source};
 use super::slots::Slots;
+use super::terms::{read_counts, read_slot};
 use crate::model::key::Key;
 use crate::model::pattern::{Kind, Pattern};
 use crate::storage::postings::{Corpus, Directory};
@@ -18,11 +19,10 @@ use crate::storage::recall::{Companion, KnownFile, Said, Term};
 /// project's patterns.
 pub(super) const FACTS: usize = 13;
 
-/// Bytes of a term's lists that are read when it is looked up: who has more is so common that it
-/// may not be searched for.
+/// Bytes of a term's lists that are read at once; of more each by itself.
 const LISTS: usize = 2 << 10;
 
-/// Bytes of the counts in front of them.
+/// Bytes in which the counts in front of them end.
 const COUNTS: usize = 32;
 
 /// The kinds of `Active`, in the order of its lists.
@@ -262,18 +262,15 @@ impl ProjectSnapshot {
     /// Looks a term up. Two terms with the same key would share their lists: one pair in 2⁶⁴.
     pub(super) fn term<'t>(&self, text: &'t str) -> Result<Term<'t>, Damage> {
         let mut term = Term::unknown(text);
-        let slot = self.slots::<6>(Section::Terms).first(term.key.to_i64() as u64)?;
-        if let Some([a, b, c, d, length @ ..]) = slot {
-            let place = u32::from_le_bytes([*a, *b, *c, *d]);
-            term.place = u64::from(place).checked_sub(1).ok_or(Damage)?;
-            let length = usize::from(u16::from_le_bytes(*length));
-            let lists = self.section(Section::Lists);
-            lists.read_ahead(term.place, if length > LISTS { COUNTS } else { length })?;
-            let mut cursor = Cursor::at(lists, term.place)?;
-            term.patterns = cursor.small()?;
-            for entries in &mut term.entries {
-                *entries = cursor.small()?;
-            }
+        if let Some(slot) = self.slots(Section::Terms).first(term.key.to_i64() as u64)? {
+            let (place, counts) = read_slot(slot)?;
+            term.place = place;
+            (term.patterns, term.entries) = if let Some(counts) = counts {
+                counts
+            } else {
+                let record = self.section(Section::Lists).up_to_alone(place, COUNTS)?;
+                read_counts(&mut Reading::at(record, 0)?)?
+            };
         }
         Ok(term)
     }
@@ -287,7 +284,12 @@ impl ProjectSnapshot {
         if term.entries[corpus.index()] == 0 {
             return Ok(None);
         }
-        let mut cursor = Cursor::at(self.section(Section::Lists), term.place)?;
+        let lists = self.section(Section::Lists);
+        // An entry has two bytes or a few more.
+        let all: usize = term.entries.iter().map(|entries| *entries as usize).sum();
+        let about = all.saturating_mul(9) / 4 + COUNTS;
+        lists.read_ahead(term.place, if about > LISTS { COUNTS } else { about })?;
+        let mut cursor = Cursor::at(lists, term.place)?;
         for _ in 0..=term.entries.len() {
             cursor.number()?;
         }

@@ -1,11 +1,12 @@
-//! Writes what is known of each term: the lists of all corpora, one after the other.
+//! What is known of each term: its counts in a slot by its key, and the lists of all corpora, one
+//! after the other. Reading the counts is hot.
 
 use std::collections::HashMap;
 
 use rusqlite::{Rows, params};
 
-use super::encode::put_number;
-use super::layout::Section;
+use super::encode::{Reading, put_number};
+use super::layout::{Damage, Section};
 use super::sheet::Sheet;
 use super::slots::Table;
 use super::write::ATTEMPT;
@@ -14,6 +15,38 @@ use crate::storage::error::{Attempt, StorageError};
 use crate::storage::open::Reader;
 use crate::storage::postings::Corpus;
 use crate::storage::runs::{Listed, Run};
+
+/// Bytes of the counts in a slot: of most terms they fit.
+const COUNTS: usize = 10;
+
+/// Bytes of a slot's value: one more than where the lists are (four bytes), and the counts.
+pub(super) const SLOT: usize = 4 + COUNTS;
+
+/// Counts that do not fit: they are in front of the lists.
+const ELSEWHERE: [u8; COUNTS] = [0xff; COUNTS];
+
+/// What a slot tells: where the lists of its term are, and its counts, unless they are there.
+pub(super) fn read_slot(slot: &[u8; SLOT]) -> Result<(u64, Option<Counts>), Damage> {
+    let (place, counts) = slot.split_first_chunk::<4>().ok_or(Damage)?;
+    let place = u64::from(u32::from_le_bytes(*place)).checked_sub(1).ok_or(Damage)?;
+    if counts == ELSEWHERE {
+        return Ok((place, None));
+    }
+    Ok((place, Some(read_counts(&mut Reading::at(counts, 0)?)?)))
+}
+
+/// How many patterns hold a term, counted for those that a decision holds, and how many documents of
+/// each corpus.
+pub(super) type Counts = (u32, [u32; 4]);
+
+/// The counts, as they stand in a slot or in front of the lists.
+pub(super) fn read_counts(reading: &mut Reading<'_>) -> Result<Counts, Damage> {
+    let (patterns, mut entries) = (reading.small()?, [0; 4]);
+    for entries in &mut entries {
+        *entries = reading.small()?;
+    }
+    Ok((patterns, entries))
+}
 
 /// The runs of a corpus, in the order of their terms. The empty term is the directory.
 const RUNS: &str = "SELECT run FROM postings
@@ -126,29 +159,65 @@ pub(super) fn put_terms(
     let (mut slots, mut record) = (Table::of(count), Vec::new());
     each_term(reader, project, |term, lists| {
         record.clear();
-        put_term(&mut record, &lists);
+        put_counts(&mut record, &lists);
+        let counts = record.len();
+        put_lists(&mut record, &lists);
         // A place in the slots is never 0.
         let place = sheet.put(Section::Lists, &record)? + 1;
         let place = u32::try_from(place).map_err(|_| sheet.too_large())?;
-        let length = u16::try_from(record.len()).unwrap_or(u16::MAX);
-        let mut slot = [0; 6];
-        slot[..4].copy_from_slice(&place.to_le_bytes());
-        slot[4..].copy_from_slice(&length.to_le_bytes());
+        let slot = slot(place, &record[..counts]);
         slots.insert(Key::new(Space::Term, term).to_i64() as u64, &slot);
         Ok(())
     })?;
     sheet.put(Section::Terms, &slots.bytes).map(drop)
 }
 
-/// One term's counts and lists, by corpus.
-fn put_term(record: &mut Vec<u8>, lists: &[Option<Listed<'_>>; 4]) {
+/// A slot with these counts, as [`put_counts`] writes them.
+fn slot(place: u32, counts: &[u8]) -> [u8; SLOT] {
+    let mut slot = [0xff; SLOT];
+    slot[..4].copy_from_slice(&place.to_le_bytes());
+    if counts.len() <= COUNTS {
+        slot[4..][..counts.len()].copy_from_slice(counts);
+    }
+    slot
+}
+
+/// One term's counts.
+fn put_counts(record: &mut Vec<u8>, lists: &[Option<Listed<'_>>; 4]) {
     let decisions = lists[Corpus::Decisions.index()].as_ref();
     put_number(record, decisions.map_or(0, |listed| listed.patterns).into());
     for listed in lists {
         put_number(record, listed.as_ref().map_or(0, |listed| listed.entries).into());
     }
+}
+
+/// One term's lists, by corpus.
+fn put_lists(record: &mut Vec<u8>, lists: &[Option<Listed<'_>>; 4]) {
     for listed in lists.iter().flatten() {
         put_number(record, listed.list.len() as u64);
         record.extend(listed.list);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A list of so many entries.
+    fn listed(entries: u32) -> Listed<'static> {
+        Listed { term: "term", patterns: entries, entries, list: &[1, 2] }
+    }
+
+    #[test]
+    fn counts_are_in_the_slot_or_elsewhere() {
+        for (most, fits) in [(1, true), (127, true), (300, true), (70_000, false)] {
+            let lists = [Some(listed(most)), Some(listed(most)), None, Some(listed(2))];
+            let mut record = Vec::new();
+            put_counts(&mut record, &lists);
+            let expected = (most, [most, most, 0, 2]);
+            assert_eq!(read_counts(&mut Reading::at(&record, 0).unwrap()), Ok(expected));
+            assert_eq!(read_slot(&slot(8, &record)), Ok((7, fits.then_some(expected))), "{most}");
+        }
+        assert_eq!(read_slot(&[0; SLOT]), Err(Damage), "a free slot");
     }
 }
