@@ -388,6 +388,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_asked_for_alone_is_read_alone() {
+        let bytes = noise(SMALL + 9_000);
+        let source = source(&bytes);
+        let all = source.all();
+        assert_eq!(all.get_alone(40, 8, 96), Ok(&bytes[40..48]));
+        assert_eq!(all.get_alone(100, 8, 96), Ok(&bytes[100..108]), "it is at hand");
+        assert_eq!(all.get_alone(9_000, 200, 0), Ok(&bytes[9_000..9_200]));
+        assert_eq!(all.up_to_alone(SMALL as u64 + 8_990, 40), Ok(&bytes[SMALL + 8_990..]));
+        assert_eq!(all.copy::<4>(20_000), Ok(*bytes[20_000..].first_chunk().unwrap()));
+        let lengths: Vec<usize> =
+            (0..source.pieces.len()).map(|n| source.pieces[n].len()).collect();
+        assert_eq!(lengths, [96, 200, 10]);
+        assert_eq!(all.copy::<4>(bytes.len() - 3), Err(Damage));
+        assert_eq!(all.copy::<4>(usize::MAX), Err(Damage));
+    }
+
+    #[test]
     fn a_file_that_was_cut_is_damage() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(&noise(3_000)).unwrap();
