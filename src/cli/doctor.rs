@@ -8,13 +8,14 @@ use super::args::DoctorArgs;
 use super::daemon::other_version;
 use super::error::{CliError, Kind};
 use super::output::{Output, count};
-use super::{hook, init, learn, logging, time};
+use super::{encoder, hook, init, learn, logging, time};
 use crate::config::{self, ConfigError, Settings};
 use crate::daemon::{self, instance};
 use crate::doctor::{self, Finding, Patient, State};
 use crate::hooks::install::{HookEntries, project_settings, user_settings};
 use crate::hooks::session_end::Pending;
 use crate::learning::learn as learning;
+use crate::model::vector::Encode;
 
 /// What `mana doctor --json` prints.
 #[derive(Debug, Serialize)]
@@ -42,8 +43,10 @@ pub(crate) fn run(args: &DoctorArgs, output: &mut Output) -> Result<(), CliError
     let (mut mended, mut not_mended) = (Vec::new(), Vec::new());
     if args.fix {
         let entries = entries();
+        let encoder =
+            || -> Box<dyn Encode + Send + Sync> { Box::new(encoder::of_home(&settings.home)) };
         for mend in findings.iter().filter_map(|finding| finding.mend.as_ref()) {
-            match doctor::mend(mend, &settings.home, entries.as_ref(), time::now()) {
+            match doctor::mend(mend, &settings.home, entries.as_ref(), &encoder, time::now()) {
                 Ok(done) => mended.push(done),
                 Err(error) => {
                     not_mended.push(format!("{} ({})", mend.describe(), hook::chain(&error)));

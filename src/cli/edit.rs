@@ -11,7 +11,8 @@ use serde::Serialize;
 use super::args::EditArgs;
 use super::error::{CliError, Kind};
 use super::output::Output;
-use super::{encoder, review, show, time};
+use super::publish::publish;
+use super::{review, show, time};
 use crate::config::{self, Settings};
 use crate::model::page::Page;
 use crate::model::pattern::{Kind as Sort, Pattern, Reason, State};
@@ -249,7 +250,6 @@ fn open(editor: &str, path: &Path) -> Result<(), CliError> {
 /// Stores the page that was made of what there was before.
 fn store(settings: &Settings, before: &Before, page: &Page) -> Result<(), CliError> {
     let mut store = Store::open(&settings.home, true)?;
-    store.encode_with(Some(Box::new(encoder::of_home(&settings.home))));
     let id = before.pattern.id;
     let now = time::now().timestamp_millis();
     let author = Author { actor: store.incarnation()?, now };
@@ -272,8 +272,7 @@ fn store(settings: &Settings, before: &Before, page: &Page) -> Result<(), CliErr
         }
         Ok(())
     })?;
-    store.refresh_postings()?;
-    store.publish()?;
+    publish(&mut store, &settings.home)?;
     Ok(())
 }
 

@@ -2,14 +2,12 @@
 //! takes something in.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use super::edit;
-use super::encoder;
 use super::error::CliError;
 use super::sync::open;
 use crate::config::Settings;
-use crate::storage::{StorageError, Store};
+use crate::storage::Store;
 use crate::sync::archive;
 use crate::sync::device::{Device, fingerprint};
 use crate::sync::keys::WorkspaceKeys;
@@ -122,12 +120,4 @@ pub(super) fn hear(
     let patterns = local::project(store, &mut texts, &hearing)?;
     let refused = texts.refused.iter().map(RefusedText::new).collect();
     Ok(Heard { patterns, refused })
-}
-
-/// Writes what hooks answer from. Also after a command that changed no pattern: hooks ask the
-/// database from any change of it on, which takes longer.
-pub(super) fn publish(store: &mut Store, home: &Path) -> Result<(), StorageError> {
-    store.encode_with(Some(Box::new(encoder::of_home(home))));
-    store.refresh_postings()?;
-    store.publish()
 }

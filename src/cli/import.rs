@@ -11,6 +11,7 @@ use super::error::{CliError, Kind};
 use super::export::no_passphrase;
 use super::hearing::{self, RefusedText};
 use super::output::{Output, count};
+use super::publish::publish;
 use super::sync::open;
 use super::{time, trial};
 use crate::config::{self, Settings};
@@ -95,7 +96,7 @@ pub(crate) fn run(args: &ImportArgs, output: &mut Output) -> Result<(), CliError
         let whose = (me.as_ref(), Some(archive.log.device));
         let heard = hearing::hear(&mut store, &settings, keys.as_ref(), whose, now)?;
         refused = heard.refused;
-        hearing::publish(&mut store, home)?;
+        publish(&mut store, home)?;
     }
     let trust = store.device(&archive.log.device)?.trust;
     // Others have their turn while this process tries it.

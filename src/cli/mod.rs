@@ -26,6 +26,7 @@ mod logging;
 mod meaning;
 mod model;
 mod output;
+mod publish;
 #[cfg(test)]
 mod reference;
 mod review;

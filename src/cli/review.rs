@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::args::{ReviewArgs, ReviewCommand};
 use super::error::{CliError, Kind};
 use super::output::{Output, count};
-use super::{encoder, scope, show, time};
+use super::publish::publish;
+use super::{scope, show, time};
 use crate::config::{self, Settings};
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Pattern, State};
@@ -274,7 +275,6 @@ pub(super) fn tried(trial: &TrialShown) -> String {
 fn judge(ids: &[String], approved: bool, output: &mut Output) -> Result<(), CliError> {
     let settings = Settings::load(config::current_dir().as_deref())?;
     let mut store = Store::open(&settings.home, true)?;
-    store.encode_with(Some(Box::new(encoder::of_home(&settings.home))));
     // All of them are found before one is changed.
     let mut patterns = Vec::new();
     for id in ids {
@@ -290,8 +290,7 @@ fn judge(ids: &[String], approved: bool, output: &mut Output) -> Result<(), CliE
     for pattern in &patterns {
         store.review(pattern, approved, now)?;
     }
-    store.refresh_postings()?;
-    store.publish()?;
+    publish(&mut store, &settings.home)?;
     let done = if approved { "approved" } else { "rejected" };
     let ids: Vec<String> = patterns.iter().map(|pattern| pattern.id.short()).collect();
     output.object(&serde_json::json!({ done: ids }));

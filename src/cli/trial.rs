@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::cycle::{Cycle, Source};
 use super::error::CliError;
 use super::output::{Output, count};
-use super::{hearing, scratch, time};
+use super::publish::publish;
+use super::{scratch, time};
 use crate::config::Settings;
 use crate::evaluation::trial::{self, Progress};
 use crate::model::trial::Verdict;
@@ -68,7 +69,7 @@ pub(super) fn run(
     drop(reader);
     let mut store = Store::open(&settings.home, true)?;
     store.keep_trials(&trials, now)?;
-    hearing::publish(&mut store, &settings.home)?;
+    publish(&mut store, &settings.home)?;
     let mut report = Report { tried: trials.len(), ..Report::default() };
     for (_, trial) in &trials {
         *report.verdicts.entry(trial.verdict.name()).or_default() += 1;

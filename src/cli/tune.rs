@@ -1,12 +1,13 @@
 //! `mana tune`: the weights by which files are named, fitted to the user's own history.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::args::TuneArgs;
 use super::error::CliError;
 use super::output::{Output, count};
+use super::publish::publish;
 use super::{eval, scratch, time};
 use crate::config::{self, Settings};
 use crate::embeddings::shipped;
@@ -90,7 +91,7 @@ pub(crate) fn run(args: &TuneArgs, output: &mut Output) -> Result<(), CliError> 
     let found = found?;
     let told = Told::new(&found, args.dry_run);
     if !args.dry_run {
-        keep(&mut Store::open(&settings.home, true)?, &found)?;
+        keep(&mut Store::open(&settings.home, true)?, &settings.home, &found)?;
     }
     tell(&told, output);
     output.object(&told);
@@ -114,11 +115,11 @@ pub(crate) fn when_due(settings: &Settings) -> Result<bool, CliError> {
             }
             // Before the work, so that what ends it is not tried again at once.
             store.log_run(NOTE, now, r#"{"tune":"begun"}"#)?;
-            store.publish()?;
+            publish(&mut store, &settings.home)?;
         }
     }
     let found = fitted(settings, &[history], true, &|_| {})?;
-    keep(&mut Store::open(&settings.home, true)?, &found)?;
+    keep(&mut Store::open(&settings.home, true)?, &settings.home, &found)?;
     Ok(true)
 }
 
@@ -146,7 +147,7 @@ fn fitted(
 
 /// Stores what a fit says: better weights are used, and where the shipped ones do as well, those
 /// are. Too little to tell changes nothing.
-fn keep(store: &mut Store, found: &Refit) -> Result<(), StorageError> {
+fn keep(store: &mut Store, home: &Path, found: &Refit) -> Result<(), StorageError> {
     let now = time::now().timestamp_millis();
     match found.verdict {
         Verdict::TooFew => {}
@@ -156,13 +157,13 @@ fn keep(store: &mut Store, found: &Refit) -> Result<(), StorageError> {
     let report = serde_json::to_string(&Told::new(found, false));
     let report = report.expect("reports have string keys");
     store.log_run(NOTE, now, &report)?;
-    store.publish()
+    publish(store, home)
 }
 
 fn reset(settings: &Settings, output: &mut Output) -> Result<(), CliError> {
     let mut store = Store::open(&settings.home, true)?;
     store.set_place_weights(None, time::now().timestamp_millis())?;
-    store.publish()?;
+    publish(&mut store, &settings.home)?;
     output.line("The weights that the program brings are in use.");
     output.object(&serde_json::json!({ "reset": true }));
     Ok(())

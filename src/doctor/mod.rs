@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::hooks::install::{HookEntries, InstallError, SettingsFile};
 use crate::learning::discover::Root;
 use crate::model::exclude::Exclusions;
+use crate::model::vector::Encode;
 use crate::storage::{StorageError, Store};
 
 /// How a check went.
@@ -147,11 +148,13 @@ pub(crate) fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Carries out what a finding carries, and says what was done.
+/// Carries out what a finding carries, and says what was done. `encoder` tells what those texts mean
+/// whose terms are still to be listed.
 pub(crate) fn mend(
     mend: &Mend,
     home: &Path,
     entries: Option<&HookEntries>,
+    encoder: &dyn Fn() -> Box<dyn Encode + Send + Sync>,
     now: DateTime<Utc>,
 ) -> Result<String, DoctorError> {
     match mend {
@@ -176,7 +179,13 @@ pub(crate) fn mend(
                 aside.unwrap_or_default()
             ));
         }
-        Mend::Publish => Store::open(home, true)?.publish_all()?,
+        Mend::Publish => {
+            let mut store = Store::open(home, true)?;
+            store.encode_with(Some(encoder()));
+            // After an upgrade there may be none, and hooks would find nothing by its words.
+            store.refresh_postings()?;
+            store.publish_all()?;
+        }
     }
     Ok(mend.describe())
 }

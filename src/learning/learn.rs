@@ -120,6 +120,7 @@ pub(crate) fn forget(store: &mut Store, what: &Forget, now: i64) -> Result<u64, 
         Run::new(store, now, &|_| {}).extract_all()?;
     }
     store.purge()?;
+    store.refresh_postings()?;
     store.publish()?;
     Ok(forgotten)
 }

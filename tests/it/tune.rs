@@ -1,5 +1,6 @@
 //! `mana tune` as a person meets it: weights that fit the history are used, others are not.
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::sandbox::{Sandbox, snapshot};
@@ -91,6 +92,29 @@ fn weights_that_fit_the_history_change_what_hooks_say() {
     assert_eq!(told(&sandbox, "reset"), shipped);
     assert_eq!(weights()["fitted"], false);
     assert!(weights()["since"].as_i64() >= Some(since), "{}", weights());
+}
+
+/// As an upgrade may leave it: the term lists are to be made anew.
+#[test]
+fn what_is_not_listed_is_before_hooks_are_answered_from_it() {
+    let sandbox = Sandbox::new();
+    history(&sandbox, 6);
+    let _learned = sandbox.mana(["learn"]).run().success();
+    let shipped = told(&sandbox, "learned");
+    assert!(shipped.contains("src/voucher/"), "{shipped}");
+    let unlist = || {
+        let database = sandbox.mana_home().join("metadata.sqlite");
+        let changes = "DELETE FROM postings; DELETE FROM meanings; UPDATE projects SET listed = 0;";
+        Connection::open(database).unwrap().execute_batch(changes).unwrap();
+    };
+    for (session, mends) in [("tuned", &["tune", "--reset"][..]), ("mended", &["doctor", "--fix"])]
+    {
+        unlist();
+        let _published = sandbox.mana(mends.iter().copied()).run();
+        let doctor = sandbox.mana(["doctor"]).run().text();
+        assert!(doctor.contains("hooks are answered from them"), "{mends:?}: {doctor}");
+        assert_eq!(told(&sandbox, session), shipped, "{mends:?}");
+    }
 }
 
 #[test]

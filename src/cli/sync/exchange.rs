@@ -12,6 +12,7 @@ use crate::cli::cycle::Source;
 use crate::cli::error::CliError;
 use crate::cli::hearing::{self, RefusedText};
 use crate::cli::output::{Output, count};
+use crate::cli::publish::publish;
 use crate::cli::{time, trial};
 use crate::config::{self, Settings};
 use crate::model::ids::PatternId;
@@ -153,7 +154,7 @@ impl Parts {
                     store.put_sharing_value(FAILED, failed.as_bytes())?;
                 }
             }
-            hearing::publish(store, &settings.home).map_err(CliError::from)
+            publish(store, &settings.home).map_err(CliError::from)
         })
     }
 }

@@ -9,7 +9,8 @@ use super::open;
 use crate::cli::args::SyncInitArgs;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::output::Output;
-use crate::cli::{hearing, time};
+use crate::cli::publish::publish;
+use crate::cli::time;
 use crate::config::{self, Settings};
 use crate::storage::{ExchangeLock, StorageError, Store, file};
 use crate::sync::backend::Backend;
@@ -75,7 +76,7 @@ pub(super) fn run(args: &SyncInitArgs, output: &mut Output) -> Result<(), CliErr
     crate::sync::engine::begin(&mut store, &device, &mut System)?;
     workspace::save(&folder, &keys)?;
     backend.introduce()?;
-    hearing::publish(&mut store, &settings.home)?;
+    publish(&mut store, &settings.home)?;
     report.workspace = hex(&keys.id);
     show(&report, output);
     Ok(())

@@ -9,6 +9,7 @@ use super::status::SILENCE;
 use crate::cli::args::SyncPeerCommand;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::output::{Output, count};
+use crate::cli::publish::publish;
 use crate::cli::{hearing, time};
 use crate::config::{self, Settings};
 use crate::storage::{Reader, Store};
@@ -122,7 +123,7 @@ fn decide(wanted: &str, trust: Trust, output: &mut Output) -> Result<(), CliErro
     let keys = workspace::load(&open::folder(&settings.home))?;
     let now = time::now().timestamp_millis();
     let heard = hearing::hear(&mut store, &settings, keys.as_ref(), (Some(&me), None), now)?;
-    hearing::publish(&mut store, &settings.home)?;
+    publish(&mut store, &settings.home)?;
     let peers = peers(&store, &settings.home)?;
     let peer = peers.into_iter().find(|peer| peer.key == hex(&key));
     output.object(&peer);
