@@ -15,6 +15,7 @@ use std::rc::Rc;
 use rustix::fs::OFlags;
 
 use super::event::HookEvent;
+use super::folders::folders_in;
 use super::instructions::Instructions;
 use super::scope::Scope;
 use crate::model::anchor::{self, Anchor};
@@ -32,16 +33,9 @@ const DEPTH: usize = 16;
 /// each, and a hook has no time for more; where there are more, they are something else.
 const PARTS: usize = 16;
 
-/// Entries of a folder that are looked at for that.
-const ENTRIES: usize = 128;
-
 /// Folders whose own folders are the parts, by the usual names.
 const SHELVES: [&str; 8] =
     ["packages", "apps", "services", "crates", "libs", "modules", "projects", "components"];
-
-/// Folders in which no part of a project lies.
-const NO_PARTS: [&str; 8] =
-    ["node_modules", "target", "dist", "build", "vendor", "venv", "coverage", "__pycache__"];
 
 /// Bytes that are read of a file; what a longer one says is not known.
 const LONGEST: u64 = 64 << 10;
@@ -255,26 +249,11 @@ impl<'a> Checkout<'a> {
         })
     }
 
-    /// The folders in `folder` in the order of their names, but for hidden ones and what is built or
-    /// installed; none where there is very much in it.
+    /// The folders in `folder`, as [`folders_in`] finds them.
     fn folders_in(&self, folder: &Path) -> Vec<PathBuf> {
         let left = self.left.get();
         self.left.set(left.saturating_sub(1));
-        let Ok(mut entries) = std::fs::read_dir(folder) else { return Vec::new() };
-        let is_part = |name: &str| !name.starts_with('.') && !NO_PARTS.contains(&name);
-        let mut found: Vec<PathBuf> = entries
-            .by_ref()
-            .take(ENTRIES)
-            .flatten()
-            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-            .filter(|entry| entry.file_name().to_str().is_some_and(is_part))
-            .map(|entry| entry.path())
-            .collect();
-        if entries.next().is_some() {
-            return Vec::new();
-        }
-        found.sort_unstable();
-        found
+        folders_in(folder).unwrap_or_default()
     }
 
     fn has_program(&self, name: &str) -> bool {

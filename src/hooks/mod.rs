@@ -4,6 +4,7 @@ mod advice;
 pub(crate) mod checkout;
 pub(crate) mod context;
 pub(crate) mod event;
+mod folders;
 pub(crate) mod inject;
 pub(crate) mod install;
 pub(crate) mod instructions;
