@@ -182,8 +182,6 @@ pub(crate) fn mend(
         Mend::Publish => {
             let mut store = Store::open(home, true)?;
             store.encode_with(Some(encoder()));
-            // After an upgrade there may be none, and hooks would find nothing by its words.
-            store.refresh_postings()?;
             store.publish_all()?;
         }
     }

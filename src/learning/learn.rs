@@ -119,8 +119,9 @@ pub(crate) fn forget(store: &mut Store, what: &Forget, now: i64) -> Result<u64, 
     if forgotten > 0 {
         Run::new(store, now, &|_| {}).extract_all()?;
     }
-    store.purge()?;
+    // The lists of what was forgotten in an interrupted run as well, before nothing is left of it.
     store.refresh_postings()?;
+    store.purge()?;
     store.publish()?;
     Ok(forgotten)
 }

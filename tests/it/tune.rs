@@ -110,6 +110,7 @@ fn what_is_not_listed_is_before_hooks_are_answered_from_it() {
     for (session, mends) in [("tuned", &["tune", "--reset"][..]), ("mended", &["doctor", "--fix"])]
     {
         unlist();
+        // Without hooks doctor has something left to say.
         let _published = sandbox.mana(mends.iter().copied()).run();
         let doctor = sandbox.mana(["doctor"]).run().text();
         assert!(doctor.contains("hooks are answered from them"), "{mends:?}: {doctor}");

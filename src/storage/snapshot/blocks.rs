@@ -6,13 +6,20 @@
 //! them ends (four bytes each, the last from the first record on), and the records.
 
 use super::layout::{Damage, Section, u32_at};
-use super::part::{LARGEST, Part};
+use super::part::Part;
 use super::sheet::Sheet;
 use crate::storage::error::StorageError;
 
 /// Bytes after which a block ends: what a read takes is mostly finding the place, and a block twice
 /// as long would have half as long an index.
 const BLOCK: usize = 1 << 10;
+
+/// Bytes of the longest block that is read. Only a path as long as no system has makes a longer one,
+/// and then SQLite answers.
+const LARGEST: usize = 64 << 10;
+
+/// Records of a block at most: with so many it is full, whatever they are.
+const MOST: usize = BLOCK / 8;
 
 /// Bytes of an entry of the index: the first row of a block, and where the block begins.
 const ENTRY: usize = 8;
@@ -46,7 +53,10 @@ impl<'a> Blocks<'a> {
 /// The record of `row` in a block, if there is one.
 fn record(block: &[u8], row: u32) -> Result<Option<&[u8]>, Damage> {
     let count = u32_at(block, 0)? as usize;
-    let numbers = count.checked_mul(4).ok_or(Damage)?;
+    if count > MOST {
+        return Err(Damage);
+    }
+    let numbers = count * 4;
     let (rows, rest) = block[4..].split_at_checked(numbers).ok_or(Damage)?;
     let (ends, records) = rest.split_at_checked(numbers).ok_or(Damage)?;
     let rows: &[[u8; 4]] = rows.as_chunks().0;
@@ -69,12 +79,21 @@ pub(super) struct Writing {
     ends: Vec<u32>,
     records: Vec<u8>,
     index: Vec<u8>,
+    /// The last row.
+    last: Option<u32>,
 }
 
 impl Writing {
     /// Begins `section`.
     pub(super) fn begin(section: Section) -> Self {
-        Self { section, rows: Vec::new(), ends: Vec::new(), records: Vec::new(), index: Vec::new() }
+        Self {
+            section,
+            rows: Vec::new(),
+            ends: Vec::new(),
+            records: Vec::new(),
+            index: Vec::new(),
+            last: None,
+        }
     }
 
     /// Adds the record of a row behind all that were added.
@@ -84,7 +103,8 @@ impl Writing {
         record: &[u8],
         sheet: &mut Sheet<'_>,
     ) -> Result<(), StorageError> {
-        debug_assert!(self.rows.last().is_none_or(|last| *last < row), "in the order of the rows");
+        debug_assert!(self.last.is_none_or(|last| last < row), "in the order of the rows");
+        self.last = Some(row);
         self.records.extend(record);
         self.rows.push(row);
         self.ends.push(u32::try_from(self.records.len()).map_err(|_| sheet.too_large())?);
@@ -182,6 +202,9 @@ mod tests {
         let records = (0..400).map(|row| (row * 3, vec![1; 40])).collect();
         let (index, _file) = written(&records);
         assert_eq!(index.len() / ENTRY, 400_usize.div_ceil(BLOCK.div_ceil(48)));
+        let (index, _file) = written(&(0..400).map(|row| (row, Vec::new())).collect());
+        assert_eq!(index.len() / ENTRY, 400_usize.div_ceil(MOST));
+        assert_eq!(record(&(MOST as u32 + 1).to_le_bytes().repeat(4 * MOST), 7), Err(Damage));
         let long = [(7, vec![1; LARGEST])].into();
         let (index, file) = written(&long);
         let source = Source::open(file.path()).unwrap();

@@ -40,6 +40,9 @@ pub(super) struct Beside {
     pub(super) files: Vec<u32>,
 }
 
+/// Files of an episode that are read at most; a hook has no use for more.
+const FILES: usize = 1 << 10;
+
 /// Adds what stands in front of a pattern.
 pub(super) fn put_beside(bytes: &mut Vec<u8>, Beside { terms, files }: &Beside) {
     let mut list = Vec::new();
@@ -186,6 +189,9 @@ impl<'a> Reading<'a> {
         let mut list = Self(self.bytes()?);
         let mut files = Vec::new();
         while !list.is_done() {
+            if files.len() == FILES {
+                return Err(Damage);
+            }
             files.push(list.small()?);
         }
         Ok(files)
@@ -327,6 +333,15 @@ mod tests {
     }
 
     #[test]
+    fn so_many_files_that_nobody_wrote_them_are_damage() {
+        for (files, read) in [(FILES, true), (FILES + 1, false)] {
+            let mut bytes = Vec::new();
+            put_beside(&mut bytes, &Beside { terms: Vec::new(), files: vec![1; files] });
+            assert_eq!(Reading(&bytes).files().is_ok(), read, "{files}");
+        }
+    }
+
+    #[test]
     fn what_stands_beside_a_pattern_is_read_and_skipped() {
         let key = Key::from_bits;
         for beside in [
@@ -362,13 +377,17 @@ mod tests {
         #[test]
         fn damaged_bytes_are_read_without_harm(at in 0_usize..500, byte in any::<u8>()) {
             let mut bytes = Vec::new();
+            let terms = vec![(Key::from_bits(7), 300), (Key::from_bits(9), 1)];
+            put_beside(&mut bytes, &Beside { terms, files: vec![7, 300, 70_000] });
+            let beside = bytes.len();
             put_pattern(&mut bytes, &pattern());
             let at = at % bytes.len();
             bytes[at] = byte;
             let _beside = (Reading(&bytes).terms(), Reading(&bytes).files());
-            let _read = Reading(&bytes).pattern(9);
+            let _skipped = Reading(&bytes).skip_beside();
+            let _read = Reading(&bytes[beside..]).pattern(9);
             let _cut = Reading(&bytes[..at]).pattern(9);
-            let _said = Reading(&bytes).said_after(0);
+            let _said = Reading(&bytes[beside..]).said_after(0);
         }
     }
 }

@@ -116,6 +116,7 @@ impl Changes {
             let range = ranges.next(&self.pairs, |(_, of)| *of == episode);
             sheet.put(Section::EpisodeRanges, &range)?;
         }
+        debug_assert_eq!(ranges.start, self.pairs.len(), "each pair is of an episode");
         Ok(())
     }
 }
@@ -165,6 +166,7 @@ impl Files {
             rows.insert(hash, row);
             paths.push((hash, row.to_le_bytes()));
         }
+        debug_assert_eq!(ranges.start, changes.pairs.len(), "each pair is of a file");
         Ok(Self { index: writing.end(sheet)?, names, paths, rows, changes })
     }
 

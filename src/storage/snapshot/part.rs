@@ -2,7 +2,8 @@
 //!
 //! An event asks for a few hundred bytes at a few hundred places of a file that may have a hundred
 //! megabytes. A fault of a mapped file takes three times as long as reading a piece of it, and
-//! brings in 64 kB, which count as the process' memory. What is read from end to end is mapped.
+//! brings in 64 kB, which count as the process' memory. What is read from end to end is mapped, and so
+//! is a large index, of which each search touches a few places close to those of the others.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
@@ -30,8 +31,8 @@ pub(super) const SMALL: usize = 24 << 10;
 /// How many of the pieces last asked for are looked at before the file is.
 const RECENT: usize = 8;
 
-/// Bytes in which most patterns end.
-const PATTERN: usize = 1 << 10;
+/// Bytes in which most of what is decoded ends.
+const FIRST: usize = 1 << 10;
 
 /// Bytes of the largest number, as [`super::encode::put_number`] writes it.
 const NUMBER: usize = 10;
@@ -259,7 +260,7 @@ impl<'a> Part<'a> {
         read: impl Fn(&mut Reading<'a>) -> Result<T, Damage>,
     ) -> Result<T, Damage> {
         let at = usize::try_from(at).map_err(|_| Damage)?;
-        let mut most = PATTERN;
+        let mut most = FIRST;
         loop {
             let piece = self.up_to(at, most)?;
             match read(&mut Reading::at(piece, 0)?) {
@@ -411,6 +412,8 @@ mod tests {
         let source = Source::open(file.path()).unwrap();
         file.as_file().set_len(1_000).unwrap();
         assert_eq!(source.all().get(2_000, 8), Err(Damage));
+        assert_eq!(source.all().get_alone(2_000, 8, 0), Err(Damage));
+        assert_eq!(source.all().copy::<8>(2_000), Err(Damage));
     }
 
     #[test]

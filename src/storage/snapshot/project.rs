@@ -13,7 +13,7 @@ use super::terms::{read_counts, read_slot};
 use crate::model::key::Key;
 use crate::model::pattern::{Kind, Pattern};
 use crate::storage::postings::{Corpus, Directory};
-use crate::storage::recall::{Companion, KnownFile, Said, Term};
+use crate::storage::recall::{Companion, KEYED_MOST, KnownFile, NAMED_MOST, Said, Term};
 
 /// Bytes of the single values: a flag and the time of the last activity, then the number of the
 /// project's patterns.
@@ -93,7 +93,7 @@ impl ProjectSnapshot {
         let Some(range) = self.slots::<8>(Section::Keys).first(key.to_i64() as u64)? else {
             return Ok(Vec::new());
         };
-        let rows = range_of::<4>(self.section(Section::KeyPatterns), *range)?;
+        let rows = at_most(KEYED_MOST[1], self.section(Section::KeyPatterns), *range)?;
         self.patterns(rows.iter().map(|row| u32::from_le_bytes(*row)))
     }
 
@@ -185,7 +185,7 @@ impl ProjectSnapshot {
         let Some(range) = self.slots::<8>(Section::Names).first(name.to_i64() as u64)? else {
             return Ok(Vec::new());
         };
-        let rows = range_of::<4>(self.section(Section::NameFiles), *range)?;
+        let rows = at_most(NAMED_MOST, self.section(Section::NameFiles), *range)?;
         rows.iter().map(|row| self.file(u32::from_le_bytes(*row))?.ok_or(Damage)).collect()
     }
 
@@ -222,6 +222,10 @@ impl ProjectSnapshot {
             let range = *ranges.record(u32::from_le_bytes(*episode) as usize)?;
             let changed = range_of::<4>(self.section(Section::EpisodeFiles), range)?;
             rows.extend(changed.iter().map(|row| u32::from_le_bytes(*row)));
+            // No two of them have anything in common.
+            if rows.len() > self.section(Section::EpisodeFiles).len() / 4 {
+                return Err(Damage);
+            }
         }
         rows.sort_unstable();
         let mut together: Vec<(u32, i64, u32)> = Vec::new();
@@ -306,4 +310,12 @@ impl ProjectSnapshot {
 fn range_of<const SIZE: usize>(values: Part<'_>, range: [u8; 8]) -> Result<&[[u8; SIZE]], Damage> {
     let (start, count) = (u32_at(&range, 0)? as usize, u32_at(&range, 4)? as usize);
     values.records(start, count)
+}
+
+/// The rows that `range` names, of which there are so many at most.
+fn at_most(most: usize, rows: Part<'_>, range: [u8; 8]) -> Result<&[[u8; 4]], Damage> {
+    if u32_at(&range, 4)? as usize > most {
+        return Err(Damage);
+    }
+    range_of(rows, range)
 }

@@ -54,8 +54,10 @@ impl Store {
         })
     }
 
-    /// Writes the snapshots of all projects anew, whatever there is.
+    /// Writes the snapshots of all projects anew, whatever there is, after the term lists that are
+    /// still to be made.
     pub(crate) fn publish_all(&mut self) -> Result<(), StorageError> {
+        self.refresh_postings()?;
         self.published = false;
         self.unpublished = self.projects()?.into_iter().map(|(row, ..)| row).collect();
         self.publish()

@@ -210,11 +210,17 @@ mod tests {
 
     #[test]
     fn counts_are_in_the_slot_or_elsewhere() {
-        for (most, fits) in [(1, true), (127, true), (300, true), (70_000, false)] {
-            let lists = [Some(listed(most)), Some(listed(most)), None, Some(listed(2))];
+        for (most, last, fits) in [
+            (1, 2, true),
+            (300, 2, true),
+            (16_383, 16_384, true),
+            (16_384, 2, false),
+            (16_383, 1 << 21, false),
+        ] {
+            let lists = [Some(listed(most)), Some(listed(most)), None, Some(listed(last))];
             let mut record = Vec::new();
             put_counts(&mut record, &lists);
-            let expected = (most, [most, most, 0, 2]);
+            let expected = (most, [most, most, 0, last]);
             assert_eq!(read_counts(&mut Reading::at(&record, 0).unwrap()), Ok(expected));
             assert_eq!(read_slot(&slot(8, &record)), Ok((7, fits.then_some(expected))), "{most}");
         }

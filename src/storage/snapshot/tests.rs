@@ -187,13 +187,22 @@ fn files(home: &Path) -> BTreeSet<String> {
 
 #[test]
 fn snapshots_say_what_the_database_says() {
-    let (home, mut store, projects) = home();
+    let (home, store, projects) = home();
     for project in projects {
         let said = everything(&*store, project).unwrap();
         assert!(said.contains("text of deploy fix with token 1"), "{said}");
         assert_eq!(from_snapshots(home.path(), project), Some(said));
     }
-    // A project of which nothing is known yet has a snapshot as well.
+    let (home, large, [app, _]) = large();
+    let said = everything(&*large, app).unwrap();
+    assert!(said.contains("src/parts/0/form.ts"), "{said}");
+    assert_eq!(from_snapshots(home.path(), app), Some(said));
+    assert!(fs::metadata(project_path(home.path(), app)).unwrap().len() > 100_000);
+}
+
+#[test]
+fn a_project_of_which_nothing_is_known_yet_has_a_snapshot() {
+    let (home, mut store, _) = home();
     let empty = store.ensure_project("empty", "empty").unwrap();
     publish(&mut store);
     let said = everything(&*store, empty).unwrap();
@@ -324,9 +333,32 @@ fn spoilt(
     file
 }
 
+/// The home with a project of so many files that no part of its snapshot is read whole.
+fn large() -> (tempfile::TempDir, Store, [i64; 2]) {
+    let (home, mut store, projects) = home();
+    let key = TrajectoryKey { session: "large".into(), agent: String::new() };
+    let id = store.ensure_trajectory(&key, projects[0], "~/a", "~/a", NOW).unwrap();
+    let root = "~/a".into();
+    let trajectory = StoredTrajectory { id, key, project: projects[0], root };
+    let touches = (0..700).map(|n| {
+        let words = tokens::joined(&format!("login of part{n} and word{}", n * 7));
+        Touch { words, ..touch(&format!("src/parts/{n}/{}", NAMES[n % 3]), "large", true) }
+    });
+    let extract = Extract { touches: touches.collect(), ..extract(99) };
+    store.atomically(|store| store.replace_extracts(&[(&trajectory, &extract)], NOW)).unwrap();
+    publish(&mut store);
+    (home, store, projects)
+}
+
 #[test]
 fn hostile_files_do_no_harm() {
-    let (home, store, [app, _]) = home();
+    for (large, cases) in [(false, 300), (true, 100)] {
+        do_no_harm(if large { self::large() } else { home() }, cases);
+    }
+}
+
+/// Snapshots of a home with anything in them.
+fn do_no_harm((home, store, [app, _]): (tempfile::TempDir, Store, [i64; 2]), cases: u32) {
     let said = everything(&*store, app).unwrap();
     let inputs = (
         prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40),
@@ -335,8 +367,7 @@ fn hostile_files_do_no_harm() {
     );
     for path in [catalogue_path(home.path()), project_path(home.path(), app)] {
         let whole = fs::read(&path).unwrap();
-        let mut runner =
-            TestRunner::new(ProptestConfig { cases: 300, ..ProptestConfig::default() });
+        let mut runner = TestRunner::new(ProptestConfig { cases, ..ProptestConfig::default() });
         let done = runner.run(&inputs, |(bytes, numbers, cut)| {
             fs::write(&path, spoilt(&whole, &bytes, &numbers, cut)).unwrap();
             // Whatever it says, it comes to an end; and without a snapshot the database answers.

@@ -1,7 +1,7 @@
 //! Writes one snapshot file: from rows to sections, in one pass over each table.
 //!
 //! Texts and lists go straight into the file; what is kept in memory is a few bytes for each
-//! pattern, key, file and term.
+//! pattern, key, file, term and edit of a file.
 
 use std::path::Path;
 
@@ -37,9 +37,7 @@ pub(super) fn write_project(
     // The catalogue, without which no hook looks at it, comes later and into the same folder.
     file::replace_own_early(path, |file| {
         let mut sheet = Sheet::begin(path, file);
-        // A place in the heap is never 0.
         let files = Files::of(reader, project, &mut sheet)?;
-        sheet.put(Section::Heap, &[0])?;
         let patterns = put_patterns(reader, project, &files, &mut sheet)?;
         let index = patterns.put(&mut sheet)?;
         // What a prompt maps lies together.
@@ -107,7 +105,8 @@ fn put_patterns(
             }));
         }
         if pattern.kind == Kind::Episode {
-            beside.files.extend(pattern.payload.files.iter().filter_map(|path| files.row(path)));
+            let rows = pattern.payload.files.iter().filter_map(|path| files.row(path));
+            beside.files.extend(rows);
         }
         bytes.clear();
         put_beside(&mut bytes, &beside);
@@ -251,6 +250,7 @@ pub(super) fn write_catalogue(
 ) -> Result<(), StorageError> {
     file::replace_own_with(path, |file| {
         let mut sheet = Sheet::begin(path, file);
+        // A place in the heap is never 0.
         sheet.put(Section::Heap, &[0])?;
         let mut named = |name: &str, project: i64, text: &str| {
             let mut bytes = Vec::new();
