@@ -161,7 +161,7 @@ impl Files {
             record.put(&mut bytes);
             writing.put(row, &bytes, sheet)?;
             let name = found.get(6).attempt(ATTEMPT)?;
-            names.push((name, record.edits + record.reads, record.last, row));
+            names.push((name, record.edits.saturating_add(record.reads), record.last, row));
             let hash = Hash::of(record.path);
             rows.insert(hash, row);
             paths.push((hash, row.to_le_bytes()));
