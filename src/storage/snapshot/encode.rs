@@ -23,6 +23,14 @@ pub(in crate::storage) fn put_text(bytes: &mut Vec<u8>, text: &str) {
     bytes.extend(text.as_bytes());
 }
 
+/// Two numbers as eight bytes.
+pub(super) fn pair(first: u32, second: u32) -> [u8; 8] {
+    let mut bytes = [0; 8];
+    bytes[..4].copy_from_slice(&first.to_le_bytes());
+    bytes[4..].copy_from_slice(&second.to_le_bytes());
+    bytes
+}
+
 fn put_texts(bytes: &mut Vec<u8>, texts: &[String]) {
     put_number(bytes, texts.len() as u64);
     for text in texts {

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use rusqlite::Row;
 
 use super::blocks::Writing;
-use super::encode::{Reading, put_number};
+use super::encode::{Reading, pair, put_number};
 use super::layout::{Damage, Hash, Section};
+use super::query::{ATTEMPT, list};
 use super::sheet::Sheet;
 use super::slots::table;
-use super::write::{ATTEMPT, list, pair};
 use crate::model::ids::PatternId;
 use crate::storage::error::{Attempt, StorageError};
 use crate::storage::open::Reader;

@@ -19,6 +19,7 @@ mod map;
 mod part;
 mod project;
 mod publish;
+mod query;
 mod sheet;
 mod slots;
 mod terms;

@@ -7,9 +7,9 @@ use rusqlite::{Rows, params};
 
 use super::encode::{Reading, put_number};
 use super::layout::{Damage, Section};
+use super::query::ATTEMPT;
 use super::sheet::Sheet;
 use super::slots::Table;
-use super::write::ATTEMPT;
 use crate::model::key::{Key, Space};
 use crate::storage::error::{Attempt, StorageError};
 use crate::storage::open::Reader;

@@ -5,13 +5,14 @@
 
 use std::path::Path;
 
-use rusqlite::{Row, params};
+use rusqlite::params;
 
 use super::blocks::Writing;
-use super::encode::{Beside, put_beside, put_number, put_pattern, put_text};
+use super::encode::{Beside, pair, put_beside, put_number, put_pattern, put_text};
 use super::files::Files;
 use super::layout::{Hash, Section};
 use super::project::{ACTIVE_KINDS, FACTS, documents_of, vectors_of};
+use super::query::{ATTEMPT, list};
 use super::sheet::Sheet;
 use super::slots::table;
 use super::terms::{decision_frequencies, put_terms};
@@ -24,8 +25,6 @@ use crate::storage::open::{Reader, Rest};
 use crate::storage::patterns::{WEIGHED, pattern_from};
 use crate::storage::postings::Corpus;
 use crate::storage::recall::{KEYED_MOST, Recall};
-
-pub(super) const ATTEMPT: &str = "read what a snapshot holds";
 
 /// Writes the snapshot of a project to `path`; returns its generation.
 pub(super) fn write_project(
@@ -280,24 +279,4 @@ pub(super) fn write_catalogue(
         sheet.put(Section::Facts, &database.to_bytes())?;
         sheet.end().map(drop)
     })
-}
-
-/// Two numbers as eight bytes.
-pub(super) fn pair(first: u32, second: u32) -> [u8; 8] {
-    let mut bytes = [0; 8];
-    bytes[..4].copy_from_slice(&first.to_le_bytes());
-    bytes[4..].copy_from_slice(&second.to_le_bytes());
-    bytes
-}
-
-/// All rows of a query about a project.
-pub(super) fn list<T>(
-    reader: &Reader,
-    sql: &str,
-    project: i64,
-    read: impl FnMut(&Row<'_>) -> Result<T, rusqlite::Error>,
-) -> Result<Vec<T>, StorageError> {
-    let mut query = reader.conn.prepare_cached(sql).attempt(ATTEMPT)?;
-    let rows = query.query_map([project], read);
-    rows.and_then(Iterator::collect).attempt(ATTEMPT)
 }
