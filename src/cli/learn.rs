@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -178,6 +180,13 @@ pub(crate) fn tell(report: &Report, output: &mut Output) {
 /// Runs in a row that one process makes while turns keep ending.
 const ROUNDS: usize = 8;
 
+/// How long a run that a hook has started waits for the lock. One that learns for longer looks for
+/// notes itself when it is done.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often it looks meanwhile.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// The run that hooks start: silent, in a session of its own, and only if no other is going on.
 /// What goes wrong is in the hooks' log.
 fn run_detached() -> Result<(), CliError> {
@@ -201,35 +210,59 @@ fn run_supervised(settings: &Settings) -> Result<(), CliError> {
 /// Runs that nobody waits for: learns while turns end, fits weights when that is due, and tries
 /// what other devices told on what is new.
 fn run_rounds(settings: &Settings, source: Source, note: &dyn Fn(&str)) -> Result<(), CliError> {
+    // Each of the three holds the lock for a while. A hook whose own run gave up on it has left its
+    // note before: looking for it after the lock is free again misses none.
+    let ended = || Pending::read(&settings.home).ended > 0;
     for _ in 0..ROUNDS {
         let Some(report) = learn_alone(settings, source)? else { return Ok(()) };
         report.unreadable.iter().for_each(|problem| note(problem));
-        // A hook whose own run found this one busy has left its note before: looking for it
-        // after the lock is free again misses none.
-        if Pending::read(&settings.home).ended > 0 {
-            continue;
+        if !ended() {
+            tune::when_due(settings)?;
         }
-        // Turns may have ended during the fit, and their runs have found the lock taken.
-        if !tune::when_due(settings)? || Pending::read(&settings.home).ended == 0 {
+        #[cfg(feature = "sync")]
+        if !ended() {
+            super::trial::aside(settings, source)?;
+        }
+        if !ended() {
             break;
         }
     }
-    #[cfg(feature = "sync")]
-    super::trial::aside(settings, source)?;
     Ok(())
 }
 
 /// One run, unless another process has the lock.
 fn learn_alone(settings: &Settings, source: Source) -> Result<Option<Report>, StorageError> {
     let now = time::now().timestamp_millis();
-    let store = match Store::open_or_rebuild(&settings.home, false, now) {
-        Err(error) if error.is_locked() => return Ok(None),
-        other => other?,
-    };
+    let Some(store) = open_alone(settings, source, now)? else { return Ok(None) };
     let cycle = Cycle::begin(settings, "learn", source);
     let learned = learn_with(store, settings, source, now);
     cycle.end(learned.as_ref());
     learned.map(Some)
+}
+
+/// Opens the store unless another process has the lock. The run that a hook has started waits for
+/// it as long as there are notes: who has the lock may be no learning run, or one that has begun
+/// something long besides, and then nobody else would see to them.
+fn open_alone(
+    settings: &Settings,
+    source: Source,
+    now: i64,
+) -> Result<Option<Store>, StorageError> {
+    let began = Instant::now();
+    loop {
+        match Store::open_or_rebuild(&settings.home, false, now) {
+            Err(error) if error.is_locked() => {
+                let waits = source == Source::Hook
+                    && began.elapsed() < PATIENCE
+                    && Pending::read(&settings.home).ended > 0;
+                if !waits {
+                    return Ok(None);
+                }
+                thread::sleep(LOOK);
+            }
+            opened => return opened.map(Some),
+        }
+    }
 }
 
 /// Learns into `store`, tidies it up where nobody else does, closes it, and encodes what is new.

@@ -99,19 +99,19 @@ pub(crate) fn run(args: &TuneArgs, output: &mut Output) -> Result<(), CliError> 
 }
 
 /// The run of its own that follows learning once a week. It waits for no other process, and holds
-/// no lock while it replays. Returns whether it was due, and so held the lock at all.
-pub(crate) fn when_due(settings: &Settings) -> Result<bool, CliError> {
+/// no lock while it replays.
+pub(crate) fn when_due(settings: &Settings) -> Result<(), CliError> {
     let history = settings.transcripts();
     let now = time::now().timestamp_millis();
     if !settings.rank.refit || !history.is_dir() || !is_due(&Reader::open(&settings.home)?, now)? {
-        return Ok(false);
+        return Ok(());
     }
     match Store::open(&settings.home, false) {
-        Err(error) if error.is_locked() => return Ok(false),
+        Err(error) if error.is_locked() => return Ok(()),
         store => {
             let mut store = store?;
             if !is_due(&store, now)? {
-                return Ok(true);
+                return Ok(());
             }
             // Before the work, so that what ends it is not tried again at once.
             store.log_run(NOTE, now, r#"{"tune":"begun"}"#)?;
@@ -120,7 +120,7 @@ pub(crate) fn when_due(settings: &Settings) -> Result<bool, CliError> {
     }
     let found = fitted(settings, &[history], true, &|_| {})?;
     keep(&mut Store::open(&settings.home, true)?, &settings.home, &found)?;
-    Ok(true)
+    Ok(())
 }
 
 /// Whether the last run was a week ago, or none has been.

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use serde_json::json;
 
 use crate::dump::dump;
 use crate::sandbox::Sandbox;
@@ -64,6 +65,25 @@ fn a_detached_run_leaves_when_another_is_writing_and_a_person_s_waits() {
         let output = waiting.join().expect("the thread does not panic");
         assert!(output.text().contains("1 transcript"), "{output:?}");
     });
+}
+
+#[test]
+fn a_run_that_a_hook_started_waits_for_a_writer_that_is_soon_done() {
+    let sandbox = with_history(1);
+    fs::create_dir_all(sandbox.mana_home()).expect("the home is ours");
+    let lock = File::create(sandbox.mana_home().join("write.lock")).expect("the home is ours");
+    lock.lock().expect("nobody holds it");
+    let event = json!({
+        "hook_event_name": "SessionEnd", "reason": "other", "session_id": "s",
+        "cwd": sandbox.project(), "transcript_path": "/t",
+    });
+    drop(sandbox.mana(["session-end"]).stdin(event.to_string()).run().success());
+    // One that leaves is gone by then.
+    thread::sleep(Duration::from_millis(500));
+    lock.unlock().expect("it is ours");
+    sandbox.wait_until_quiet();
+    assert!(!sandbox.mana_home().join("pending.log").exists(), "the note is not taken");
+    assert!(contents(&sandbox).contains("./check"));
 }
 
 #[test]

@@ -46,8 +46,11 @@ pub(super) fn measure(bench: &Bench, report: &mut Report) -> Outcome<()> {
     }
     report::head(&format!("session-end: a transcript of {} MB", bench.options.transcript_mb));
     for (name, trajectories, learned) in SITUATIONS {
-        let settings =
-            format!("[learn]\ntrajectories = {trajectories}\nmax_wait_minutes = 9999999\n");
+        // A fit of the weights would go on beside what is measured.
+        let settings = format!(
+            "[learn]\ntrajectories = {trajectories}\nmax_wait_minutes = 9999999\n\
+             [rank]\nrefit = false\n"
+        );
         fs::write(mana_home(&home).join("config.toml"), settings)?;
         let runs = if *learned { bench.options.runs } else { LEARNING_RUNS };
         bench.judge(report, |_, report| {
