@@ -95,7 +95,9 @@ fn regex(index: usize) -> &'static Regex {
         let rule = &RULES[index];
         let source = match rule.place {
             Place::Near(_) => rule.regex.to_owned(),
-            Place::Anywhere | Place::Word | Place::Key => format!(r"\A(?:{})", rule.regex),
+            Place::Anywhere | Place::Word | Place::Phrase | Place::Key(_) => {
+                format!(r"\A(?:{})", rule.regex)
+            }
         };
         Regex::new(&source).expect("a test compiles every rule of the table")
     })
@@ -114,7 +116,7 @@ fn find(text: &str) -> Vec<Span> {
             if hit.start() < done[index] {
                 continue;
             }
-            let Some((tried, range)) = apply(rule, index, text, &room, hit.start()) else {
+            let Some((tried, range)) = apply(rule, index, text, &room, hit.range()) else {
                 continue;
             };
             done[index] = tried;
@@ -134,17 +136,22 @@ fn apply(
     index: usize,
     text: &str,
     room: &Range<usize>,
-    hit: usize,
+    hit: Range<usize>,
 ) -> Option<(usize, Option<Range<usize>>)> {
     let bytes = text.as_bytes();
     let (start, end) = match rule.place {
-        Place::Anywhere => (hit, room.end),
-        Place::Word if starts_word(bytes, hit) => (hit, room.end),
-        Place::Word => return None,
-        Place::Key => (key_start(bytes, room.start, hit), room.end),
+        Place::Anywhere => (hit.start, room.end),
+        Place::Word if starts_word(bytes, hit.start) => (hit.start, room.end),
+        Place::Phrase if bytes.get(hit.end) == Some(&b' ') && starts_word(bytes, hit.start) => {
+            (hit.start, room.end)
+        }
+        Place::Key(marks) if is_followed(&bytes[hit.end..room.end], marks) => {
+            (key_start(bytes, room.start, hit.start), room.end)
+        }
+        Place::Word | Place::Phrase | Place::Key(_) => return None,
         Place::Near(back) => (
-            text.ceil_char_boundary(hit.saturating_sub(back).max(room.start)),
-            text.floor_char_boundary((hit + REACH).min(room.end)),
+            text.ceil_char_boundary(hit.start.saturating_sub(back).max(room.start)),
+            text.floor_char_boundary((hit.start + REACH).min(room.end)),
         ),
     };
     let captures = regex(index).captures(&text[start..end])?;
@@ -194,6 +201,21 @@ fn starts_word(bytes: &[u8], at: usize) -> bool {
 fn key_start(bytes: &[u8], floor: usize, at: usize) -> usize {
     let floor = floor.max(at.saturating_sub(BACK));
     (floor..at).rev().take_while(|&i| judge::is_key_byte(bytes[i])).last().unwrap_or(at)
+}
+
+/// Whether one of `marks` follows the name that goes on in `rest`, or the quotes and blanks behind
+/// it. Most names of this kind are only mentioned, and asking first spares them the regex. What is
+/// not ASCII may be a blank.
+fn is_followed(rest: &[u8], marks: &[u8]) -> bool {
+    let name = rest.iter().take_while(|byte| judge::is_key_byte(**byte)).count();
+    let behind = &rest[name..];
+    let is_between = |byte: &u8| {
+        byte.is_ascii_whitespace() || matches!(byte, 0x0b | b'"' | b'\'' | b'`' | b']' | b'\\')
+    };
+    let between = behind.iter().take_while(|byte| is_between(byte)).count();
+    let is_mark = |byte: &u8| marks.contains(byte);
+    behind.first().is_some_and(is_mark)
+        || behind.get(between).is_some_and(|byte| is_mark(byte) || !byte.is_ascii())
 }
 
 /// Finds where masks begin.

@@ -47,6 +47,16 @@ fn every_sample_of_the_table_is_masked_wherever_it_stands() {
     }
 }
 
+/// A run that reads one new turn compiles most of them, and the time goes with the size: a repeated
+/// `\w` alone, which counts the letters of all scripts, has taken a third of it all.
+#[test]
+fn every_regex_is_small() {
+    for rule in RULES {
+        let compiled = regex::RegexBuilder::new(rule.regex).size_limit(700 << 10).build();
+        assert!(compiled.is_ok(), "{}: {:?}", rule.name, compiled.err());
+    }
+}
+
 #[test]
 fn every_rule_has_a_name_and_hints_in_lower_case() {
     for rule in RULES {

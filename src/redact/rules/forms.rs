@@ -1,6 +1,6 @@
 //! Forms that secrets of many makers share.
 
-use super::{ASSIGNED, Place, Rule};
+use super::{ASSIGNED, ASSIGNS, Place, Rule};
 use crate::redact::judge;
 
 #[rustfmt::skip]
@@ -168,7 +168,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "session",
         hints: &["session", "sess_id", "sessid", "connect.sid", "csrf", "xsrf"],
-        place: Place::Key,
+        place: Place::Key(b"=:"),
         regex: r#"(?i-u:[0-9A-Za-z_.-]{0,80}?(?:session(?:_?id)?|sessid|sess_id|connect\.sid|csrf_?token|xsrf-?token))\\?["']?\s{0,2}[=:]\s{0,2}\\?["']?([0-9A-Za-z%._~+/=-]+)"#,
         group: 1,
         min: 16,
@@ -209,7 +209,7 @@ pub(super) const RULES: &[Rule] = &[
         name: "sql-password",
         hints: &["identified by", "password '"],
         place: Place::Word,
-        regex: r"(?i)(?:identified\s+(?:with\s+\w{1,40}\s+)?by|password)\s+(?:password\s+)?'([^'\r\n]+)",
+        regex: r"(?i)(?:identified\s+(?:with\s+[0-9a-z_]{1,40}\s+)?by|password)\s+(?:password\s+)?'([^'\r\n]+)",
         group: 1,
         min: 4,
         check: judge::given,
@@ -248,8 +248,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "said",
         hints: &["password", "passphrase", "passcode", "passwd", "token", "secret", "api key", "pin"],
-        place: Place::Word,
-        regex: r#"(?i)(?:passw(?:or)?d|passphrase|passcode|token|secret|api key|pin)(?: \w{1,12}){0,3}? (?:is|was|ist)\s*:?\s*["'`]?([^\s"'`,;]+)"#,
+        place: Place::Phrase,
+        regex: r#"(?i)(?:passw(?:or)?d|passphrase|passcode|token|secret|api key|pin)(?: [0-9a-z_\x{80}-\x{10ffff}]{1,12}){0,3}? (?:is|was|ist)\s*:?\s*["'`]?([^\s"'`,;]+)"#,
         group: 1,
         min: 6,
         check: judge::said,
@@ -258,7 +258,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "xml",
         hints: &["pass", "pwd", "secret", "token", "apikey", "_key", "-key"],
-        place: Place::Key,
+        place: Place::Key(b">"),
         regex: r"(?i-u:[0-9A-Za-z_.-]{0,80}?(?:pass(?:word|wd|phrase)?|pwd|secret|token|apikey|[_-]key))>([^<\s]+)<",
         group: 1,
         min: 4,
@@ -279,7 +279,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "assigned",
         hints: ASSIGNED,
-        place: Place::Key,
+        place: Place::Key(ASSIGNS),
         regex: assigned!(r#"\\{0,7}"((?:[^"\\\r\n]|\\[^"\r\n])+)"#),
         group: 1,
         min: 4,
@@ -289,7 +289,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "assigned",
         hints: ASSIGNED,
-        place: Place::Key,
+        place: Place::Key(ASSIGNS),
         regex: assigned!(r"'([^'\r\n]+)"),
         group: 1,
         min: 4,
@@ -299,7 +299,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "assigned",
         hints: ASSIGNED,
-        place: Place::Key,
+        place: Place::Key(ASSIGNS),
         regex: assigned!(r"`([^`\r\n]+)"),
         group: 1,
         min: 4,
@@ -309,7 +309,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "assigned",
         hints: ASSIGNED,
-        place: Place::Key,
+        place: Place::Key(ASSIGNS),
         regex: assigned!(r#"([^\s"'`<>,;&|\\…]*[^\s"'`<>,;&|\\)\]}…])"#),
         group: 1,
         min: 3,
@@ -319,7 +319,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "assigned",
         hints: ASSIGNED,
-        place: Place::Key,
+        place: Place::Key(b" \t"),
         regex: r#"(?i-u:--?[0-9A-Za-z_-]{0,80}?(?:pass(?:word|wd|phrase)?|pwd|secret|token|key|auth))[ \t]+["']?([^\s"'`<>|;&\\…]*[^\s"'`<>|;&\\)\]},…])"#,
         group: 1,
         min: 3,

@@ -11,8 +11,11 @@ pub(super) enum Place {
     Anywhere,
     /// At the hint, when a word starts there.
     Word,
-    /// At the start of the name that the hint is part of.
-    Key,
+    /// At the hint, when a word starts there that a blank follows.
+    Phrase,
+    /// At the start of the name that the hint is part of, when one of these bytes follows the name
+    /// or the quotes and blanks behind it.
+    Key(&'static [u8]),
     /// From this many bytes before the hint to a few hundred behind it, not anchored.
     Near(usize),
 }
@@ -28,6 +31,7 @@ pub(super) struct Rule {
     /// Where the regex is tried.
     pub(super) place: Place,
     /// The spelling. It accepts a secret that is cut short; `min` decides how much must be there.
+    /// What it repeats is named by ranges: classes such as `\w` take milliseconds to compile.
     pub(super) regex: &'static str,
     /// The group that is the secret; 0 is the whole match.
     pub(super) group: usize,
@@ -66,6 +70,9 @@ macro_rules! assigned {
         )
     };
 }
+
+/// How what assigns begins, as in `assigned!`.
+const ASSIGNS: &[u8] = b"=:%";
 
 /// Words in the names of keys that hold secrets.
 const ASSIGNED: &[&str] = &[
