@@ -26,6 +26,9 @@ const INLINE_AGENT: &str = "inline";
 /// How many bytes of lines are held back because their calls have not been seen.
 const MAX_EARLY: usize = 16 << 20;
 
+/// How many bytes of inputs are held back because the results may tell the same.
+const MAX_HELD: usize = 4 << 20;
+
 /// How many different working directories of a file are remembered.
 const MAX_CWDS: usize = 64;
 
@@ -45,6 +48,8 @@ pub(super) struct Assembler<'e> {
     /// Results without a call, by the call's id.
     early: HashMap<String, Early>,
     early_bytes: usize,
+    /// Bytes of the inputs that open calls hold.
+    held_bytes: usize,
 }
 
 /// A call without a result.
@@ -54,6 +59,31 @@ struct Open {
     call: Option<Call>,
     /// Its step in the current chunk; `None` once that was handed out.
     slot: Option<usize>,
+    /// Its raw input, as long as nobody has looked for its detail: most results of edits tell
+    /// what was changed, and then nobody has to.
+    input: Option<Vec<u8>>,
+}
+
+impl Open {
+    /// A call whose step was handed out before.
+    fn adopted(call: Option<Call>) -> Self {
+        Self { call, slot: None, input: None }
+    }
+
+    /// Looks for the detail in the input that is held.
+    fn find_detail(&mut self, chunk: &mut Chunk) {
+        if let (Some(input), Some(call)) = (self.input.take(), &mut self.call) {
+            call.detail = call::detail(&call.tool, &input);
+            if let Some(Step { body: Body::Call(step), .. }) = step_of(chunk, self.slot) {
+                step.detail.clone_from(&call.detail);
+            }
+        }
+    }
+}
+
+/// The step at `slot`.
+fn step_of(chunk: &mut Chunk, slot: Option<usize>) -> Option<&mut Step> {
+    chunk.steps.get_mut(slot?).map(|(_, step)| step)
 }
 
 /// A line with a result whose call has not been seen.
@@ -103,6 +133,7 @@ impl<'e> Assembler<'e> {
             open: HashMap::default(),
             early: HashMap::default(),
             early_bytes: 0,
+            held_bytes: 0,
         }
     }
 
@@ -133,7 +164,11 @@ impl<'e> Assembler<'e> {
     /// Hands out the steps so far. Calls among them that have no result yet get it later, as an
     /// update.
     pub(super) fn take_chunk(&mut self) -> Chunk {
-        self.open.values_mut().for_each(|open| open.slot = None);
+        for open in self.open.values_mut() {
+            open.find_detail(&mut self.chunk);
+            open.slot = None;
+        }
+        self.held_bytes = 0;
         std::mem::take(&mut self.chunk)
     }
 
@@ -161,14 +196,15 @@ impl<'e> Assembler<'e> {
     }
 
     /// The calls without a result, by id; `None` for those that are left out.
-    pub(super) fn into_open_calls(self) -> impl Iterator<Item = (String, Option<Call>)> {
+    pub(super) fn into_open_calls(mut self) -> impl Iterator<Item = (String, Option<Call>)> {
+        let _steps = self.take_chunk();
         self.open.into_iter().map(|(id, open)| (id, open.call))
     }
 
     /// Takes in a call that an earlier reading handed out, so that its result becomes an update,
     /// or that it left out.
     pub(super) fn adopt(&mut self, id: &str, call: Option<Call>) {
-        self.open.insert(id.to_owned(), Open { call, slot: None });
+        self.open.insert(id.to_owned(), Open::adopted(call));
         self.settle_early(id);
     }
 
@@ -330,7 +366,7 @@ impl<'e> Assembler<'e> {
     /// A tool result: settles its call, or waits for it.
     fn result(&mut self, found: Found, place: &Place) -> Verdict {
         if let Some(open) = self.open.remove(found.id) {
-            return self.settle(&open, found, place);
+            return self.settle(open, found, place);
         }
         if self.seen.contains(&StepId::derive(found.id)) || self.early.contains_key(found.id) {
             return Verdict::Skipped(Skip::Repeated);
@@ -338,7 +374,7 @@ impl<'e> Assembler<'e> {
         if self.early_bytes + found.line.len() > MAX_EARLY {
             let known = self.exclusions.is_without_steps();
             let call = known.then(Call::default);
-            return self.settle(&Open { call, slot: None }, found, place);
+            return self.settle(Open::adopted(call), found, place);
         }
         self.early_bytes += found.line.len();
         let early = Early { line: found.line.to_vec(), number: place.line };
@@ -365,28 +401,31 @@ impl<'e> Assembler<'e> {
                 && let Some(open) = self.open.remove(id)
             {
                 let result = ToolResult { content, is_error, top: &top };
-                self.settle(&open, Found { id, result, line }, &place);
+                self.settle(open, Found { id, result, line }, &place);
             }
         }
     }
 
     /// Puts the outcome that `found` tells on its call. One whose message names something that is
     /// excluded is left out: how the call ended then stays unknown.
-    fn settle(&mut self, open: &Open, found: Found, place: &Place) -> Verdict {
+    fn settle(&mut self, mut open: Open, found: Found, place: &Place) -> Verdict {
         let step = StepId::derive(found.id);
         self.seen.insert(step);
+        self.held_bytes -= open.input.as_ref().map_or(0, Vec::len);
         let left_out = Verdict::Skipped(Skip::Excluded);
         let Some(opened) = &open.call else { return left_out };
         let (outcome, message) = outcome::classify(opened, &found.result);
-        if self.exclusions.named_in(&message, exclude::Text::Output, &place.cwd) {
-            return left_out;
-        }
-        let error = stored(&message, Limit::ERROR);
+        let excluded = self.exclusions.named_in(&message, exclude::Text::Output, &place.cwd);
         let worked = outcome == Outcome::Success;
+        if excluded || !worked || !call::is_retold(opened, &found.result) {
+            open.find_detail(&mut self.chunk);
+        }
+        let Some(opened) = open.call.as_ref().filter(|_| !excluded) else { return left_out };
+        let error = stored(&message, Limit::ERROR);
         let kept = |path: &str| !self.exclusions.path(path, &place.cwd);
         let detail = if worked { call::result_detail(opened, &found.result, &kept) } else { None };
-        match open.slot.and_then(|slot| self.chunk.steps.get_mut(slot)) {
-            Some((_, Step { body: Body::Call(call), .. })) => {
+        match step_of(&mut self.chunk, open.slot) {
+            Some(Step { body: Body::Call(call), .. }) => {
                 call.outcome = outcome;
                 call.error = error;
                 if let Some(detail) = detail {
@@ -450,14 +489,22 @@ impl<'e> Assembler<'e> {
             return Verdict::Skipped(Skip::Repeated);
         }
         if call::is_excluded(&name, input, self.exclusions, &place.cwd) {
-            self.open.insert(id.clone().into_owned(), Open { call: None, slot: None });
+            self.open.insert(id.clone().into_owned(), Open::adopted(None));
             self.settle_early(&id);
             return Verdict::Skipped(Skip::Excluded);
         }
-        let call = call::opened(&name, input);
+        let mut call = call::opened(&name, input);
+        let held = call::may_be_retold(&name) && self.held_bytes + input.len() <= MAX_HELD;
+        let input = if held {
+            self.held_bytes += input.len();
+            Some(input.to_vec())
+        } else {
+            call.detail = call::detail(&name, input);
+            None
+        };
         let slot = Some(self.chunk.steps.len());
         self.push_as(step, place, Body::Call(call.clone()));
-        self.open.insert(id.clone().into_owned(), Open { call: Some(call), slot });
+        self.open.insert(id.clone().into_owned(), Open { call: Some(call), slot, input });
         self.settle_early(&id);
         Verdict::Learned
     }

@@ -17,14 +17,28 @@ const MAX_FILES: usize = 40;
 /// The word that says the user changed what the agent proposed before accepting it.
 const USER_MODIFIED: &str = "user-modified";
 
-/// The call of the tool `name` with the raw `input`; its outcome is unknown.
+/// The call of the tool `name` with the raw `input`, still without its [`detail`]; its outcome is
+/// unknown.
 pub(super) fn opened(name: &str, input: &[u8]) -> Call {
-    Call {
-        tool: name.to_owned(),
-        subject: stored(&subject(name, input), Limit::SUBJECT),
-        detail: stored(&input_detail(name, input), Limit::DETAIL),
-        ..Call::default()
-    }
+    let subject = stored(&subject(name, input), Limit::SUBJECT);
+    Call { tool: name.to_owned(), subject, ..Call::default() }
+}
+
+/// What the raw `input` of a call of the tool `name` tells beyond the subject.
+pub(super) fn detail(name: &str, input: &[u8]) -> String {
+    stored(&input_detail(name, input), Limit::DETAIL)
+}
+
+/// Whether the results of the tool `name` may tell all that the [`detail`] of its calls would.
+pub(super) fn may_be_retold(name: &str) -> bool {
+    matches!(name, "Edit" | "Write" | "MultiEdit")
+}
+
+/// Whether [`result_detail`] finds in the result of a call that worked what makes the [`detail`]
+/// of its input needless.
+pub(super) fn is_retold(call: &Call, result: &ToolResult) -> bool {
+    may_be_retold(&call.tool)
+        && patched_lines(result).is_some_and(|mut lines| lines.any(|line| is_change(&line)))
 }
 
 /// Whether a call that was made in the folder `cwd` is left out: its tool is excluded, or it works
@@ -132,9 +146,8 @@ pub(super) fn result_detail(
 
 /// The names defined in what a Read showed.
 fn shown_definitions(result: &ToolResult) -> String {
-    let file = result.structured().file;
-    if let Some(content) = file.and_then(|file| wire::string_member(file, "content")) {
-        return symbols::defined(&content).join(" ");
+    if let Some(names) = result.structured().shown.and_then(symbols::defined_in_raw) {
+        return names.join(" ");
     }
     let text = result.text();
     let lines: Vec<&str> = text.lines().map(without_line_number).collect();
@@ -149,15 +162,22 @@ fn without_line_number(line: &str) -> &str {
 
 /// The names on the lines that an edit changed, as the client's own patch shows them.
 fn patched_names(result: &ToolResult) -> Option<String> {
-    let hunks = Array::open(result.structured().patch?)?;
-    let lines: Vec<Cow<str>> = hunks
-        .filter_map(|hunk| super::scan::member(hunk, "lines").and_then(Array::open))
-        .flatten()
-        .filter_map(wire::string)
-        .collect();
+    let lines: Vec<Cow<str>> = patched_lines(result)?.filter(|line| is_change(line)).collect();
     let changed = |mark| lines.iter().filter_map(move |line| line.strip_prefix(mark));
     let all: Vec<&str> = changed('+').chain(changed('-')).collect();
     (!all.is_empty()).then(|| names_on(&all))
+}
+
+/// The lines of the client's own patch, those around a change as well.
+fn patched_lines<'a>(result: &ToolResult<'a>) -> Option<impl Iterator<Item = Cow<'a, str>>> {
+    let hunks = Array::open(result.structured().patch?)?;
+    let lines = hunks.filter_map(|hunk| super::scan::member(hunk, "lines").and_then(Array::open));
+    Some(lines.flatten().filter_map(wire::string))
+}
+
+/// Whether a line of a patch is one that was added or removed.
+fn is_change(line: &str) -> bool {
+    line.starts_with(['+', '-'])
 }
 
 /// The files that a search matched, one a line.
@@ -246,7 +266,8 @@ mod tests {
         ];
         for (tool, input, subject, detail) in cases {
             let call = opened(tool, input.as_bytes());
-            assert_eq!((call.subject.as_str(), call.detail.as_str()), (subject, detail), "{input}");
+            let told = super::detail(tool, input.as_bytes());
+            assert_eq!((call.subject.as_str(), told.as_str()), (subject, detail), "{input}");
         }
     }
 

@@ -6,7 +6,9 @@
 use std::sync::LazyLock;
 
 use foldhash::HashSet;
-use memchr::memchr;
+use memchr::{memchr, memmem};
+
+use super::wire;
 
 /// How many names are collected at most.
 const MAX_NAMES: usize = 200;
@@ -115,6 +117,94 @@ pub(super) fn defined(text: &str) -> Vec<&str> {
     names.list
 }
 
+/// As [`defined`], in the text of the raw JSON string `raw`; `None` if it is no string. Only lines
+/// that may define a name are decoded: of what was read those are few.
+pub(super) fn defined_in_raw(raw: &[u8]) -> Option<Vec<String>> {
+    let inner = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    let mut names: Vec<String> = Vec::new();
+    for line in raw_lines(&inner[..inner.len().min(MAX_TEXT)]) {
+        if names.len() >= MAX_NAMES {
+            break;
+        }
+        if may_define(line)
+            && let Some(line) = wire::string(&[b"\"", line, b"\""].concat())
+            && let Some(name) = definition(line.strip_suffix('\r').unwrap_or(&line))
+            && !names.iter().any(|known| known == name)
+        {
+            names.push(name.to_owned());
+        }
+    }
+    Some(names)
+}
+
+/// The lines of a raw JSON string, still raw: `\n` ends one where its backslash is not escaped.
+fn raw_lines(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut feeds = memmem::find_iter(raw, br"\n").filter(|at| {
+        let before = raw[..*at].iter().rev();
+        before.take_while(|byte| **byte == b'\\').count() % 2 == 0
+    });
+    let mut from = Some(0);
+    std::iter::from_fn(move || {
+        let start = from?;
+        let end = feeds.next();
+        from = end.map(|end| end + 2);
+        Some(&raw[start..end.unwrap_or(raw.len())])
+    })
+}
+
+/// Whether [`definition`] may find a name in a raw line. What would have to be decoded to tell may.
+fn may_define(raw: &[u8]) -> bool {
+    let mut rest = raw;
+    while let [b' ', after @ ..] | [b'\\', b't', after @ ..] = rest {
+        rest = after;
+    }
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$');
+    let (word, after) = rest.split_at(rest.iter().take_while(|byte| is_name(byte)).count());
+    match after {
+        [b'\\', b'u', ..] => true,
+        [b'\\', ..] if word.is_empty() => true,
+        [next, ..] if !next.is_ascii() => true,
+        [b'(', b')', ..] => !word.is_empty(),
+        _ => may_lead(word) && is_lead(word),
+    }
+}
+
+/// Whether `word` is a keyword or a modifier.
+fn is_lead(word: &[u8]) -> bool {
+    let mut leads = KEYWORDS.iter().map(|(keyword, _)| keyword).chain(MODIFIERS);
+    leads.any(|lead| lead.as_bytes() == word)
+}
+
+/// First letters of keywords and modifiers by their lengths, a bit for each letter.
+static LEADS: [u32; LONGEST_LEAD + 1] = {
+    const fn add(mut leads: [u32; LONGEST_LEAD + 1], word: &str) -> [u32; LONGEST_LEAD + 1] {
+        leads[word.len()] |= 1 << (word.as_bytes()[0] - b'a');
+        leads
+    }
+    let mut leads = [0; LONGEST_LEAD + 1];
+    let mut n = 0;
+    while n < MODIFIERS.len() {
+        leads = add(leads, MODIFIERS[n]);
+        n += 1;
+    }
+    n = 0;
+    while n < KEYWORDS.len() {
+        leads = add(leads, KEYWORDS[n].0);
+        n += 1;
+    }
+    leads
+};
+
+/// Bytes of the longest of the keywords and modifiers.
+const LONGEST_LEAD: usize = 9;
+
+/// Whether `word` may be a keyword or a modifier: nearly every other word begins otherwise.
+fn may_lead(word: &[u8]) -> bool {
+    let first = word.first().filter(|first| first.is_ascii_lowercase());
+    let known = LEADS.get(word.len()).copied().unwrap_or(0);
+    first.is_some_and(|first| known & (1 << (first - b'a')) != 0)
+}
+
 /// The names on `lines`, each once: defined ones first, then those that are called or look like
 /// code (`snake_case`, `camelCase`), then other words.
 pub(super) fn mentioned<'a>(lines: &[&'a str]) -> Vec<&'a str> {
@@ -193,6 +283,9 @@ fn definition(line: &str) -> Option<&str> {
     let mut rest = line.trim_start();
     loop {
         let (word, after) = split_word(rest)?;
+        if !may_lead(word.as_bytes()) {
+            return shell_function(word, after);
+        }
         if let Some(&(_, follow)) = KEYWORDS.iter().find(|(keyword, _)| *keyword == word) {
             // A constant inside a function is a local variable.
             if matches!(follow, Follow::Value) && indented {
@@ -474,7 +567,51 @@ mod tests {
         assert_eq!(changed_lines("", "x"), ["x"]);
     }
 
+    #[test]
+    fn every_keyword_and_modifier_may_lead() {
+        for word in MODIFIERS.iter().chain(KEYWORDS.iter().map(|(word, _)| word)) {
+            assert!(may_lead(word.as_bytes()), "{word}");
+        }
+        for word in ["", "if", "let", "yield", "Class", "$def", "a-word-that-is-long"] {
+            assert!(!may_lead(word.as_bytes()), "{word}");
+        }
+    }
+
+    #[test]
+    fn few_lines_are_decoded() {
+        for line in ["", "}", "\\treturn x;", "  if (def) {", "// func Main() {", "name(x)"] {
+            assert!(!may_define(line.as_bytes()), "{line}");
+        }
+        assert_eq!(
+            defined_in_raw(br#""\tfunc A() {\n\\nfunc B() {\\\nfunc C() {""#).unwrap(),
+            ["A", "C"]
+        );
+        assert_eq!(defined_in_raw(b"7"), None);
+        assert_eq!(defined_in_raw(b"\"\"").unwrap(), Vec::<String>::new());
+    }
+
     proptest! {
+        #[test]
+        fn raw_text_defines_what_the_text_defines(
+            parts in prop::collection::vec(
+                prop_oneof![
+                    Just("\n"), Just("\r\n"), Just("\t"), Just(" "), Just("\\"), Just("\""),
+                    Just("("), Just("()"), Just(" {"), Just("\u{b}"), Just("\u{a0}"), Just("é"),
+                    Just("def "), Just("pub "), Just("fn x"), Just("class A:"), Just("const"),
+                    Just(" B = 1"), Just("name"), Just("n"), Just("export "), Just("func (r) M("),
+                ],
+                0..24,
+            ),
+            all in any::<bool>(),
+        ) {
+            let text = parts.concat();
+            let raw = serde_json::to_string(&text).unwrap();
+            // Escapes that are not needed are escapes all the same.
+            let raw = if all { raw.replace('e', "\\u0065") } else { raw };
+            let found = defined_in_raw(raw.as_bytes()).unwrap();
+            prop_assert_eq!(found, defined(&text), "{}", raw);
+        }
+
         #[test]
         fn lines_are_those_of_the_standard_library(text in "[a\r\n]{0,12}") {
             prop_assert_eq!(lines(&text).collect::<Vec<_>>(), text.lines().collect::<Vec<_>>());

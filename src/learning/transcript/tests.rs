@@ -299,6 +299,60 @@ fn chunks_hold_few_steps_and_late_results_come_as_updates() {
     assert_eq!((call.outcome, call.detail.as_str()), (Outcome::Success, "late"));
 }
 
+/// Edits of which the results tell what was changed, tell nothing of it, refuse it, or are missing:
+/// the first is told by its result and all others by their inputs, wherever a chunk ends.
+#[test]
+fn what_an_edit_changed_is_known_whatever_its_result_says() {
+    let edit = |i: usize| {
+        serde_json::json!({"type": "assistant", "uuid": format!("c{i}"), "message": {"content": [{
+            "type": "tool_use", "id": format!("t{i}"), "name": "Edit",
+            "input": {"file_path": "/f", "old_string": "", "new_string": format!("from_input_{i}")},
+        }]}})
+    };
+    let result = |i: usize, error: bool, structured: serde_json::Value| {
+        serde_json::json!({"type": "user", "uuid": format!("r{i}"), "toolUseResult": structured,
+        "message": {"content": [{
+            "type": "tool_result", "tool_use_id": format!("t{i}"), "is_error": error,
+            "content": if error { "String to replace not found in file." } else { "done" },
+        }]}})
+    };
+    let change = serde_json::json!({"structuredPatch": [{"lines": [" kept", "+from_result"]}]});
+    let nothing = serde_json::json!({"structuredPatch": [{"lines": [" kept"]}]});
+    let modified = serde_json::json!({"structuredPatch": [], "userModified": true});
+    let results = [
+        result(0, false, change),
+        result(1, false, nothing),
+        result(2, false, modified),
+        result(3, true, serde_json::Value::Null),
+    ];
+    let expected = [
+        "from_result",
+        "from_input_1",
+        "user-modified from_input_2",
+        "from_input_3",
+        "from_input_4",
+    ];
+    for far in [false, true] {
+        let mut lines: Vec<_> = (0..5).map(edit).collect();
+        if far {
+            // The calls are handed out before their results are seen.
+            lines.extend((10..10 + CHUNK).map(edit));
+        }
+        lines.extend(results.iter().cloned());
+        let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        let (_dir, path) = file_with((lines.join("\n") + "\n").as_bytes());
+        let reading = whole(&path);
+        let details: Vec<&str> = reading.steps[..5]
+            .iter()
+            .map(|(_, step)| match &step.body {
+                Body::Call(call) => call.detail.as_str(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(details, expected, "{far}");
+    }
+}
+
 /// Reads `bytes` in parts that end at `cuts` and puts updates where they belong, as storage does.
 fn in_parts(bytes: &[u8], cuts: &[usize]) -> Reading {
     let (_dir, path) = file_with(b"");

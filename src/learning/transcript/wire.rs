@@ -228,8 +228,8 @@ impl<'a> Message<'a> {
 /// The members of a tool's result, in the client's own structure, that are used.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Structured<'a> {
-    /// `file` that was read.
-    pub(super) file: Option<&'a [u8]>,
+    /// `content` of the `file` that was read.
+    pub(super) shown: Option<&'a [u8]>,
     /// `filenames` that a search found.
     pub(super) filenames: Option<&'a [u8]>,
     /// `structuredPatch` of an edit.
@@ -255,9 +255,15 @@ impl<'a> Structured<'a> {
     fn walk(&mut self, value: Value<'a>) -> End {
         *self = Self::default();
         let Some(mut object) = value.object() else { return End::UNKNOWN };
-        while let Ok(Some((key, raw))) = object.next_member() {
+        while let Ok(Some((key, value))) = object.next_key() {
+            let (shown, end) = match key {
+                // Whole files: their ends are looked for once.
+                b"file" if self.shown.is_none() => shown_in(value),
+                _ => (None, End::UNKNOWN),
+            };
+            let Ok(raw) = object.pass(end) else { break };
+            self.shown = self.shown.or(shown);
             let kept = match key {
-                b"file" => &mut self.file,
                 b"filenames" => &mut self.filenames,
                 b"structuredPatch" => &mut self.patch,
                 b"answers" => &mut self.answers,
@@ -273,6 +279,18 @@ impl<'a> Structured<'a> {
         }
         object.end()
     }
+}
+
+/// The `content` of the file `value`, if it has one, and where the file ends.
+fn shown_in(value: Value<'_>) -> (Option<&[u8]>, End) {
+    let Some(mut file) = value.object() else { return (None, End::UNKNOWN) };
+    let mut content = None;
+    while let Ok(Some((key, raw))) = file.next_member() {
+        if key == b"content" {
+            content = content.or(Some(raw));
+        }
+    }
+    (content, file.end())
 }
 
 /// Whether a raw member is `true`.
