@@ -7,7 +7,8 @@ use super::extract::{self, View};
 use super::judging::judge;
 use crate::model::trajectory::{Body, Step};
 use crate::storage::{
-    Arriving, Extract, Reader, Span, StorageError, StoredTrajectory, Told, Verdict, Workers,
+    Arriving, Extract, Prepared, Reader, Span, StorageError, StoredTrajectory, Told, Verdict,
+    Workers,
 };
 
 /// How many trajectories may be extracted before what the first of them says is stored: about as
@@ -23,6 +24,8 @@ pub(super) struct Extracted<'a> {
     pub(super) steps: usize,
     /// What they say.
     pub(super) extract: Extract,
+    /// The same, ready to be stored.
+    pub(super) prepared: Vec<Prepared>,
     /// What hooks delivered in it.
     pub(super) deliveries: Vec<Delivery>,
     /// What came of what they said or held back.
@@ -85,9 +88,10 @@ impl<'a> Extracted<'a> {
             let verdicts = told.iter().map(|told| judge(told, &view)).collect();
             (extract::extract_from(&view, main), verdicts)
         })?;
+        let prepared = Prepared::all(&extract);
         let (count, span) = (steps.len(), Span::of(&steps));
         let deliveries = steps.into_iter().flat_map(deliveries).collect();
-        Ok(Self { trajectory, steps: count, extract, deliveries, verdicts, span })
+        Ok(Self { trajectory, steps: count, extract, prepared, deliveries, verdicts, span })
     }
 }
 

@@ -189,6 +189,7 @@ impl<'a> Run<'a> {
         (self.progress)(Progress::Extracting(due.len() as u64));
         let home = self.store.home().to_path_buf();
         let workers = Arc::clone(self.store.workers());
+        self.store.undo_from_memory(true)?;
         extract_each(&home, &due, &workers, |found| {
             let mut batch = Vec::new();
             let mut steps = 0;
@@ -210,15 +211,19 @@ impl<'a> Run<'a> {
             }
             self.store_extracts(&batch)
         })?;
+        self.store.undo_from_memory(false)?;
         self.store.drop_empty_projects()?;
         self.store.refresh_postings()
     }
 
     fn store_extracts(&mut self, extracts: &[Extracted<'_>]) -> Result<(), StorageError> {
-        let pairs: Vec<_> = extracts.iter().map(|done| (done.trajectory, &done.extract)).collect();
+        let all: Vec<_> = extracts
+            .iter()
+            .map(|done| (done.trajectory, &done.extract, done.prepared.as_slice()))
+            .collect();
         let now = self.now;
         self.store.atomically(|store| {
-            store.replace_extracts(&pairs, now)?;
+            store.replace_prepared(&all, now)?;
             for done in extracts {
                 for Delivery { event, tool_use, pattern } in &done.deliveries {
                     let session = &done.trajectory.key.session;

@@ -380,7 +380,7 @@ impl Store {
     ) -> Result<Option<Document>, StorageError> {
         self.sum_effect(row)?;
         let global = self.is_global(row)?;
-        let document = self.refresh_pattern(row, now)?;
+        let document = self.refresh_pattern(row, &[], now)?;
         if global && document.is_some() {
             self.unlist_project(None)?;
         }

@@ -14,12 +14,12 @@ use super::documents::Document;
 use super::error::{Attempt, StorageError};
 use super::open::Reader;
 use super::patterns::{kind_term, scope_term, tally_from};
+use super::prepared::{Prepared, terms_of};
 use super::steps::StoredTrajectory;
 use super::store::Store;
 use crate::model::ids::PatternId;
 use crate::model::pattern::{Draft, Kind, Payload, State, Tally, state_by_evidence};
 use crate::model::suspicion;
-use crate::model::tokens;
 
 /// The words of a pattern, as it has them or as a trajectory proposes them.
 #[derive(PartialEq, Debug)]
@@ -28,7 +28,7 @@ pub(super) struct Wording {
     category: String,
     pub(super) trigger: String,
     pub(super) text: String,
-    payload: String,
+    pub(super) payload: String,
 }
 
 /// A pattern's row as far as a refresh needs it.
@@ -46,7 +46,7 @@ impl Store {
         &mut self,
         trajectory: &StoredTrajectory,
         project_key: &str,
-        draft: &Draft,
+        (draft, prepared): (&Draft, &Prepared),
         now: i64,
     ) -> Result<Option<i64>, StorageError> {
         let id = draft.id(project_key);
@@ -58,7 +58,6 @@ impl Store {
             None => self.insert_pattern(id, Some(trajectory.project), draft.kind, now)?,
         };
         let newest = draft.evidence.iter().map(|evidence| evidence.at).max().unwrap_or(0);
-        let keys: Vec<u8> = draft.keys.iter().flat_map(|key| key.to_i64().to_le_bytes()).collect();
         self.conn()
             .prepare_cached(
                 "INSERT OR REPLACE INTO drafts (trajectory, pattern, newest, tool, category,
@@ -74,8 +73,8 @@ impl Store {
                     draft.category,
                     draft.trigger,
                     draft.text,
-                    payload_json(&draft.payload),
-                    keys,
+                    prepared.payload,
+                    prepared.keys,
                 ])
             })
             .attempt("store a pattern's words")?;
@@ -139,10 +138,12 @@ impl Store {
     }
 
     /// Brings a pattern's words, keys, sums and state in line with what the trajectories say; one
-    /// of which none says anything is dropped. Returns its document if that changes.
+    /// of which none says anything is dropped. Returns its document if that changes. `drafts` are
+    /// those of it that are at hand.
     pub(super) fn refresh_pattern(
         &mut self,
         row: i64,
+        drafts: &[(&Draft, &Prepared)],
         now: i64,
     ) -> Result<Option<Document>, StorageError> {
         let mut all = self.merged_into(row)?;
@@ -171,16 +172,21 @@ impl Store {
         }
         self.refresh_keys(row, &all)?;
         let payload = serde_json::from_str(&wording.payload).unwrap_or_default();
+        let kind = Kind::from_number(current.kind).unwrap_or(Kind::Skill);
+        let mut at_hand = drafts.iter().filter(|(draft, made)| made.has(draft, kind, &wording));
+        let made = at_hand.next().map(|(_, made)| *made);
         let state = match State::from_number(current.state) {
             State::Candidate | State::Active | State::Quarantined => {
-                let kind = Kind::from_number(current.kind).unwrap_or(Kind::Skill);
                 let mut known = tally;
                 known.sessions += self.sessions_of_others(row)?;
                 let state = state_by_evidence(kind, &payload, &known);
                 let suspicious = match written {
                     // What the user wrote needs no approval, what others wrote always does.
                     Some(here) => !here || suspicion::of_words(kind, "", &payload),
-                    None => suspicion::of_words(kind, &wording.text, &payload),
+                    None => made.map_or_else(
+                        || suspicion::of_words(kind, &wording.text, &payload),
+                        |made| made.suspicious,
+                    ),
                 };
                 self.reviewed(row, state, suspicious)?
             }
@@ -188,7 +194,7 @@ impl Store {
             State::Retired => State::Retired,
         };
         self.store_tally(row, &tally, state)?;
-        Ok(document(row, &current, &wording))
+        Ok(document(row, &current, &wording, made))
     }
 
     fn tally(&mut self, row: i64) -> Result<Tally, StorageError> {
@@ -357,20 +363,29 @@ impl Reader {
 }
 
 /// The document of a pattern that has `wording` from now on, unless it stays what it was.
-fn document(row: i64, current: &Current, wording: &Wording) -> Option<Document> {
+fn document(
+    row: i64,
+    current: &Current,
+    wording: &Wording,
+    made: Option<&Prepared>,
+) -> Option<Document> {
     let before = &current.wording;
     if wording.trigger == before.trigger && wording.text == before.text {
         return None;
     }
     let kind = Kind::from_number(current.kind).unwrap_or(Kind::Skill);
+    let [trigger, text] = match made {
+        Some(made) => made.terms.clone(),
+        None => terms_of(&wording.trigger, &wording.text),
+    };
     Some(Document {
         row,
         // A new pattern has no words before its first refresh.
         replaces: !(before.trigger.is_empty() && before.text.is_empty()),
         columns: Some([
             format!("{} {}", scope_term(current.project), kind_term(kind)),
-            tokens::joined(&wording.trigger),
-            tokens::joined(&wording.text),
+            trigger,
+            text,
         ]),
     })
 }
@@ -396,6 +411,6 @@ pub(super) fn keys_from(blob: &[u8]) -> impl Iterator<Item = i64> {
         .map(|bytes| i64::from_le_bytes(bytes.try_into().expect("the chunk has 8 bytes")))
 }
 
-fn payload_json(payload: &Payload) -> String {
+pub(super) fn payload_json(payload: &Payload) -> String {
     serde_json::to_string(payload).expect("a payload has only string keys")
 }

@@ -1,11 +1,12 @@
 //! Stores what extraction found in a trajectory, replacing what it found there before.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, params};
 
 use super::error::{Attempt, StorageError};
 use super::open::Reader;
+use super::prepared::Prepared;
 use super::steps::StoredTrajectory;
 use super::store::Store;
 use crate::model::ids::{PatternId, StepId};
@@ -52,6 +53,9 @@ pub(crate) struct CommandRun {
     pub(crate) failures: u32,
 }
 
+/// Drafts that were just stored, by the rows of their patterns.
+type AtHand<'a> = BTreeMap<i64, Vec<(&'a Draft, &'a Prepared)>>;
+
 impl Reader {
     fn drafted_patterns(&self, trajectory: i64) -> Result<Vec<i64>, StorageError> {
         let mut query = self
@@ -81,14 +85,31 @@ impl Store {
         extracts: &[(&StoredTrajectory, &Extract)],
         now: i64,
     ) -> Result<(), StorageError> {
+        let prepared: Vec<_> = extracts.iter().map(|(_, extract)| Prepared::all(extract)).collect();
+        let all = extracts
+            .iter()
+            .zip(&prepared)
+            .map(|((trajectory, extract), prepared)| (*trajectory, *extract, prepared.as_slice()));
+        self.replace_prepared(&all.collect::<Vec<_>>(), now)
+    }
+
+    /// As [`Store::replace_extracts`], of extracts that are [`Prepared`].
+    pub(crate) fn replace_prepared(
+        &mut self,
+        extracts: &[(&StoredTrajectory, &Extract, &[Prepared])],
+        now: i64,
+    ) -> Result<(), StorageError> {
         let (mut patterns, mut files) = (BTreeSet::new(), BTreeSet::new());
-        for (trajectory, extract) in extracts {
+        let mut at_hand = AtHand::new();
+        for (trajectory, extract, prepared) in extracts {
             // Its last activity and its commands' rates change even when nothing else does.
             self.unlist_project(Some(trajectory.project))?;
             self.clear_extract(trajectory.id, &mut patterns, &mut files)?;
             let (project_key, _) = self.project_names(trajectory.project)?;
-            for draft in &extract.drafts {
-                patterns.extend(self.put_draft(trajectory, &project_key, draft, now)?);
+            for both in extract.drafts.iter().zip(*prepared) {
+                if let Some(pattern) = self.put_draft(trajectory, &project_key, both, now)? {
+                    at_hand.entry(pattern).or_default().push(both);
+                }
             }
             for touch in &extract.touches {
                 files.insert(self.put_touch(trajectory, &project_key, touch)?);
@@ -97,7 +118,8 @@ impl Store {
                 self.put_command_run(trajectory, run)?;
             }
         }
-        self.refresh(&patterns, &files, now)
+        patterns.extend(at_hand.keys());
+        self.refresh_with(&patterns, &files, &at_hand, now)
     }
 
     /// Removes what is known from a trajectory, and notes the patterns and files that the caller
@@ -131,11 +153,22 @@ impl Store {
         files: &BTreeSet<i64>,
         now: i64,
     ) -> Result<(), StorageError> {
+        self.refresh_with(patterns, files, &AtHand::new(), now)
+    }
+
+    fn refresh_with(
+        &mut self,
+        patterns: &BTreeSet<i64>,
+        files: &BTreeSet<i64>,
+        at_hand: &AtHand<'_>,
+        now: i64,
+    ) -> Result<(), StorageError> {
         self.unlist_projects(patterns, files)?;
         let standing = self.standing_for(patterns)?;
         let mut documents = Vec::new();
         for pattern in patterns {
-            documents.extend(self.refresh_pattern(*pattern, now)?);
+            let drafts = at_hand.get(pattern).map_or(&[][..], Vec::as_slice);
+            documents.extend(self.refresh_pattern(*pattern, drafts, now)?);
         }
         for pattern in standing {
             documents.extend(self.refresh_standing(pattern, now)?);
@@ -143,7 +176,7 @@ impl Store {
         let orphans = self.release_orphans()?;
         self.unlist_projects(&orphans, &BTreeSet::new())?;
         for pattern in orphans {
-            documents.extend(self.refresh_pattern(pattern, now)?);
+            documents.extend(self.refresh_pattern(pattern, &[], now)?);
         }
         for file in files {
             self.refresh_file(*file)?;

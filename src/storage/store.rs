@@ -188,6 +188,16 @@ impl Store {
         done
     }
 
+    /// Sets whether memory or a file holds what a statement would undo if it failed. Every statement
+    /// of learning changes a few pages, and after the first that changes many, SQLite writes them
+    /// to the file each time; what changes the whole database belongs there. Not in a transaction.
+    pub(crate) fn undo_from_memory(&mut self, yes: bool) -> Result<(), StorageError> {
+        let place = if yes { "MEMORY" } else { "DEFAULT" };
+        self.conn()
+            .pragma_update(None, "temp_store", place)
+            .attempt("set where changes are kept to undo them")
+    }
+
     /// Moves what the write-ahead log holds into the database, as far as nobody reads older content.
     pub(super) fn move_log(&mut self) -> Result<(), StorageError> {
         self.conn()
