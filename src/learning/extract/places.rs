@@ -25,9 +25,10 @@ struct Place<'a> {
 /// One row for each file that an episode read or changed.
 pub(super) fn extract(view: &View<'_>) -> Vec<Touch> {
     let mut touches = Vec::new();
+    let mut judged = BTreeMap::new();
     for (n, episode) in view.episodes.iter().enumerate() {
         let Some((prompt, _)) = episode.prompt else { continue };
-        let places = places_of(view, n);
+        let places = places_of(view, n, &mut judged);
         if places.is_empty() {
             continue;
         }
@@ -51,15 +52,24 @@ fn words_of(view: &View<'_>, episode: &Episode) -> String {
     tokens::joined(crate::model::text::cut(prompt, PROMPT_BYTES))
 }
 
-fn places_of<'a>(view: &View<'a>, n: usize) -> BTreeMap<String, Place<'a>> {
+/// The files of the `n`th episode. `judged` are the paths that were seen before, and whether they
+/// count: the same few come again and again.
+fn places_of<'a>(
+    view: &View<'a>,
+    n: usize,
+    judged: &mut BTreeMap<String, bool>,
+) -> BTreeMap<String, Place<'a>> {
     let mut places: BTreeMap<String, Place<'a>> = BTreeMap::new();
     for seen in view.calls_of(n).filter(|seen| seen.worked()) {
         if !seen.edits() && seen.call.tool != "Read" {
             continue;
         }
         let path = view.relative(&seen.call.subject, &seen.step.cwd);
-        // Nobody could be asked about a path that reads like an instruction.
-        if !paths::is_inside(&path) || suspicion::of_observation(&path).is_some() {
+        let counts = match judged.get(&path) {
+            Some(counts) => *counts,
+            None => *judged.entry(path.clone()).or_insert_with_key(|path| may_be_told(path)),
+        };
+        if !counts {
             continue;
         }
         let place = places.entry(path).or_default();
@@ -68,6 +78,12 @@ fn places_of<'a>(view: &View<'a>, n: usize) -> BTreeMap<String, Place<'a>> {
         place.symbols.extend(seen.call.detail.split_whitespace().filter(|s| s.len() > 2));
     }
     places
+}
+
+/// Whether the path is one of the project's. Nobody could be asked about one that reads like an
+/// instruction.
+fn may_be_told(path: &str) -> bool {
+    paths::is_inside(path) && suspicion::of_observation(path).is_none()
 }
 
 #[cfg(test)]
