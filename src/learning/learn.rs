@@ -23,7 +23,7 @@ use crate::storage::{Account, Forget, StorageError, Store};
 /// Steps of the trajectories whose patterns are stored in one transaction: the more there are, the
 /// fewer patterns are brought up to date more than once, and the longer the last of them are stored
 /// while nothing else is left to do.
-const BATCH_STEPS: usize = 2_048;
+const BATCH_STEPS: usize = 4_096;
 
 /// Where learning stands, for a progress bar.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
