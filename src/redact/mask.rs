@@ -23,6 +23,9 @@ const OPEN: &str = "[secret:";
 /// How far back the start of an identifier or of a pair is looked for, in bytes.
 const BACK: usize = 64;
 
+/// The longest name of a secret, in bytes, and some more.
+const NAME: usize = 128;
+
 /// How far behind its hint a rule of [`Place::Near`] looks, in bytes.
 const REACH: usize = 256;
 
@@ -205,9 +208,10 @@ fn key_start(bytes: &[u8], floor: usize, at: usize) -> usize {
 
 /// Whether one of `marks` follows the name that goes on in `rest`, or the quotes and blanks behind
 /// it. Most names of this kind are only mentioned, and asking first spares them the regex. What is
-/// not ASCII may be a blank.
+/// not ASCII may be a blank. A name that goes on for longer than [`NAME`] is none that a rule knows.
 fn is_followed(rest: &[u8], marks: &[u8]) -> bool {
-    let name = rest.iter().take_while(|byte| judge::is_key_byte(**byte)).count();
+    let near = &rest[..rest.len().min(NAME)];
+    let name = near.iter().take_while(|byte| judge::is_key_byte(**byte)).count();
     let behind = &rest[name..];
     let is_between = |byte: &u8| {
         byte.is_ascii_whitespace() || matches!(byte, 0x0b | b'"' | b'\'' | b'`' | b']' | b'\\')
@@ -276,4 +280,46 @@ fn replace(text: &str, spans: &[Span]) -> String {
     }
     out.push_str(&text[from..]);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn what_follows_a_hint_rules_out_no_match(
+            parts in prop::collection::vec(
+                prop_oneof![
+                    Just("pass"), Just("password"), Just("DB_TOKEN"), Just("auth"), Just("_key"),
+                    Just("session"), Just("csrf_token"), Just("_dev"), Just("1"), Just("--"),
+                    Just("="), Just(":"), Just(":="), Just("=>"), Just("%3D"), Just(">"), Just("<"),
+                    Just(" "), Just("\t"), Just("\u{b}"), Just("\u{85}"), Just("\u{a0}"),
+                    Just("\""), Just("'"), Just("`"), Just("]"), Just("\\"), Just("is"),
+                    Just(": &'static str ="), Just("hunter2"), Just("é"), Just("…"),
+                ],
+                0..14,
+            ),
+        ) {
+            let text = parts.concat();
+            for hit in HINTS.automaton.find_overlapping_iter(&text) {
+                for &index in &HINTS.rules[hit.pattern().as_usize()] {
+                    let rest = &text.as_bytes()[hit.end()..];
+                    let (start, ruled_out) = match RULES[index].place {
+                        Place::Key(marks) => {
+                            let start = key_start(text.as_bytes(), 0, hit.start());
+                            (start, !is_followed(rest, marks))
+                        }
+                        Place::Phrase => (hit.start(), rest.first() != Some(&b' ')),
+                        _ => continue,
+                    };
+                    let matches = regex(index).is_match(&text[start..]);
+                    prop_assert!(!(matches && ruled_out), "{} in {text:?}", RULES[index].name);
+                }
+            }
+        }
+    }
 }

@@ -47,6 +47,22 @@ fn every_sample_of_the_table_is_masked_wherever_it_stands() {
     }
 }
 
+/// Every hint of a long run of them is asked about, and each looks only so far.
+#[test]
+fn a_long_run_of_hints_is_soon_looked_through() {
+    for text in ["pw".repeat(64 << 10), "token.".repeat(20_000)] {
+        assert_eq!(mask(&text), text);
+    }
+}
+
+#[test]
+fn a_password_of_sql_is_masked_however_it_is_identified() {
+    for before in ["IDENTIFIED BY '", "identified with mysql_native_password by '"] {
+        let masked = mask(&format!("CREATE USER a {before}Tr0ub4dor'")).into_owned();
+        assert_eq!(masked, format!("CREATE USER a {before}[secret:sql-password]'"));
+    }
+}
+
 /// A run that reads one new turn compiles most of them, and the time goes with the size: a repeated
 /// `\w` alone, which counts the letters of all scripts, has taken a third of it all.
 #[test]

@@ -207,7 +207,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "sql-password",
-        hints: &["identified by", "password '"],
+        hints: &["identified by", "identified with", "password '"],
         place: Place::Word,
         regex: r"(?i)(?:identified\s+(?:with\s+[0-9a-z_]{1,40}\s+)?by|password)\s+(?:password\s+)?'([^'\r\n]+)",
         group: 1,
