@@ -77,6 +77,11 @@ pub(crate) fn learn(
         encode::new_patterns(settings, table, pace, &mut report).map(|()| report)
     });
     bar.0.finish_and_clear();
+    // Turns that ended meanwhile have found the lock taken. What they said is not what was asked
+    // for: who asked need not wait for it, and not learn that it could not be begun.
+    if Pending::read(&settings.home).ended > 0 {
+        let _later = start_detached();
+    }
     Ok(encoded?)
 }
 
@@ -180,14 +185,14 @@ pub(crate) fn tell(report: &Report, output: &mut Output) {
 /// Runs in a row that one process makes while turns keep ending.
 const ROUNDS: usize = 8;
 
-/// How long a run that a hook has started waits for the lock. One that learns for longer looks for
-/// notes itself when it is done.
+/// How long a run that a hook has started waits for the lock. Who learns for longer looks for notes
+/// when it is done.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often it looks meanwhile.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The run that hooks start: silent, in a session of its own, and only if no other is going on.
+/// The run that hooks start: silent, in a session of its own, and only if no other goes on for long.
 /// What goes wrong is in the hooks' log.
 fn run_detached() -> Result<(), CliError> {
     // Fails only for a process that leads a group, which this one, just started, does not.
@@ -213,18 +218,27 @@ fn run_rounds(settings: &Settings, source: Source, note: &dyn Fn(&str)) -> Resul
     // Each of the three holds the lock for a while. A hook whose own run gave up on it has left its
     // note before: looking for it after the lock is free again misses none.
     let ended = || Pending::read(&settings.home).ended > 0;
+    let round = || -> Result<bool, CliError> {
+        let report = learn_alone(settings, source)?;
+        report.iter().flat_map(|report| &report.unreadable).for_each(|problem| note(problem));
+        Ok(report.is_some())
+    };
     for _ in 0..ROUNDS {
-        let Some(report) = learn_alone(settings, source)? else { return Ok(()) };
-        report.unreadable.iter().for_each(|problem| note(problem));
+        if !round()? {
+            return Ok(());
+        }
         if !ended() {
             tune::when_due(settings)?;
         }
-        #[cfg(feature = "sync")]
-        if !ended() {
-            super::trial::aside(settings, source)?;
-        }
         if !ended() {
             break;
+        }
+    }
+    #[cfg(feature = "sync")]
+    {
+        super::trial::aside(settings, source)?;
+        if ended() {
+            round()?;
         }
     }
     Ok(())
@@ -252,13 +266,14 @@ fn open_alone(
     loop {
         match Store::open_or_rebuild(&settings.home, false, now) {
             Err(error) if error.is_locked() => {
-                let waits = source == Source::Hook
-                    && began.elapsed() < PATIENCE
-                    && Pending::read(&settings.home).ended > 0;
-                if !waits {
+                if source != Source::Hook || began.elapsed() >= PATIENCE {
                     return Ok(None);
                 }
                 thread::sleep(LOOK);
+                // Another run may have taken the notes meanwhile, and be done.
+                if Pending::read(&settings.home).ended == 0 {
+                    return Ok(None);
+                }
             }
             opened => return opened.map(Some),
         }

@@ -82,13 +82,14 @@ pub(super) fn extract_each<'a, T>(
 impl<'a> Extracted<'a> {
     fn of(trajectory: &'a StoredTrajectory, steps: Vec<Step>, told: &[Told]) -> Outcome<'a> {
         let name = format!("session {}", trajectory.key.session);
-        let (extract, verdicts) = contained(&name, || {
+        let (extract, prepared, verdicts) = contained(&name, || {
             let view = View::new(&steps, &trajectory.root);
             let main = trajectory.key.agent.is_empty();
             let verdicts = told.iter().map(|told| judge(told, &view)).collect();
-            (extract::extract_from(&view, main), verdicts)
+            let extract = extract::extract_from(&view, main);
+            let prepared = Prepared::all(&extract);
+            (extract, prepared, verdicts)
         })?;
-        let prepared = Prepared::all(&extract);
         let (count, span) = (steps.len(), Span::of(&steps));
         let deliveries = steps.into_iter().flat_map(deliveries).collect();
         Ok(Self { trajectory, steps: count, extract, prepared, deliveries, verdicts, span })

@@ -190,7 +190,7 @@ impl<'a> Run<'a> {
         let home = self.store.home().to_path_buf();
         let workers = Arc::clone(self.store.workers());
         self.store.undo_from_memory(true)?;
-        extract_each(&home, &due, &workers, |found| {
+        let stored = extract_each(&home, &due, &workers, |found| {
             let mut batch = Vec::new();
             let mut steps = 0;
             for done in found.iter().flatten() {
@@ -210,8 +210,9 @@ impl<'a> Run<'a> {
                 batch.push(done);
             }
             self.store_extracts(&batch)
-        })?;
+        });
         self.store.undo_from_memory(false)?;
+        stored?;
         self.store.drop_empty_projects()?;
         self.store.refresh_postings()
     }

@@ -118,7 +118,8 @@ pub(super) fn defined(text: &str) -> Vec<&str> {
 }
 
 /// As [`defined`], in the text of the raw JSON string `raw`; `None` if it is no string. Only lines
-/// that may define a name are decoded: of what was read those are few.
+/// that may define a name are decoded: of what was read those are few. A line feed that is spelled
+/// `\u000a` ends no line, which no client writes, and a line that cannot be decoded defines nothing.
 pub(super) fn defined_in_raw(raw: &[u8]) -> Option<Vec<String>> {
     let inner = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     let mut names: Vec<String> = Vec::new();
