@@ -77,12 +77,13 @@ pub(crate) fn learn(
         encode::new_patterns(settings, table, pace, &mut report).map(|()| report)
     });
     bar.0.finish_and_clear();
-    // Turns that ended meanwhile have found the lock taken. What they said is not what was asked
-    // for: who asked need not wait for it, and not learn that it could not be begun.
+    let report = encoded?;
+    // Turns that ended meanwhile have found the lock taken. Who asked for this run need not wait
+    // for what they said, nor hear that a run for it could not be begun.
     if Pending::read(&settings.home).ended > 0 {
         let _later = start_detached();
     }
-    Ok(encoded?)
+    Ok(report)
 }
 
 /// Where the transcripts are: `paths`, or the agent's folder with those elsewhere that hooks noted.

@@ -87,6 +87,38 @@ fn a_run_that_a_hook_started_waits_for_a_writer_that_is_soon_done() {
 }
 
 #[test]
+fn turns_that_end_while_a_person_s_run_learns_are_seen_to_after_it() {
+    let sandbox = Sandbox::new();
+    let pending = sandbox.mana_home().join("pending.log");
+    let note = || fs::write(&pending, "1\ts\t\t/t\n").expect("the home is ours");
+    fs::create_dir_all(sandbox.mana_home()).expect("the home is ours");
+    for number in 1..=20 {
+        let mut long = Transcript::new(&sandbox, number);
+        for part in 0..1_000 {
+            let failure = format!("error: no suite {part}\n{}", "x".repeat(2_000));
+            long = long.bash(&format!("./check part{part}")).failed(3, &failure);
+        }
+        long.write();
+        note();
+        let in_time = thread::scope(|scope| {
+            let learning = scope.spawn(|| sandbox.mana(["learn"]).run().success());
+            while pending.exists() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            // As the run of a hook leaves it that gave up on the lock.
+            note();
+            !learning.is_finished()
+        });
+        sandbox.wait_until_quiet();
+        if in_time {
+            assert!(!pending.exists(), "nobody has looked for the note");
+            return;
+        }
+    }
+    panic!("learning never took as long as writing a note");
+}
+
+#[test]
 fn readers_are_answered_while_somebody_learns() {
     let sandbox = with_history(1);
     let _output = sandbox.mana(["learn"]).run().success();
