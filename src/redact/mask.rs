@@ -23,7 +23,8 @@ const OPEN: &str = "[secret:";
 /// How far back the start of an identifier or of a pair is looked for, in bytes.
 const BACK: usize = 64;
 
-/// The longest name of a secret, in bytes, and some more.
+/// The longest name of a secret with what may stand between it and its value, in bytes, and some
+/// more.
 const NAME: usize = 128;
 
 /// How far behind its hint a rule of [`Place::Near`] looks, in bytes.
@@ -208,11 +209,11 @@ fn key_start(bytes: &[u8], floor: usize, at: usize) -> usize {
 
 /// Whether one of `marks` follows the name that goes on in `rest`, or the quotes and blanks behind
 /// it. Most names of this kind are only mentioned, and asking first spares them the regex. What is
-/// not ASCII may be a blank. A name that goes on for longer than [`NAME`] is none that a rule knows.
+/// not ASCII may be a blank. What goes on for longer than [`NAME`] is nothing that a rule knows.
 fn is_followed(rest: &[u8], marks: &[u8]) -> bool {
     let near = &rest[..rest.len().min(NAME)];
     let name = near.iter().take_while(|byte| judge::is_key_byte(**byte)).count();
-    let behind = &rest[name..];
+    let behind = &near[name..];
     let is_between = |byte: &u8| {
         byte.is_ascii_whitespace() || matches!(byte, 0x0b | b'"' | b'\'' | b'`' | b']' | b'\\')
     };
