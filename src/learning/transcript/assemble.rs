@@ -11,6 +11,7 @@ use std::path::Path;
 use foldhash::{HashMap, HashSet};
 
 use super::account::{Account, Bad, Skip, Verdict};
+use super::open::{Open, step_of};
 use super::outcome::{self, ToolResult};
 use super::person::{self, Said};
 use super::text::{Limit, marked_ids, stored, without_private};
@@ -50,40 +51,6 @@ pub(super) struct Assembler<'e> {
     early_bytes: usize,
     /// Bytes of the inputs that open calls hold.
     held_bytes: usize,
-}
-
-/// A call without a result.
-#[derive(Debug)]
-struct Open {
-    /// `None` for one that is left out, whose result is as well.
-    call: Option<Call>,
-    /// Its step in the current chunk; `None` once that was handed out.
-    slot: Option<usize>,
-    /// Its raw input, as long as nobody has looked for its detail: most results of edits tell
-    /// what was changed, and then nobody has to.
-    input: Option<Vec<u8>>,
-}
-
-impl Open {
-    /// A call whose step was handed out before.
-    fn adopted(call: Option<Call>) -> Self {
-        Self { call, slot: None, input: None }
-    }
-
-    /// Looks for the detail in the input that is held.
-    fn find_detail(&mut self, chunk: &mut Chunk) {
-        if let (Some(input), Some(call)) = (self.input.take(), &mut self.call) {
-            call.detail = call::detail(&call.tool, &input);
-            if let Some(Step { body: Body::Call(step), .. }) = step_of(chunk, self.slot) {
-                step.detail.clone_from(&call.detail);
-            }
-        }
-    }
-}
-
-/// The step at `slot`.
-fn step_of(chunk: &mut Chunk, slot: Option<usize>) -> Option<&mut Step> {
-    chunk.steps.get_mut(slot?).map(|(_, step)| step)
 }
 
 /// A line with a result whose call has not been seen.
