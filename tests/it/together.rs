@@ -28,6 +28,14 @@ fn with_history(sessions: u32) -> Sandbox {
     sandbox
 }
 
+/// The lock of a home that somebody else writes to.
+fn locked(sandbox: &Sandbox) -> File {
+    fs::create_dir_all(sandbox.mana_home()).expect("the home is ours");
+    let lock = File::create(sandbox.mana_home().join("write.lock")).expect("the home is ours");
+    lock.lock().expect("nobody holds it");
+    lock
+}
+
 fn contents(sandbox: &Sandbox) -> String {
     let database = sandbox.mana_home().join("metadata.sqlite");
     let conn = Connection::open(database).expect("the database is there");
@@ -51,9 +59,7 @@ fn learning_several_times_at_once_is_learning_once() {
 #[test]
 fn a_detached_run_leaves_when_another_is_writing_and_a_person_s_waits() {
     let sandbox = with_history(1);
-    fs::create_dir_all(sandbox.mana_home()).expect("the home is ours");
-    let lock = File::create(sandbox.mana_home().join("write.lock")).expect("the home is ours");
-    lock.lock().expect("nobody holds it");
+    let lock = locked(&sandbox);
     let output = sandbox.mana(["learn", "--detached"]).run().success();
     assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
     assert!(!sandbox.mana_home().join("metadata.sqlite").exists());
@@ -70,9 +76,7 @@ fn a_detached_run_leaves_when_another_is_writing_and_a_person_s_waits() {
 #[test]
 fn a_run_that_a_hook_started_waits_for_a_writer_that_is_soon_done() {
     let sandbox = with_history(1);
-    fs::create_dir_all(sandbox.mana_home()).expect("the home is ours");
-    let lock = File::create(sandbox.mana_home().join("write.lock")).expect("the home is ours");
-    lock.lock().expect("nobody holds it");
+    let lock = locked(&sandbox);
     let event = json!({
         "hook_event_name": "SessionEnd", "reason": "other", "session_id": "s",
         "cwd": sandbox.project(), "transcript_path": "/t",
