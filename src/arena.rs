@@ -1,10 +1,11 @@
-//! The memory of a hook: handed out from one stretch, one piece after the other, and never taken
-//! back.
+//! The memory of a hook: handed out from one stretch, one piece after the other, and taken back only
+//! from its end.
 //!
-//! A hook lives for a millisecond, asks for some hundred small pieces, and ends. To take back what
-//! it no longer needs takes longer than to let it lie, and each page that it touches for the first
-//! time is a fault of its own, unless many are asked for at once. All other commands, other threads
-//! and large pieces have the C library's memory, and so has what comes when the stretch is full.
+//! A hook lives for a millisecond, asks for some hundred small pieces, and ends. To look for a place
+//! for each of them takes longer than to let lie what it no longer needs; but what was handed out last
+//! is often given back first, and memory that was used before costs no page that was not. All other
+//! commands, other threads and large pieces have the C library's memory, and so has what comes when
+//! the stretch is full.
 
 #![expect(unsafe_code, reason = "memory that is handed out is raw")]
 
@@ -18,9 +19,13 @@ use nix::libc::{MADV_POPULATE_WRITE, c_void, madvise};
 /// Bytes that there are.
 const ROOM: usize = 1 << 20;
 
-/// Bytes that the kernel is asked for at once: less than half of it is touched by the smallest
-/// hook, and asking for a page less than is needed costs more than one too many.
-const AT_ONCE: usize = 128 << 10;
+/// Bytes that the kernel is asked for when the stretch is opened: what a hook that says nothing
+/// touches. A page costs about as much when it is asked for as when it is touched, and one that is
+/// never touched costs it for nothing.
+const AT_FIRST: usize = 32 << 10;
+
+/// Bytes that it is asked for at once from then on.
+const AT_ONCE: usize = 32 << 10;
 
 /// Bytes of the largest piece.
 const LARGEST: usize = 64 << 10;
@@ -31,15 +36,25 @@ const PAGE: usize = 4 << 10;
 #[repr(C, align(4096))]
 struct Stretch(UnsafeCell<[u8; ROOM]>);
 
-// SAFETY: only the thread that opened it hands out pieces of it, each once.
+// SAFETY: only the thread that opened it hands out pieces of it, and no byte is in two at a time.
 unsafe impl Sync for Stretch {}
 
 static STRETCH: Stretch = Stretch(UnsafeCell::new([0; ROOM]));
 
+/// How far the stretch is used, in bytes from its beginning.
+#[derive(Clone, Copy, Debug)]
+struct Marks {
+    /// Where the next piece begins.
+    next: usize,
+    /// Behind this, nothing was ever written.
+    used: usize,
+    /// Up to here the kernel was asked for it.
+    ready: usize,
+}
+
 thread_local! {
-    /// How much of the stretch is handed out, and of how much; nothing of nothing until it is
-    /// opened, and in all other threads.
-    static HANDED_OUT: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+    /// All zero until the stretch is opened, and in all other threads.
+    static MARKS: Cell<Marks> = const { Cell::new(Marks { next: 0, used: 0, ready: 0 }) };
 }
 
 /// Whether a thread has the stretch.
@@ -48,20 +63,21 @@ static OPENED: AtomicBool = AtomicBool::new(false);
 /// From now on, this thread's memory comes from the stretch, unless another thread's does.
 pub fn open() {
     if !OPENED.swap(true, Ordering::Relaxed) {
-        HANDED_OUT.set((0, ask_for(0)));
+        MARKS.set(Marks { next: 0, used: 0, ready: ask_for(0, AT_FIRST) });
     }
 }
 
-/// Asks the kernel for the next part of the stretch, `ready` bytes of which are there. Returns how
-/// many are there then.
+/// Asks the kernel for the next `more` bytes of the stretch, `ready` bytes of which are there, or for
+/// what is left of it. Returns how many are there then.
 #[cold]
-fn ask_for(ready: usize) -> usize {
+fn ask_for(ready: usize, more: usize) -> usize {
+    let more = more.min(ROOM - ready);
     // SAFETY: pages of the stretch. A kernel that does not know this gives them one by one.
     unsafe {
         let part = STRETCH.0.get().cast::<c_void>().byte_add(ready);
-        madvise(part, AT_ONCE, MADV_POPULATE_WRITE);
+        madvise(part, more, MADV_POPULATE_WRITE);
     }
-    ready + AT_ONCE
+    ready + more
 }
 
 /// What hands out memory.
@@ -69,29 +85,42 @@ fn ask_for(ready: usize) -> usize {
 pub struct Arena;
 
 impl Arena {
-    /// The next piece, if there is room; all of it is zero.
+    /// The next piece, if there is room; and how many of its first bytes may have been written to
+    /// before, while all others are zero.
     #[inline]
-    fn piece(layout: Layout) -> Option<*mut u8> {
-        let (handed_out, _) = HANDED_OUT.get();
-        let begin = handed_out.next_multiple_of(layout.align());
+    fn piece(layout: Layout) -> Option<(*mut u8, usize)> {
+        let Marks { next, used, .. } = MARKS.get();
+        let begin = next.next_multiple_of(layout.align());
         if layout.align() > PAGE || !Self::hand_out(begin, layout.size()) {
             return None;
         }
         // SAFETY: inside the stretch, which begins at a page.
-        Some(unsafe { STRETCH.0.get().cast::<u8>().add(begin) })
+        Some((unsafe { STRETCH.0.get().cast::<u8>().add(begin) }, used.saturating_sub(begin)))
     }
 
     /// Hands out all up to the end of a piece, if there is room for it.
     #[inline]
     fn hand_out(begin: usize, size: usize) -> bool {
-        let (_, ready) = HANDED_OUT.get();
+        let Marks { used, mut ready, .. } = MARKS.get();
         let end = begin + size.min(ROOM);
-        if size > LARGEST || end > ready && (ready == 0 || ready == ROOM) {
+        if size > LARGEST || end > ready && (ready == 0 || end > ROOM) {
             return false;
         }
-        // No piece is larger than what is asked for at once.
-        HANDED_OUT.set((end, if end > ready { ask_for(ready) } else { ready }));
+        if end > ready {
+            ready = ask_for(ready, (end - ready).next_multiple_of(AT_ONCE));
+        }
+        MARKS.set(Marks { next: end, used: used.max(end), ready });
         true
+    }
+
+    /// Takes back what a piece of `size` bytes has beyond the first `left`, if nothing was handed out
+    /// behind it.
+    #[inline]
+    fn take_back(place: usize, size: usize, left: usize) {
+        let marks = MARKS.get();
+        if place + size == marks.next {
+            MARKS.set(Marks { next: place + left, ..marks });
+        }
     }
 
     /// Where in the stretch a piece begins, if it is one of its.
@@ -106,21 +135,31 @@ impl Arena {
 unsafe impl GlobalAlloc for Arena {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: passed on.
-        Self::piece(layout).unwrap_or_else(|| unsafe { System.alloc(layout) })
+        match Self::piece(layout) {
+            Some((piece, _)) => piece,
+            // SAFETY: passed on.
+            None => unsafe { System.alloc(layout) },
+        }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: passed on.
-        Self::piece(layout).unwrap_or_else(|| unsafe { System.alloc_zeroed(layout) })
+        // SAFETY: passed on, or bytes of the piece.
+        unsafe {
+            let Some((piece, written)) = Self::piece(layout) else {
+                return System.alloc_zeroed(layout);
+            };
+            piece.write_bytes(0, written.min(layout.size()));
+            piece
+        }
     }
 
     #[inline]
     unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
-        if Self::place(piece).is_none() {
+        match Self::place(piece) {
+            Some(place) => Self::take_back(place, layout.size(), 0),
             // SAFETY: the system's own.
-            unsafe { System.dealloc(piece, layout) }
+            None => unsafe { System.dealloc(piece, layout) },
         }
     }
 
@@ -131,10 +170,11 @@ unsafe impl GlobalAlloc for Arena {
             return unsafe { System.realloc(piece, layout, size) };
         };
         if size <= layout.size() {
+            Self::take_back(place, layout.size(), size);
             return piece;
         }
         // The last piece grows where it is.
-        if place + layout.size() == HANDED_OUT.get().0 && Self::hand_out(place, size) {
+        if place + layout.size() == MARKS.get().next && Self::hand_out(place, size) {
             return piece;
         }
         // SAFETY: a new piece of at least this size, apart from the old one.
@@ -142,6 +182,8 @@ unsafe impl GlobalAlloc for Arena {
             let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
             if !new.is_null() {
                 ptr::copy_nonoverlapping(piece, new, layout.size());
+                // It may have been the last, if the new one is the system's.
+                Self::take_back(place, layout.size(), 0);
             }
             new
         }
@@ -242,8 +284,8 @@ mod tests {
         let acts = prop::collection::vec(act(), 1..120);
         runner.run(&acts, play).unwrap();
         // The first of them were in the stretch, and the rest when it was full.
-        let (handed_out, ready) = HANDED_OUT.get();
-        assert!(handed_out > ROOM / 2 && ready == ROOM, "{handed_out} of {ready}");
+        let Marks { next, used, ready } = MARKS.get();
+        assert!(next <= used && used > ROOM / 2 && ready == ROOM, "{next}, {used} of {ready}");
     }
 
     #[test]
