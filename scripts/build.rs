@@ -33,7 +33,9 @@ fn main() {
         if fills_by_threshold {
             println!("cargo:rustc-cfg=fills_by_threshold");
         }
-        println!("cargo:rustc-link-arg-bins=-Wl,--wrap=__libc_start_main");
+        for wrapped in ["__libc_start_main", "_dl_get_origin"] {
+            println!("cargo:rustc-link-arg-bins=-Wl,--wrap={wrapped}");
+        }
     }
 }
 

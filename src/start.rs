@@ -6,8 +6,9 @@
 //! Hooks copy little, so they take the versions that every x86-64 processor has. Nor do they run the
 //! constructors of libraries that they do not use, or the standard library's start.
 //!
-//! The linker hands calls of `__libc_start_main` to this file (`--wrap`, in `scripts/build.rs`). Hook
-//! commands begin here; every other command goes on to the C library's own start. The steps and
+//! The linker hands calls of `__libc_start_main` and `_dl_get_origin` to this file (`--wrap`, in
+//! `scripts/build.rs`). Hook commands begin here; every other command goes on to the C library's own
+//! start. The steps and
 //! their order are those of the versions that `scripts/build.rs` lists; with any other version, linked
 //! dynamically or for another target, this file is not compiled.
 //!
@@ -22,6 +23,8 @@ use std::mem::transmute;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::catch_unwind;
 use std::process::ExitCode;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::libc::{SIG_IGN, SIGPIPE, signal};
 
@@ -52,6 +55,8 @@ unsafe extern "C" {
         rtld_fini: *const c_void,
         stack_end: *mut c_void,
     ) -> c_int;
+
+    fn __real__dl_get_origin() -> *const c_char;
 
     static mut __environ: *mut *mut c_char;
     static mut __libc_stack_end: *mut c_void;
@@ -100,6 +105,26 @@ unsafe extern "C" fn __wrap___libc_start_main(
     }
 }
 
+/// Set when this process runs a hook.
+static IS_HOOK: AtomicBool = AtomicBool::new(false);
+
+/// Where the linker sends the library's question where the program's file is, which only loading
+/// libraries at run time needs. The answer is a symbolic link in `/proc`, which the kernel has to make
+/// for each new process.
+///
+/// # Safety
+///
+/// As for the library's own.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap__dl_get_origin() -> *const c_char {
+    if IS_HOOK.load(Ordering::Relaxed) {
+        // What the library says where it cannot tell.
+        return ptr::without_provenance(usize::MAX);
+    }
+    // SAFETY: passed on.
+    unsafe { __real__dl_get_origin() }
+}
+
 /// Whether an argument names a hook command: those that `cli::hook` answers.
 ///
 /// # Safety
@@ -139,6 +164,7 @@ unsafe fn start(count: c_int, arguments: *mut *mut c_char, stack_end: *mut c_voi
     // SAFETY: the library's own functions and variables, in the library's own order, before any
     // other code runs; the kernel's block on the stack is read up to its nulls.
     unsafe {
+        IS_HOOK.store(true, Ordering::Relaxed);
         let environment = arguments.add(count as usize + 1);
         __environ = environment;
         __libc_stack_end = stack_end;

@@ -13,6 +13,8 @@ struct Start {
     instructions: u64,
     /// Whether it asked the processor what it is (`cpuid`): 0 or 1.
     questions: u64,
+    /// How often it asked the kernel where a link leads.
+    links: u64,
     /// Standard input was read.
     over: bool,
 }
@@ -55,7 +57,7 @@ fn follow(arguments: &[&str]) -> Start {
             libc::_exit(127);
         }
         assert!(child > 0, "{}", std::io::Error::last_os_error());
-        let mut start = Start { instructions: 0, questions: 0, over: false };
+        let mut start = Start { instructions: 0, questions: 0, links: 0, over: false };
         let mut status = 0;
         while !start.over
             && start.questions == 0
@@ -69,6 +71,7 @@ fn follow(arguments: &[&str]) -> Start {
             match next as u64 & 0xffff {
                 CPUID => start.questions += 1,
                 SYSCALL if registers.rax == 0 && registers.rdi == 0 => start.over = true,
+                SYSCALL if registers.rax == libc::SYS_readlink as u64 => start.links += 1,
                 _ => {}
             }
             libc::ptrace(PTRACE_SINGLESTEP, child, nothing, nothing);
@@ -91,6 +94,7 @@ fn a_hook_starts_without_asking_the_processor() {
         let start = start.expect("one of many comes to its end");
         assert!(start.over, "{arguments:?}: {start:?}");
         assert_eq!(start.questions, 0, "{arguments:?}: {start:?}");
+        assert_eq!(start.links, 0, "{arguments:?}: it does not ask where its file is: {start:?}");
     }
 }
 
