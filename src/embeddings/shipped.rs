@@ -49,9 +49,9 @@ mod tests {
         let about = table().about();
         let projection: Vec<f32> = table().projection().flatten().collect();
         let rows = table().to_rows();
-        let short = static_table::write(&about, &rows[DIMENSIONS..], &projection);
+        let short = static_table::write(&about, &rows[DIMENSIONS..], &projection, &[]);
         assert_eq!(encoder_with(&short).unwrap_err(), TableError::Version);
-        assert!(encoder_with(&static_table::write(&about, &rows, &projection)).is_ok());
+        assert!(encoder_with(&static_table::write(&about, &rows, &projection, &[])).is_ok());
         assert_eq!(encoder_with(b"").unwrap_err(), TableError::NotATable);
     }
 }

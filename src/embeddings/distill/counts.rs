@@ -1,5 +1,7 @@
 //! Which tokens each text has, as a sparse matrix that can be walked both ways.
 
+use std::cmp::Reverse;
+
 use rayon::prelude::*;
 
 use crate::embeddings::static_table::{DIMENSIONS, known_tokens};
@@ -86,6 +88,18 @@ impl Counts {
     /// For each token the weighted sum over its texts.
     pub(super) fn spread(&self, texts: &[Row]) -> Vec<Row> {
         self.by_token.times(texts)
+    }
+
+    /// The tokens that occur, those of most texts first; of two in as many the earlier one.
+    pub(super) fn most_used(&self) -> Vec<usize> {
+        let mut used: Vec<(Reverse<usize>, usize)> = self
+            .tokens
+            .iter()
+            .enumerate()
+            .map(|(column, token)| (Reverse(self.by_token.row(column).len()), *token))
+            .collect();
+        used.sort_unstable();
+        used.into_iter().map(|(_, token)| token).collect()
     }
 
     /// How often each token occurs, as a share of all tokens of all texts.

@@ -120,6 +120,7 @@ pub(crate) fn distill(
     let tokens = encode(teacher, &tokens, progress)?;
 
     let counts = Counts::new(&vocabulary, &texts.fitted);
+    let first = counts.most_used();
     let mut about = About {
         teacher: teacher.name().to_owned(),
         teacher_dimensions: teacher.dimensions(),
@@ -150,12 +151,12 @@ pub(crate) fn distill(
         Start::Afresh => None,
         // The same rows, with the projection that fits this teacher.
         Start::Table(_) => {
-            let bytes = static_table::write(&about, &rows, &projection);
+            let bytes = static_table::write(&about, &rows, &projection, &first);
             Some(self_test::scores(&encoder(vocabulary, &bytes), &texts.held_out, &held_out))
         }
     };
     let rows = fit(&counts, &projected(&targets, &projection), rows, progress);
-    let bytes = static_table::write(&about, &rows, &projection);
+    let bytes = static_table::write(&about, &rows, &projection, &first);
     let after = self_test::scores(&encoder(vocabulary, &bytes), &texts.held_out, &held_out);
     let report = Report {
         teacher: about.teacher,

@@ -178,6 +178,17 @@ fn ridge_finds_a_planted_table_and_leaves_the_rest() {
 }
 
 #[test]
+fn tokens_of_most_texts_come_first() {
+    let vocabulary = vocabulary();
+    let vocabulary = Vocabulary::from_bytes(&vocabulary).unwrap();
+    // Often in one text is one text.
+    let counts = Counts::new(&vocabulary, &["ca cb", "cb ca", "cc cc cc cc", "cb", "ba"]);
+    let words = vocabulary.words();
+    let used: Vec<&str> = counts.most_used().into_iter().map(|token| words[token]).collect();
+    assert_eq!(used, ["cb", "ca", "ba", "cc"]);
+}
+
+#[test]
 fn principal_directions_are_those_of_the_largest_spread() {
     let vectors: Vec<Vec<f32>> = (0..300)
         .map(|n| (0..TEACHER).map(|k| noise(n * TEACHER + k) / (k * k + 1) as f32).collect())

@@ -4,12 +4,15 @@
 //! header      magic "mana/st\n" · version u32 · dimensions u32 · rows u32 · teacher's
 //!             dimensions u32 · texts u64 · check of what follows the header u64 · teacher's name
 //!             64 bytes, filled with zeros · check of the header before this field u64
-//! rows        rows × (scale f32 · dimensions × i8), one for each token of the vocabulary
+//! places      rows × u16, for each token of the vocabulary which of the rows is its own
+//! rows        rows × (scale f32 · dimensions × i8), those of tokens that most texts have first
 //! projection  dimensions × teacher's dimensions × f32, row by row: what takes a vector of the
 //!             teacher into the table's space
 //! ```
 //!
-//! Numbers are little-endian. A row lies beside its scale, so that a token touches one page.
+//! Numbers are little-endian. A row lies beside its scale, so that a token touches one row and one of
+//! the places; and most tokens of a text touch the first few pages of the rows, since words are as unevenly used as Zipf says (Human
+//! Behavior and the Principle of Least Effort, 1949).
 //!
 //! Opening checks the header and the length of the whole; [`StaticTable::is_whole`] reads
 //! everything, which a hook has no time for. Damage in between gives wrong vectors, never a panic.
@@ -19,13 +22,14 @@ use thiserror::Error;
 use crate::model::vector::{DIMENSIONS, Vector, quantise};
 
 const MAGIC: &[u8; 8] = b"mana/st\n";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const NAME: usize = 64;
 const HEADER: usize = 8 + 4 * 4 + 2 * 8 + NAME + 8;
 /// Where the fields of the header begin.
 const BODY_CHECK: usize = 32;
 const NAME_AT: usize = 40;
 const HEADER_CHECK: usize = HEADER - 8;
+const PLACE: usize = 2;
 const ROW: usize = 4 + DIMENSIONS;
 /// No encoder that could be a teacher has longer vectors.
 const MAX_TEACHER_DIMENSIONS: usize = 8192;
@@ -87,7 +91,7 @@ impl<'a> StaticTable<'a> {
         let teacher_dimensions = u32_at(header, 20) as usize;
         let fits = u16::try_from(rows).is_ok() && teacher_dimensions <= MAX_TEACHER_DIMENSIONS;
         // Both bounds together keep the product far below an overflow.
-        if !fits || body.len() != rows * ROW + DIMENSIONS * teacher_dimensions * 4 {
+        if !fits || body.len() != rows * (PLACE + ROW) + DIMENSIONS * teacher_dimensions * 4 {
             return Err(TableError::Damaged);
         }
         Ok(Self { header, body, rows, teacher_dimensions })
@@ -121,9 +125,12 @@ impl<'a> StaticTable<'a> {
 
     /// Adds a token's row to `sum`. A row that the table does not have adds nothing.
     #[inline]
-    pub(super) fn add_row(&self, row: usize, sum: &mut [f32; DIMENSIONS]) {
-        let bytes = self.body[..self.rows * ROW].get(row * ROW..(row + 1) * ROW);
-        let Some((scale, values)) = bytes.and_then(<[u8]>::split_first_chunk) else { return };
+    pub(super) fn add_row(&self, token: usize, sum: &mut [f32; DIMENSIONS]) {
+        let (places, rest) = self.body.split_at(self.rows * PLACE);
+        let Some(place) = places.as_chunks().0.get(token) else { return };
+        let place = usize::from(u16::from_le_bytes(*place));
+        let row = rest[..self.rows * ROW].get(place * ROW..(place + 1) * ROW);
+        let Some((scale, values)) = row.and_then(<[u8]>::split_first_chunk) else { return };
         let scale = f32::from_le_bytes(*scale);
         for (sum, &value) in sum.iter_mut().zip(values) {
             *sum += scale * f32::from(value as i8);
@@ -145,7 +152,7 @@ impl<'a> StaticTable<'a> {
 
     /// The rows of the projection, [`DIMENSIONS`] of them.
     pub(crate) fn projection(&self) -> impl Iterator<Item = impl Iterator<Item = f32>> {
-        let bytes = &self.body[self.rows * ROW..];
+        let bytes = &self.body[self.rows * (PLACE + ROW)..];
         bytes.chunks_exact(self.teacher_dimensions.max(1) * 4).map(|row| {
             row.chunks_exact(4).map(|number| {
                 f32::from_le_bytes(number.try_into().expect("chunks of four have four bytes"))
@@ -153,28 +160,38 @@ impl<'a> StaticTable<'a> {
         })
     }
 
-    /// All rows as numbers, one after another.
+    /// The rows of all tokens as numbers, one after another.
     pub(crate) fn to_rows(self) -> Vec<f32> {
         let mut rows = vec![0.0; self.rows * DIMENSIONS];
-        for (row, values) in rows.as_chunks_mut().0.iter_mut().enumerate() {
-            self.add_row(row, values);
+        for (token, values) in rows.as_chunks_mut().0.iter_mut().enumerate() {
+            self.add_row(token, values);
         }
         rows
     }
 }
 
-/// The bytes of a table with these rows and this projection, each row by row.
+/// The bytes of a table with these rows, in the order of the tokens, and this projection, each row by
+/// row. The rows of the tokens in `first` lie before all others, in this order.
 ///
 /// # Panics
-/// When the sizes do not fit each other: a defect of the caller.
-pub(crate) fn write(about: &About, rows: &[f32], projection: &[f32]) -> Vec<u8> {
+/// When the sizes do not fit each other, or a token in `first` has no row: a defect of the caller.
+pub(crate) fn write(about: &About, rows: &[f32], projection: &[f32], first: &[usize]) -> Vec<u8> {
     let (rows, rest) = rows.as_chunks::<DIMENSIONS>();
     assert!(rest.is_empty(), "rows have {DIMENSIONS} numbers each");
     assert!(u16::try_from(rows.len()).is_ok(), "tokens are numbered by two bytes");
     assert_eq!(projection.len(), DIMENSIONS * about.teacher_dimensions, "one row a dimension");
-    let mut body = Vec::with_capacity(rows.len() * ROW + projection.len() * 4);
-    for row in rows {
-        let (scale, values) = quantise(row);
+    let mut places = vec![None; rows.len()];
+    let mut order = Vec::with_capacity(rows.len());
+    for token in first.iter().copied().chain(0..rows.len()) {
+        if places[token].is_none() {
+            places[token] = Some(order.len() as u16);
+            order.push(token);
+        }
+    }
+    let mut body = Vec::with_capacity(rows.len() * (PLACE + ROW) + projection.len() * 4);
+    body.extend(places.into_iter().flatten().flat_map(u16::to_le_bytes));
+    for token in order {
+        let (scale, values) = quantise(&rows[token]);
         body.extend(scale.to_le_bytes());
         body.extend(values);
     }
