@@ -37,6 +37,9 @@ const PROBES: usize = 12;
 /// times as long as others.
 const ENTRIES: usize = 4_096;
 
+/// Entries that are read at once, where they are read: 16 kB.
+const AT_ONCE: usize = (16 << 10) / ENTRY;
+
 /// The vectors of a corpus of documents, which are numbered as in its directory.
 pub(crate) struct Dense<'a> {
     /// All but the entries: space and counts, centroids, where each list begins, and for each
@@ -47,15 +50,15 @@ pub(crate) struct Dense<'a> {
     lists: usize,
     /// The entries, where they are elsewhere.
     apart: Option<Apart<'a>>,
-    /// How a single entry is read, where it is not looked at in `bytes`.
-    single: Option<Single<'a>>,
+    /// How entries are read, where they are not looked at in `bytes`.
+    fill: Option<Fill<'a>>,
 }
 
 /// Reads the entries of a list.
 type Read<'a> = Box<dyn Fn(usize) -> Result<Vec<u8>, StorageError> + 'a>;
 
-/// Reads the entry that begins at a place in the bytes.
-type Single<'a> = Box<dyn Fn(usize) -> Result<[u8; ENTRY], StorageError> + 'a>;
+/// Fills what it is given with the bytes from a place in all of them on.
+type Fill<'a> = Box<dyn Fn(usize, &mut [u8]) -> Result<(), StorageError> + 'a>;
 
 /// Entries that are read list by list, each list once.
 struct Apart<'a> {
@@ -84,17 +87,17 @@ impl<'a> Dense<'a> {
             .checked_add(4)?
             .checked_add(HEADER)?
             .checked_add(documents.checked_mul(4)?)?;
-        let whole = Self { bytes, space, documents, lists, apart: None, single: None };
+        let whole = Self { bytes, space, documents, lists, apart: None, fill: None };
         (fixed <= whole.bytes.len()).then_some(whole)
     }
 
-    /// The same, where `read` brings an entry, told by where it begins in the bytes, more cheaply
-    /// than it is looked at: they are mapped, and a fault brings far more than one.
-    pub(super) fn singly(
+    /// The same, where `fill` brings entries, told by where they begin in the bytes, more cheaply than
+    /// they are looked at: the bytes are mapped, and a fault brings far more than is asked for.
+    pub(super) fn filled(
         self,
-        read: impl Fn(usize) -> Result<[u8; ENTRY], StorageError> + 'a,
+        fill: impl Fn(usize, &mut [u8]) -> Result<(), StorageError> + 'a,
     ) -> Self {
-        Self { single: Some(Box::new(read)), ..self }
+        Self { fill: Some(Box::new(fill)), ..self }
     }
 
     /// The vectors whose entries `read` brings, list by list, while `head` is all the rest.
@@ -180,12 +183,30 @@ impl<'a> Dense<'a> {
     ) -> Result<Vec<(u32, f32)>, StorageError> {
         let query = query.probe();
         let mut found: Vec<(u32, f32)> = Vec::with_capacity(limit.min(64) + 1);
-        for list in self.probed(&query, ENTRIES) {
-            for entry in self.list(list)? {
+        let mut take = |entries: &[[u8; ENTRY]]| {
+            for entry in entries {
                 let (document, vector) = entry.split_first_chunk::<4>().expect("it is longer");
                 let document = u32::from_le_bytes(*document);
                 let vector = vector.first_chunk().expect("it is that long");
                 insert(&mut found, (document, probe(&query, vector)), limit);
+            }
+        };
+        let mut room = Vec::new();
+        for list in self.probed(&query, ENTRIES) {
+            let Some(fill) = &self.fill else {
+                take(self.list(list)?);
+                continue;
+            };
+            let (start, _) = self.range(list);
+            let end = start + self.list(list)?.len();
+            for start in (start..end).step_by(AT_ONCE) {
+                let count = AT_ONCE.min(end - start);
+                if room.len() < count {
+                    room.resize(count, [0; ENTRY]);
+                }
+                let entries = &mut room[..count];
+                fill(self.start_of_entries() + start * ENTRY, entries.as_flattened_mut())?;
+                take(entries);
             }
         }
         Ok(found)
@@ -220,10 +241,11 @@ impl<'a> Dense<'a> {
         let Some(place) = self.places().get(document as usize) else { return Ok(None) };
         let Some(place) = u32::from_le_bytes(*place).checked_sub(1) else { return Ok(None) };
         let of = |entry: &[u8; ENTRY]| Some(cosine(query, entry.last_chunk()?));
-        if let Some(read) = &self.single
+        if let Some(fill) = &self.fill
             && self.entries().len() > place as usize
         {
-            let entry = read(self.start_of_entries() + place as usize * ENTRY)?;
+            let mut entry = [0; ENTRY];
+            fill(self.start_of_entries() + place as usize * ENTRY, &mut entry)?;
             return Ok(of(&entry));
         }
         Ok(self.entry(place as usize)?.and_then(of))
@@ -381,26 +403,38 @@ mod tests {
     }
 
     #[test]
-    fn entries_that_are_read_singly_say_the_same() {
-        let vectors = vectors(1_500, 40);
-        let bytes = build(9, &vectors);
-        let whole = Dense::new(bytes.as_slice().into()).unwrap();
-        let asked = RefCell::new(0);
-        let read = |at: usize| {
-            *asked.borrow_mut() += 1;
-            Ok(*bytes[at..].first_chunk().unwrap())
-        };
-        let singly = Dense::new(bytes.as_slice().into()).unwrap().singly(read);
-        let query = vector(1, 40);
-        for document in 0..1_501 {
-            let cosines = [&singly, &whole].map(|dense| dense.cosine(&query, document).unwrap());
-            assert_eq!(cosines[0], cosines[1], "{document}");
+    fn entries_that_are_read_where_they_are_asked_for_say_the_same() {
+        for (count, groups) in [(1_500, 40), (900, 1)] {
+            let vectors = vectors(count, groups);
+            let bytes = build(9, &vectors);
+            let whole = Dense::new(bytes.as_slice().into()).unwrap();
+            let asked = RefCell::new(Vec::new());
+            let fill = |at: usize, entries: &mut [u8]| {
+                asked.borrow_mut().push(entries.len() / ENTRY);
+                entries.copy_from_slice(&bytes[at..][..entries.len()]);
+                Ok(())
+            };
+            let filled = Dense::new(bytes.as_slice().into()).unwrap().filled(fill);
+            let query = vector(1, groups);
+            for document in 0..=count as u32 {
+                let cosines =
+                    [&filled, &whole].map(|dense| dense.cosine(&query, document).unwrap());
+                assert_eq!(cosines[0], cosines[1], "{document}");
+            }
+            assert_eq!(asked.take(), vec![1; vectors.iter().flatten().count()]);
+            assert_eq!(filled.nearest(&query, 9).unwrap(), whole.nearest(&query, 9).unwrap());
+            let probe = query.probe();
+            let compared: usize =
+                whole.probed(&probe, ENTRIES).map(|list| whole.list(list).unwrap().len()).sum();
+            let asked = asked.take();
+            assert_eq!(asked.iter().sum::<usize>(), compared);
+            assert!(asked.iter().all(|count| *count <= AT_ONCE), "{asked:?}");
         }
-        assert_eq!(*asked.borrow(), vectors.iter().flatten().count());
-
-        let broken = |_| Err(StorageError::Missing { path: "x".into() });
-        let broken = Dense::new(bytes.as_slice().into()).unwrap().singly(broken);
-        assert!(broken.cosine(&query, 0).is_err());
+        let bytes = build(9, &vectors(20, 2));
+        let broken = |_: usize, _: &mut [u8]| Err(StorageError::Missing { path: "x".into() });
+        let broken = Dense::new(bytes.into()).unwrap().filled(broken);
+        assert!(broken.cosine(&vector(1, 2), 0).is_err());
+        assert!(broken.nearest(&vector(1, 2), 3).is_err());
     }
 
     #[test]
@@ -444,11 +478,21 @@ mod tests {
                 bytes[at] = byte;
             }
             bytes.truncate(cut.index(bytes.len() + 1));
-            if let Some(dense) = Dense::new(bytes.into()) {
+            if let Some(dense) = Dense::new(bytes.as_slice().into()) {
                 let query = vector(1, 3);
-                prop_assert!(dense.nearest(&query, 5).unwrap().len() <= 5);
+                let nearest = dense.nearest(&query, 5).unwrap();
+                prop_assert!(nearest.len() <= 5);
+                // What is filled lies inside the bytes.
+                let fill = |at: usize, entries: &mut [u8]| {
+                    entries.copy_from_slice(&bytes[at..][..entries.len()]);
+                    Ok(())
+                };
+                let filled = Dense::new(bytes.as_slice().into()).unwrap().filled(fill);
+                filled.nearest(&query, 5).unwrap();
                 for document in 0..40 {
-                    let _cosine = dense.cosine(&query, document).unwrap();
+                    let cosine = dense.cosine(&query, document).unwrap();
+                    let again = filled.cosine(&query, document).unwrap();
+                    prop_assert!(cosine == again || cosine.is_some_and(f32::is_nan));
                 }
             }
         }

@@ -5,6 +5,8 @@
 //! only block that can hold a row. A block is the number of its records, their rows, where each of
 //! them ends (four bytes each, the last from the first record on), and the records.
 
+use std::ops::Range;
+
 use super::layout::{Damage, Section, u32_at};
 use super::part::Part;
 use super::sheet::Sheet;
@@ -38,6 +40,25 @@ impl<'a> Blocks<'a> {
 
     /// The record of `row`, if there is one.
     pub(super) fn of(self, row: u32) -> Result<Option<&'a [u8]>, Damage> {
+        let Some((start, length)) = self.block(row)? else { return Ok(None) };
+        self.records.pick(start, length, row, |block| record(block, row))
+    }
+
+    /// What `look` makes of the record of `row`, if there is one; nothing of it is kept.
+    pub(super) fn look<T>(
+        self,
+        row: u32,
+        look: impl FnOnce(&[u8]) -> Result<T, Damage>,
+    ) -> Result<Option<T>, Damage> {
+        let Some((start, length)) = self.block(row)? else { return Ok(None) };
+        self.records.look(start, length, |block| {
+            let Some(place) = record(block, row)? else { return Ok(None) };
+            look(block.get(place).ok_or(Damage)?).map(Some)
+        })
+    }
+
+    /// Where the block is that would have `row`, and how long it is.
+    fn block(self, row: u32) -> Result<Option<(usize, usize)>, Damage> {
         let entry = |[a, b, c, d, start @ ..]: &[u8; ENTRY]| {
             (u32::from_le_bytes([*a, *b, *c, *d]), u32::from_le_bytes(*start) as usize)
         };
@@ -46,12 +67,12 @@ impl<'a> Blocks<'a> {
         let (_, start) = entry(&self.index[place]);
         let end = self.index.get(after).map_or(self.records.len(), |next| entry(next).1);
         let length = end.checked_sub(start).filter(|length| *length <= LARGEST).ok_or(Damage)?;
-        record(self.records.get(start, length)?, row)
+        Ok(Some((start, length)))
     }
 }
 
-/// The record of `row` in a block, if there is one.
-fn record(block: &[u8], row: u32) -> Result<Option<&[u8]>, Damage> {
+/// Where the record of `row` is in a block, if there is one.
+fn record(block: &[u8], row: u32) -> Result<Option<Range<usize>>, Damage> {
     let count = u32_at(block, 0)? as usize;
     if count > MOST {
         return Err(Damage);
@@ -68,7 +89,8 @@ fn record(block: &[u8], row: u32) -> Result<Option<&[u8]>, Damage> {
         None => 0,
     };
     let end = u32_at(ends, place * 4)? as usize;
-    records.get(start..end).map(Some).ok_or(Damage)
+    let before = block.len() - records.len();
+    records.get(start..end).map(|_| Some(before + start..before + end)).ok_or(Damage)
 }
 
 /// Records that are being written, in the order of their rows.
@@ -177,6 +199,8 @@ mod tests {
             let blocks = Blocks::new(&index, source.part(range));
             for row in records.keys().copied().chain(0..300).chain([other, u32::MAX]) {
                 let expected = records.get(&row).map(Vec::as_slice);
+                let length = blocks.look(row, |record| Ok(record.len()));
+                prop_assert_eq!(length, Ok(expected.map(<[u8]>::len)), "{}", row);
                 prop_assert_eq!(blocks.of(row), Ok(expected), "{}", row);
             }
         }
@@ -188,7 +212,8 @@ mod tests {
             row in any::<u32>(),
         ) {
             for row in [0, row, u32::MAX] {
-                let _read = Blocks::new(&index, bytes.as_slice().into()).of(row);
+                let blocks = Blocks::new(&index, bytes.as_slice().into());
+                let _read = (blocks.of(row), blocks.look(row, |record| Ok(record.len())));
                 let whole = [row.to_le_bytes(), [0; 4]].concat();
                 let _read = Blocks::new(&whole, bytes.as_slice().into()).of(row);
                 let rows = [2_u32, row, row].map(u32::to_le_bytes).concat();

@@ -11,7 +11,7 @@ use super::part::Part;
 const MAGIC: [u8; 8] = *b"MANASNAP";
 
 /// Number of this layout. A file with another one counts as missing.
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 
 /// Bytes before the directory of sections: magic, version, number of sections, generation, length
 /// of the file, checksum of header and directory.
@@ -59,8 +59,8 @@ pub(super) enum Section {
     /// Rows of the files that an episode changed (4 bytes each).
     EpisodeFiles,
     /// For each term: how many patterns hold it, how many documents of each corpus do, and for
-    /// each corpus that has any the list behind its length. What is known of a term lies together,
-    /// because a prompt is looked for in several corpora.
+    /// each corpus that has any the list, as [`super::terms`] has them. What is known of a term lies
+    /// together, because a prompt is looked for in several corpora.
     Lists,
     /// Slots from a term's key to its counts and its place in `Lists`, as [`super::terms`] has them.
     Terms,

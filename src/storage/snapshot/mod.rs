@@ -238,16 +238,15 @@ impl Recall for Snapshots {
 
     fn dense(&self, project: i64, corpus: Corpus) -> Result<Option<Dense<'_>>, StorageError> {
         let vectors = self.of(project, |snapshot| snapshot.vectors(corpus))?;
-        // Those of a list are looked at one after the other, those of documents that words found
-        // here and there.
+        // Centroids and places are looked at where they are mapped, since all of them are compared or
+        // they lie side by side; entries are read.
         Ok(vectors.and_then(|(bytes, part)| {
-            let read = move |at| {
-                let entry = part.copy(at);
-                entry.map_err(|Damage| StorageError::Snapshot {
+            let fill = move |at, entries: &mut [u8]| {
+                part.fill(at, entries).map_err(|Damage| StorageError::Snapshot {
                     path: project_path(&self.home, project),
                 })
             };
-            Some(Dense::new(bytes.into())?.singly(read))
+            Some(Dense::new(bytes.into())?.filled(fill))
         }))
     }
 

@@ -31,6 +31,9 @@ pub(super) const SMALL: usize = 24 << 10;
 /// How many of the pieces last asked for are looked at before the file is.
 const RECENT: usize = 8;
 
+/// Bytes of which a few are picked without keeping the others.
+const PICKED: usize = 2 << 10;
+
 /// Bytes in which most of what is decoded ends.
 const FIRST: usize = 1 << 10;
 
@@ -50,6 +53,10 @@ pub(super) struct Source {
     recent: Cell<[(usize, usize); RECENT]>,
     /// The places of all pieces, by where they begin.
     begins: RefCell<HashMap<usize, usize, FixedState>>,
+    /// What was looked at last, and where it begins.
+    last: RefCell<(usize, Vec<u8>)>,
+    /// The places of what was picked, by where it was picked from and by what.
+    picked: RefCell<HashMap<(usize, u32), usize, FixedState>>,
     map: OnceCell<Mmap>,
 }
 
@@ -70,6 +77,8 @@ impl Source {
             pieces: FrozenVec::new(),
             recent,
             begins: RefCell::default(),
+            last: RefCell::new((usize::MAX, Vec::new())),
+            picked: RefCell::default(),
             map: OnceCell::new(),
         })
     }
@@ -119,6 +128,45 @@ impl Source {
         };
         ask_first(recent, (at, place));
         Ok(&self.pieces[place])
+    }
+
+    /// What `look` makes of the `length` bytes from `at` on, [`PICKED`] at most. They stay at hand until
+    /// others are looked at.
+    fn look<T>(
+        &self,
+        at: usize,
+        length: usize,
+        look: impl FnOnce(&[u8]) -> Result<T, Damage>,
+    ) -> Result<T, Damage> {
+        let mut last = self.last.borrow_mut();
+        let (start, bytes) = &mut *last;
+        if (*start, bytes.len()) != (at, length) {
+            // Until it is read, it is no place's.
+            *start = usize::MAX;
+            bytes.resize(length, 0);
+            self.file.read_exact_at(bytes, at as u64).map_err(|_| Damage)?;
+            *start = at;
+        }
+        look(bytes)
+    }
+
+    /// The same, and keeps those that `pick` names by `key`.
+    fn pick(
+        &self,
+        at: usize,
+        length: usize,
+        key: u32,
+        pick: impl FnOnce(&[u8]) -> Result<Option<Range<usize>>, Damage>,
+    ) -> Result<Option<&[u8]>, Damage> {
+        if let Some(place) = self.picked.borrow().get(&(at, key)) {
+            return Ok(self.pieces.get(*place));
+        }
+        self.look(at, length, |bytes| {
+            let Some(picked) = pick(bytes)? else { return Ok(None) };
+            let picked = bytes.get(picked).ok_or(Damage)?;
+            self.picked.borrow_mut().insert((at, key), self.pieces.len());
+            Ok(Some(self.pieces.push_get(picked.into())))
+        })
     }
 
     /// Reads a piece; its place.
@@ -204,6 +252,12 @@ impl<'a> Part<'a> {
         self.up_to_alone(at, length + NUMBER).map(drop)
     }
 
+    /// The `length` bytes from `at` on, of which none may be outside of this part.
+    pub(super) fn exactly(self, at: u64, length: u64) -> Result<&'a [u8], Damage> {
+        let [at, length] = [at, length].map(usize::try_from);
+        self.get_alone(at.map_err(|_| Damage)?, length.map_err(|_| Damage)?, 0)
+    }
+
     /// At most `most` bytes from `at` on: as many as there are, and none that follow.
     pub(super) fn up_to_alone(self, at: u64, most: usize) -> Result<&'a [u8], Damage> {
         let at = usize::try_from(at).map_err(|_| Damage)?;
@@ -211,15 +265,61 @@ impl<'a> Part<'a> {
         self.get_alone(at, most.min(left), 0)
     }
 
-    /// `SIZE` bytes from `at` on, of which none is kept at hand.
-    pub(super) fn copy<const SIZE: usize>(self, at: usize) -> Result<[u8; SIZE], Damage> {
-        let Self(Bytes::File(source, start), all) = self else { return self.array(at).copied() };
-        let mut bytes = [0; SIZE];
-        if at.checked_add(SIZE).is_none_or(|end| end > all) {
+    /// What `look` makes of the `length` bytes from `at` on, none of which is kept: memory that was never
+    /// touched costs more than reading them again.
+    pub(super) fn look<T>(
+        self,
+        at: usize,
+        length: usize,
+        look: impl FnOnce(&[u8]) -> Result<T, Damage>,
+    ) -> Result<T, Damage> {
+        match self.read_for_a_look(at, length)? {
+            Some((source, at)) => source.look(at, length, look),
+            None => look(self.get(at, length)?),
+        }
+    }
+
+    /// What `pick` names of the `length` bytes from `at` on, if it names anything; with the same `key` it
+    /// names the same. The others are not kept.
+    pub(super) fn pick(
+        self,
+        at: usize,
+        length: usize,
+        key: u32,
+        pick: impl FnOnce(&[u8]) -> Result<Option<Range<usize>>, Damage>,
+    ) -> Result<Option<&'a [u8]>, Damage> {
+        if let Some((source, at)) = self.read_for_a_look(at, length)? {
+            return source.pick(at, length, key, pick);
+        }
+        let bytes = self.get(at, length)?;
+        pick(bytes)?.map(|picked| bytes.get(picked).ok_or(Damage)).transpose()
+    }
+
+    /// Where the `length` bytes from `at` on are read from, unless they are at hand or there are so few
+    /// that all are read and kept, or too many.
+    fn read_for_a_look(
+        self,
+        at: usize,
+        length: usize,
+    ) -> Result<Option<(&'a Source, usize)>, Damage> {
+        let Self(Bytes::File(source, start), all) = self else { return Ok(None) };
+        if all <= SMALL || length > PICKED {
+            return Ok(None);
+        }
+        at.checked_add(length).filter(|end| *end <= all).ok_or(Damage)?;
+        Ok(Some((source, start + at)))
+    }
+
+    /// Fills `bytes` with those from `at` on, of which none is kept at hand.
+    pub(super) fn fill(self, at: usize, bytes: &mut [u8]) -> Result<(), Damage> {
+        let Self(Bytes::File(source, start), all) = self else {
+            bytes.copy_from_slice(self.get(at, bytes.len())?);
+            return Ok(());
+        };
+        if at.checked_add(bytes.len()).is_none_or(|end| end > all) {
             return Err(Damage);
         }
-        source.file.read_exact_at(&mut bytes, (start + at) as u64).map_err(|_| Damage)?;
-        Ok(bytes)
+        source.file.read_exact_at(bytes, (start + at) as u64).map_err(|_| Damage)
     }
 
     /// At most `most` bytes from `at` on: as many as there are.
@@ -273,7 +373,7 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Reads numbers and lists that follow each other, however long they are.
+/// Reads numbers that follow each other.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
     part: Part<'a>,
@@ -296,33 +396,15 @@ impl<'a> Cursor<'a> {
         }
         let mut reading = Reading::at(self.near, 0)?;
         let number = reading.number()?;
-        self.go(self.near.len() - reading.left());
+        let length = self.near.len() - reading.left();
+        self.at += length;
+        self.near = &self.near[length..];
         Ok(number)
     }
 
-    /// Goes past `length` bytes.
-    fn go(&mut self, length: usize) {
-        self.at = self.at.saturating_add(length);
-        self.near = self.near.get(length..).unwrap_or_default();
-    }
-
-    /// Goes past as many bytes as the number in front of them says.
-    pub(super) fn skip(&mut self) -> Result<(), Damage> {
-        let length = self.number()?;
-        self.go(usize::try_from(length).map_err(|_| Damage)?);
-        Ok(())
-    }
-
-    /// As many bytes as the number in front of them says.
-    pub(super) fn bytes(&mut self) -> Result<&'a [u8], Damage> {
-        let length = self.number()?;
-        let length = usize::try_from(length).map_err(|_| Damage)?;
-        let bytes = match self.near.get(..length) {
-            Some(bytes) => bytes,
-            None => self.part.get(self.at, length)?,
-        };
-        self.go(length);
-        Ok(bytes)
+    /// Where it stands.
+    pub(super) fn place(&self) -> u64 {
+        self.at as u64
     }
 }
 
@@ -357,8 +439,18 @@ mod tests {
                     assert_eq!(file.get(at, length), memory.get(at, length), "{at} {length}");
                     assert_eq!(file.up_to(at, length), memory.up_to(at, length), "{at} {length}");
                 }
+                for length in [8, PICKED, PICKED + 1] {
+                    let pick = |bytes: &[u8]| Ok((bytes.first() != Some(&7)).then_some(3..7));
+                    let key = length as u32;
+                    let picked = [file, memory].map(|part| part.pick(at, length, key, pick));
+                    assert_eq!(picked[0], picked[1], "{at} {length}");
+                }
                 assert_eq!(file.record::<44>(at), memory.record::<44>(at));
-                assert_eq!(file.copy::<44>(at), memory.copy::<44>(at));
+                let filled = [file, memory].map(|part| {
+                    let mut bytes = [0; 44];
+                    part.fill(at, &mut bytes).map(|()| bytes)
+                });
+                assert_eq!(filled[0], filled[1]);
             }
             assert_eq!(file.whole(), memory.whole());
         }
@@ -397,12 +489,26 @@ mod tests {
         assert_eq!(all.get_alone(100, 8, 96), Ok(&bytes[100..108]), "it is at hand");
         assert_eq!(all.get_alone(9_000, 200, 0), Ok(&bytes[9_000..9_200]));
         assert_eq!(all.up_to_alone(SMALL as u64 + 8_990, 40), Ok(&bytes[SMALL + 8_990..]));
-        assert_eq!(all.copy::<4>(20_000), Ok(*bytes[20_000..].first_chunk().unwrap()));
+        let mut four = [0; 4];
+        assert_eq!(all.fill(20_000, &mut four), Ok(()));
+        assert_eq!(four, bytes[20_000..20_004]);
         let lengths: Vec<usize> =
             (0..source.pieces.len()).map(|n| source.pieces[n].len()).collect();
         assert_eq!(lengths, [96, 200, 10]);
-        assert_eq!(all.copy::<4>(bytes.len() - 3), Err(Damage));
-        assert_eq!(all.copy::<4>(usize::MAX), Err(Damage));
+        let picked = |key, range: Range<usize>| all.pick(300, 50, key, move |_| Ok(Some(range)));
+        for _again in 0..2 {
+            assert_eq!(picked(1, 7..10), Ok(Some(&bytes[307..310])));
+            assert_eq!((source.pieces.len(), source.pieces[3].len()), (4, 3));
+        }
+        assert_eq!(picked(2, 8..10), Ok(Some(&bytes[308..310])));
+        assert_eq!(picked(3, 7..51), Err(Damage), "more than was read");
+        assert_eq!(all.pick(bytes.len() - 49, 50, 1, |_| Ok(None)), Err(Damage));
+        assert_eq!(all.look(300, 50, |seen| Ok(seen == &bytes[300..350])), Ok(true));
+        assert_eq!(all.look(bytes.len() - 49, 50, |_| Ok(())), Err(Damage));
+        assert_eq!(all.look(400, 9, |seen| Ok(seen == &bytes[400..409])), Ok(true));
+        assert_eq!(source.pieces.len(), 5, "what is looked at is not kept");
+        assert_eq!(all.fill(bytes.len() - 3, &mut four), Err(Damage));
+        assert_eq!(all.fill(usize::MAX, &mut four), Err(Damage));
     }
 
     #[test]
@@ -413,7 +519,11 @@ mod tests {
         file.as_file().set_len(1_000).unwrap();
         assert_eq!(source.all().get(2_000, 8), Err(Damage));
         assert_eq!(source.all().get_alone(2_000, 8, 0), Err(Damage));
-        assert_eq!(source.all().copy::<8>(2_000), Err(Damage));
+        assert_eq!(source.all().fill(2_000, &mut [0; 8]), Err(Damage));
+        let length = |bytes: &[u8]| Ok(bytes.len());
+        assert_eq!(source.look(2_000, 8, length), Err(Damage));
+        assert_eq!(source.look(2_000, 8, length), Err(Damage), "what was not read is not at hand");
+        assert_eq!(source.look(900, 8, length), Ok(8));
     }
 
     #[test]
@@ -437,25 +547,26 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_and_lists_are_read_across_pieces(
-            lists in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..900), 0..8),
-            number in any::<u64>(),
+        fn numbers_are_read_across_pieces(
+            numbers in prop::collection::vec(any::<u64>(), 0..300),
+            behind in prop::collection::vec(any::<u8>(), 0..900),
         ) {
             let mut bytes = Vec::new();
-            put_number(&mut bytes, number);
-            for list in &lists {
-                put_number(&mut bytes, list.len() as u64);
-                bytes.extend(list);
+            for number in &numbers {
+                put_number(&mut bytes, *number);
             }
+            let place = bytes.len() as u64;
+            bytes.extend(&behind);
             let source = source(&bytes);
-            for (wanted, list) in lists.iter().enumerate() {
-                let mut cursor = Cursor::at(source.all(), 0).unwrap();
+            let mut cursor = Cursor::at(source.all(), 0).unwrap();
+            for number in numbers {
                 prop_assert_eq!(cursor.number(), Ok(number));
-                for _ in 0..wanted {
-                    cursor.skip().unwrap();
-                }
-                prop_assert_eq!(cursor.bytes(), Ok(list.as_slice()));
             }
+            prop_assert_eq!(cursor.place(), place);
+            let length = behind.len() as u64;
+            prop_assert_eq!(source.all().exactly(place, length), Ok(behind.as_slice()));
+            prop_assert_eq!(source.all().exactly(place, length + 1), Err(Damage));
+            prop_assert_eq!(source.all().exactly(u64::MAX, 1), Err(Damage));
         }
     }
 }

@@ -9,7 +9,7 @@ use super::files::FileRecord;
 use super::layout::{Damage, Hash, Section, Sections, u32_at, u64_at};
 use super::part::{Cursor, LARGEST, Part, SMALL, Source};
 use super::slots::Slots;
-use super::terms::{read_counts, read_slot};
+use super::terms::{place_of, read_counts, read_slot};
 use crate::model::key::Key;
 use crate::model::pattern::{Kind, Pattern};
 use crate::storage::postings::{Corpus, Directory};
@@ -19,8 +19,11 @@ use crate::storage::recall::{Companion, KEYED_MOST, KnownFile, NAMED_MOST, Said,
 /// project's patterns.
 pub(super) const FACTS: usize = 13;
 
-/// Bytes of a term's lists that are read at once; of more each by itself.
+/// Bytes of a term's lists that are read at once.
 const LISTS: usize = 2 << 10;
+
+/// Bytes that are read at once of more lists than that: their lengths, and mostly the shortest ones.
+const SHORT: usize = 512;
 
 /// Bytes in which the counts in front of them end.
 const COUNTS: usize = 32;
@@ -228,10 +231,13 @@ impl ProjectSnapshot {
             }
         }
         rows.sort_unstable();
+        // All of them, in the order in which they lie, for the few that are told.
+        let files = self.blocks(Section::Files, Section::FileIndex)?;
         let mut together: Vec<(u32, i64, u32)> = Vec::new();
         for same in rows.chunk_by(|a, b| a == b) {
             if same[0] != own {
-                let last = self.record(same[0])?.ok_or(Damage)?.last;
+                let last = files.look(same[0], |record| Ok(FileRecord::read(record)?.last))?;
+                let last = last.ok_or(Damage)?;
                 together.push((same.len() as u32, last, same[0]));
             }
         }
@@ -292,17 +298,13 @@ impl ProjectSnapshot {
         // An entry has two bytes or a few more.
         let all: usize = term.entries.iter().map(|entries| *entries as usize).sum();
         let about = all.saturating_mul(9) / 4 + COUNTS;
-        lists.read_ahead(term.place, if about > LISTS { COUNTS } else { about })?;
+        lists.read_ahead(term.place, if about > LISTS { SHORT } else { about })?;
         let mut cursor = Cursor::at(lists, term.place)?;
         for _ in 0..=term.entries.len() {
             cursor.number()?;
         }
-        for before in &term.entries[..corpus.index()] {
-            if *before > 0 {
-                cursor.skip()?;
-            }
-        }
-        cursor.bytes().map(Some)
+        let (at, length) = place_of(&mut cursor, &term.entries, corpus)?;
+        lists.exactly(at, length).map(Some)
     }
 }
 

@@ -1,5 +1,8 @@
 //! What is known of each term: its counts in a slot by its key, and the lists of all corpora, one
-//! after the other. Reading the counts is hot.
+//! after the other behind their lengths. Reading is hot.
+//!
+//! The shortest list is the first: what is asked for of a word that many patterns hold is mostly not
+//! its longest list, and then lies in what is read to learn the lengths.
 
 use std::collections::HashMap;
 
@@ -7,6 +10,7 @@ use rusqlite::{Rows, params};
 
 use super::encode::{Reading, put_number};
 use super::layout::{Damage, Section};
+use super::part::Cursor;
 use super::query::ATTEMPT;
 use super::sheet::Sheet;
 use super::slots::Table;
@@ -46,6 +50,25 @@ pub(super) fn read_counts(reading: &mut Reading<'_>) -> Result<Counts, Damage> {
         *entries = reading.small()?;
     }
     Ok((patterns, entries))
+}
+
+/// Where the list of a corpus is, of a term with so many `entries` in each, and how long it is.
+/// `cursor` is where the lengths begin, and stands before the first list afterwards.
+pub(super) fn place_of(
+    cursor: &mut Cursor<'_>,
+    entries: &[u32; 4],
+    corpus: Corpus,
+) -> Result<(u64, u64), Damage> {
+    let mut lengths = [0; 4];
+    for (length, entries) in lengths.iter_mut().zip(entries) {
+        if *entries > 0 {
+            *length = cursor.number()?;
+        }
+    }
+    let own = (lengths[corpus.index()], corpus.index());
+    let before = lengths.iter().zip(0..).filter(|(length, corpus)| (**length, *corpus) < own);
+    let before = before.fold(0_u64, |sum, (length, _)| sum.saturating_add(*length));
+    Ok((cursor.place().saturating_add(before), own.0))
 }
 
 /// The runs of a corpus, in the order of their terms. The empty term is the directory.
@@ -191,17 +214,52 @@ fn put_counts(record: &mut Vec<u8>, lists: &[Option<Listed<'_>>; 4]) {
     }
 }
 
-/// One term's lists, by corpus.
+/// One term's lists: their lengths by corpus, then the lists, the shortest first and of two as long the
+/// one of the earlier corpus.
 fn put_lists(record: &mut Vec<u8>, lists: &[Option<Listed<'_>>; 4]) {
-    for listed in lists.iter().flatten() {
-        put_number(record, listed.list.len() as u64);
-        record.extend(listed.list);
+    let mut lists: Vec<&[u8]> = lists.iter().flatten().map(|listed| listed.list).collect();
+    for list in &lists {
+        put_number(record, list.len() as u64);
+    }
+    lists.sort_by_key(|list| list.len());
+    for list in lists {
+        record.extend(list);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::super::part::Part;
     use super::*;
+
+    proptest! {
+        #[test]
+        fn each_list_is_where_it_is_said_to_be(
+            lists in prop::array::uniform4(prop::option::of(
+                prop::collection::vec(any::<u8>(), 1..300),
+            )),
+        ) {
+            let listed = lists.each_ref().map(|list| {
+                let list = list.as_deref()?;
+                Some(Listed { term: "term", patterns: 1, entries: list.len() as u32, list })
+            });
+            let mut record = vec![9; 3];
+            put_lists(&mut record, &listed);
+            let entries = listed.each_ref().map(|listed| listed.as_ref().map_or(0, |l| l.entries));
+            let part = Part::from(record.as_slice());
+            for (corpus, list) in Corpus::ALL.iter().zip(&lists) {
+                let mut cursor = Cursor::at(part, 3).unwrap();
+                let (at, length) = place_of(&mut cursor, &entries, *corpus).unwrap();
+                let Some(list) = list else { continue };
+                prop_assert_eq!(&record[at as usize..][..length as usize], list.as_slice());
+                let shorter = lists.iter().flatten().filter(|other| other.len() < list.len());
+                let before: usize = shorter.map(Vec::len).sum();
+                prop_assert!(at >= cursor.place() + before as u64, "the shortest first");
+            }
+        }
+    }
 
     /// A list of so many entries.
     fn listed(entries: u32) -> Listed<'static> {
