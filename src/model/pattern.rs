@@ -287,6 +287,26 @@ pub(crate) struct Pattern {
     pub(crate) effect: Effect,
 }
 
+impl Pattern {
+    /// A pattern that says nothing yet: what is read of a known one is put into it.
+    pub(crate) fn empty() -> Self {
+        Self {
+            row: 0,
+            id: PatternId::from_bytes([0; 16]),
+            kind: Kind::Fix,
+            project: None,
+            tool: String::new(),
+            category: String::new(),
+            trigger: String::new(),
+            text: String::new(),
+            payload: Payload::default(),
+            state: State::Active,
+            tally: Tally::default(),
+            effect: Effect::default(),
+        }
+    }
+}
+
 /// The state that the evidence alone gives a pattern of this kind.
 ///
 /// A real mistake with a fix that worked is worth telling from the first time on; a failure of

@@ -88,10 +88,10 @@ impl Recall for Audition<'_> {
         &self,
         project: i64,
         kind: Kind,
-        each: &mut dyn FnMut(Pattern),
+        each: &mut dyn FnMut(&Pattern),
     ) -> Result<(), StorageError> {
         let here = |p: &&Pattern| p.kind == kind && p.project.is_none_or(|own| own == project);
-        self.patterns.iter().filter(here).take(ACTIVE_MOST).cloned().for_each(each);
+        self.patterns.iter().filter(here).take(ACTIVE_MOST).for_each(each);
         Ok(())
     }
 

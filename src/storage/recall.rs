@@ -153,19 +153,19 @@ pub(crate) trait Recall {
     /// Gives `each` the active patterns of one kind in the project, or global ones, most evidence
     /// first; [`ACTIVE_MOST`] of them at most. The kinds are those that a brief names.
     ///
-    /// One at a time: of most of them little is needed, and what is not kept makes room for the
-    /// next one.
+    /// One at a time: of most of them little is needed, and what is not cloned makes room for the next
+    /// one.
     fn each_active(
         &self,
         project: i64,
         kind: Kind,
-        each: &mut dyn FnMut(Pattern),
+        each: &mut dyn FnMut(&Pattern),
     ) -> Result<(), StorageError>;
 
     /// All that [`Self::each_active`] gives.
     fn active(&self, project: i64, kind: Kind) -> Result<Vec<Pattern>, StorageError> {
         let mut found = Vec::new();
-        self.each_active(project, kind, &mut |pattern| found.push(pattern))?;
+        self.each_active(project, kind, &mut |pattern| found.push(pattern.clone()))?;
         Ok(found)
     }
 

@@ -117,7 +117,7 @@ impl Recall for Reader {
         &self,
         project: i64,
         kind: Kind,
-        each: &mut dyn FnMut(Pattern),
+        each: &mut dyn FnMut(&Pattern),
     ) -> Result<(), StorageError> {
         // Each half is read in the order of the index, and no further than needed.
         let best = |scope: &str| {
@@ -136,7 +136,7 @@ impl Recall for Reader {
         let mut query = self.conn.prepare_cached(&sql).attempt("list the patterns")?;
         let rows = query.query_map(params![project, kind as i64], pattern_from);
         for pattern in rows.attempt("list the patterns")? {
-            each(pattern.attempt("list the patterns")?);
+            each(&pattern.attempt("list the patterns")?);
         }
         Ok(())
     }

@@ -41,7 +41,7 @@ struct Shortlist {
 }
 
 impl Shortlist {
-    fn add(&mut self, score: f64, pattern: Pattern) {
+    fn add(&mut self, score: f64, pattern: &Pattern) {
         let place = self.best.partition_point(|(other, known)| {
             order((*other, known.row), (score, pattern.row)).is_lt()
         });
@@ -51,7 +51,7 @@ impl Shortlist {
         if self.best.len() == KEPT {
             self.rest.extend(self.best.pop().map(|(score, pattern)| (score, pattern.row)));
         }
-        self.best.insert(place, (score, pattern));
+        self.best.insert(place, (score, pattern.clone()));
     }
 
     /// The first `most` that are news, each with its score.
@@ -90,8 +90,8 @@ fn recipes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storage
         // Twice in one session may be one attempt; what lasts comes back.
         let lasts = p.tally.sessions >= 2 || p.tally.successes >= 3;
         if let Some(purpose) = purpose.filter(|_| lasts) {
-            let folder = working::folder_in(&p).unwrap_or(".");
-            let score = rank::in_part(rank::recipe(&p, question.reference), folder, &here);
+            let folder = working::folder_in(p).unwrap_or(".");
+            let score = rank::in_part(rank::recipe(p, question.reference), folder, &here);
             if score >= cost::recipe(p.text.len()) {
                 ranked[purpose].add(score, p);
             }
@@ -132,21 +132,21 @@ fn mistakes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storag
     };
     let mut pitfalls: Vec<(f64, Pattern)> = Vec::new();
     question.recall.each_active(project, Kind::Pitfall, &mut |p| {
-        pitfalls.extend(score(&p).map(|score| (score, p)));
+        pitfalls.extend(score(p).map(|score| (score, p.clone())));
     })?;
     let mut ranked = Shortlist::default();
     question.recall.each_active(project, Kind::Fix, &mut |p| {
         // A failure without a fix may have one since: a fix begins with the failure's words, unless
         // a person put other words in their place.
         pitfalls.retain(|(_, pitfall)| {
-            !p.text.starts_with(&pitfall.text) && !before::fails_alike(&p, pitfall)
+            !p.text.starts_with(&pitfall.text) && !before::fails_alike(p, pitfall)
         });
-        if let Some(score) = score(&p) {
+        if let Some(score) = score(p) {
             ranked.add(score, p);
         }
     })?;
-    for (score, pitfall) in pitfalls {
-        ranked.add(score, pitfall);
+    for (score, pitfall) in &pitfalls {
+        ranked.add(*score, pitfall);
     }
     for (_, pattern) in ranked.news(question, MISTAKES)? {
         items.push(Item {

@@ -25,9 +25,9 @@ pub(super) fn standing(question: &Question<'_>) -> Result<Vec<Item>, StorageErro
     let mut others: Vec<(i64, Vec<String>)> = Vec::new();
     question.recall.each_active(question.scope.project, Kind::Decision, &mut |p| {
         if p.payload.standing {
-            rules.push(p);
+            rules.push(p.clone());
         } else {
-            others.push((p.tally.last, p.payload.subject));
+            others.push((p.tally.last, p.payload.subject.clone()));
         }
     })?;
     rules.sort_by_key(|p| std::cmp::Reverse((p.tally.sessions, p.tally.last, p.row)));

@@ -165,14 +165,32 @@ impl<'a> Reading<'a> {
     }
 
     fn texts(&mut self) -> Result<Vec<String>, Damage> {
+        let mut texts = Vec::new();
+        self.texts_into(&mut texts)?;
+        Ok(texts)
+    }
+
+    /// A text, in the memory of another one.
+    fn text_into(&mut self, text: &mut String) -> Result<(), Damage> {
+        text.clear();
+        text.push_str(self.text()?);
+        Ok(())
+    }
+
+    /// Texts, in the memory of others.
+    fn texts_into(&mut self, texts: &mut Vec<String>) -> Result<(), Damage> {
         let count = self.number()?;
         // The number may be anything, and a text takes a byte at least.
         let count = usize::try_from(count).ok().filter(|n| *n <= self.0.len()).ok_or(Damage)?;
-        let mut texts = Vec::with_capacity(count.min(64));
-        for _ in 0..count {
+        texts.truncate(count);
+        texts.reserve_exact(count.min(64) - texts.len().min(64));
+        for text in &mut *texts {
+            self.text_into(text)?;
+        }
+        for _ in texts.len()..count {
             texts.push(self.text()?.to_owned());
         }
-        Ok(texts)
+        Ok(())
     }
 
     /// A number that fits into four bytes.
@@ -213,37 +231,40 @@ impl<'a> Reading<'a> {
 
     /// The pattern, of the project in this row unless it is global.
     pub(super) fn pattern(&mut self, project: i64) -> Result<Pattern, Damage> {
-        let row = i64::try_from(self.number()?).map_err(|_| Damage)?;
-        let id = PatternId::from_bytes(*self.array()?);
+        let mut pattern = Pattern::empty();
+        self.pattern_into(project, &mut pattern)?;
+        Ok(pattern)
+    }
+
+    /// The same in the memory of another pattern, of which nothing is left.
+    pub(super) fn pattern_into(
+        &mut self,
+        project: i64,
+        pattern: &mut Pattern,
+    ) -> Result<(), Damage> {
+        pattern.row = i64::try_from(self.number()?).map_err(|_| Damage)?;
+        pattern.id = PatternId::from_bytes(*self.array()?);
         let [kind, flags] = *self.array()?;
-        let kind = Kind::from_number(kind.into()).ok_or(Damage)?;
+        pattern.kind = Kind::from_number(kind.into()).ok_or(Damage)?;
         let flag = |n: u8| flags >> n & 1 == 1;
+        pattern.project = (!flag(0)).then_some(project);
         let (successes, failures, sessions) = (self.small()?, self.small()?, self.small()?);
-        let effect = Effect { helped: self.small()?, hurt: self.small()? };
+        pattern.effect = Effect { helped: self.small()?, hurt: self.small()? };
         let (first, last) =
             (i64::from_le_bytes(*self.array()?), i64::from_le_bytes(*self.array()?));
-        Ok(Pattern {
-            row,
-            id,
-            kind,
-            project: (!flag(0)).then_some(project),
-            tool: self.text()?.to_owned(),
-            category: self.text()?.to_owned(),
-            trigger: self.text()?.to_owned(),
-            text: self.text()?.to_owned(),
-            payload: Payload {
-                files: self.texts()?,
-                commands: self.texts()?,
-                remedy: self.texts()?,
-                routine: flag(1),
-                next_only: flag(2),
-                standing: flag(3),
-                subject: self.texts()?,
-            },
-            state: State::Active,
-            tally: Tally { successes, failures, sessions, first, last },
-            effect,
-        })
+        pattern.tally = Tally { successes, failures, sessions, first, last };
+        self.text_into(&mut pattern.tool)?;
+        self.text_into(&mut pattern.category)?;
+        self.text_into(&mut pattern.trigger)?;
+        self.text_into(&mut pattern.text)?;
+        let Payload { files, commands, remedy, routine, next_only, standing, subject } =
+            &mut pattern.payload;
+        (*routine, *next_only, *standing) = (flag(1), flag(2), flag(3));
+        for texts in [files, commands, remedy, subject] {
+            self.texts_into(texts)?;
+        }
+        pattern.state = State::Active;
+        Ok(())
     }
 
     /// Of a pattern when it was last said and its subject, if that was after `since`; of the rest
@@ -324,6 +345,26 @@ mod tests {
         assert_eq!(reading.pattern(9).unwrap(), pattern());
         assert_eq!(reading.pattern(9).unwrap(), global);
         assert_eq!(reading.pattern(9), Err(Damage));
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_pattern_whose_memory_another_has() {
+        let small = Pattern {
+            kind: Kind::Recipe,
+            project: None,
+            tool: String::new(),
+            text: "short".into(),
+            payload: Payload { files: vec!["long enough".into()], ..Payload::default() },
+            tally: Tally::default(),
+            ..pattern()
+        };
+        let mut into = Pattern { state: State::Candidate, ..Pattern::empty() };
+        for known in [pattern(), small.clone(), Pattern { row: 1, ..pattern() }, small] {
+            let mut bytes = Vec::new();
+            put_pattern(&mut bytes, &known);
+            Reading(&bytes).pattern_into(9, &mut into).unwrap();
+            assert_eq!(into, known);
+        }
     }
 
     #[test]

@@ -179,7 +179,7 @@ impl Recall for Snapshots {
         &self,
         project: i64,
         kind: Kind,
-        each: &mut dyn FnMut(Pattern),
+        each: &mut dyn FnMut(&Pattern),
     ) -> Result<(), StorageError> {
         self.of(project, |snapshot| snapshot.each_active(kind, each))
     }

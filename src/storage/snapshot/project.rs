@@ -103,19 +103,21 @@ impl ProjectSnapshot {
     pub(super) fn each_active(
         &self,
         kind: Kind,
-        each: &mut dyn FnMut(Pattern),
+        each: &mut dyn FnMut(&Pattern),
     ) -> Result<(), Damage> {
         let place = ACTIVE_KINDS.iter().position(|known| *known == kind).ok_or(Damage)?;
-        let active = self.section(Section::Active);
-        let lengths: &[u8; 16] = active.array(0)?;
-        let mut start = lengths.len();
+        let active = self.mapped(Section::Active)?;
+        let mut start = size_of::<[u32; ACTIVE_KINDS.len()]>();
         for before in 0..place {
-            start = start.saturating_add(u32_at(lengths, before * 4)? as usize);
+            start = start.saturating_add(u32_at(active, before * 4)? as usize);
         }
-        let list = active.get(start, u32_at(lengths, place * 4)? as usize)?;
+        let length = u32_at(active, place * 4)? as usize;
+        let list = active.get(start..).and_then(|rest| rest.get(..length)).ok_or(Damage)?;
         let mut reading = Reading::at(list, 0)?;
+        let mut pattern = Pattern::empty();
         while !reading.is_done() {
-            each(reading.pattern(self.project)?);
+            reading.pattern_into(self.project, &mut pattern)?;
+            each(&pattern);
         }
         Ok(())
     }
