@@ -1,6 +1,6 @@
 //! Decides how the program is linked: whether hooks may start without the C library's questions about
-//! the processor (`src/start.rs`, docs/decisions/0005-start.md), and that the functions which they run
-//! lie side by side (`scripts/order.ld`, docs/decisions/0006-order.md).
+//! the processor (`src/start.rs`, docs/decisions/0005-start.md), and that the functions and data
+//! which they touch lie side by side (`scripts/order.ld`, docs/decisions/0006-order.md).
 
 use std::fs::DirEntry;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
