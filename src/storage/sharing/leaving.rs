@@ -147,24 +147,12 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::pattern::{Effect, Payload, State, Tally};
+    use crate::model::pattern::Effect;
 
     #[test]
     fn every_wish_narrows_what_leaves() {
-        let pattern = Pattern {
-            row: 1,
-            id: PatternId::from_bytes([1; 16]),
-            kind: Kind::Fix,
-            project: Some(1),
-            tool: String::new(),
-            category: String::new(),
-            trigger: String::new(),
-            text: String::new(),
-            payload: Payload::default(),
-            state: State::Active,
-            tally: Tally::default(),
-            effect: Effect { helped: 2, hurt: 2 },
-        };
+        let effect = Effect { helped: 2, hurt: 2 };
+        let pattern = Pattern { row: 1, project: Some(1), effect, ..Pattern::empty() };
         let all = Leaving::default();
         let only = |project: &str| Leaving { project: Some(project.into()), ..all.clone() };
         let not = |project: &str| Leaving { private: vec![project.into()], ..all.clone() };
