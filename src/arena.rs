@@ -19,12 +19,9 @@ use nix::libc::{MADV_POPULATE_WRITE, c_void, madvise};
 /// Bytes that there are.
 const ROOM: usize = 1 << 20;
 
-/// Bytes that the kernel is asked for when the stretch is opened: what a hook that says nothing
-/// touches. A page costs about as much when it is asked for as when it is touched, and one that is
-/// never touched costs it for nothing.
-const AT_FIRST: usize = 32 << 10;
-
-/// Bytes that it is asked for at once from then on.
+/// Bytes that the kernel is asked for at once: what a hook that says nothing touches. A page costs
+/// about as much when it is asked for as when it is touched, and one that is never touched costs it
+/// for nothing.
 const AT_ONCE: usize = 32 << 10;
 
 /// Bytes of the largest piece.
@@ -63,7 +60,7 @@ static OPENED: AtomicBool = AtomicBool::new(false);
 /// From now on, this thread's memory comes from the stretch, unless another thread's does.
 pub fn open() {
     if !OPENED.swap(true, Ordering::Relaxed) {
-        MARKS.set(Marks { next: 0, used: 0, ready: ask_for(0, AT_FIRST) });
+        MARKS.set(Marks { next: 0, used: 0, ready: ask_for(0, AT_ONCE) });
     }
 }
 
