@@ -1,6 +1,7 @@
 //! At the start of a context window: the commands that work here, the costliest known mistakes,
 //! the user's standing decisions.
 
+use std::cell::OnceCell;
 use std::cmp::Ordering;
 
 use super::{Advice, Question, before};
@@ -36,17 +37,23 @@ const KEPT: usize = 6;
 #[derive(Default)]
 struct Shortlist {
     best: Vec<(f64, Pattern)>,
-    /// Scores and rows of the others, in no order. They are read again should their turn come.
+    /// Scores and rows of others, in no order. They are read again should their turn come, and then it
+    /// is asked whether they may be named.
     rest: Vec<(f64, i64)>,
 }
 
 impl Shortlist {
-    fn add(&mut self, score: f64, pattern: &Pattern) {
+    /// Adds a pattern, unless it is clear by now that it may not be named: [`Self::news`] asks
+    /// `may_be_named` of those that it was not asked of here.
+    fn add(&mut self, score: f64, pattern: &Pattern, may_be_named: impl FnOnce(&Pattern) -> bool) {
         let place = self.best.partition_point(|(other, known)| {
             order((*other, known.row), (score, pattern.row)).is_lt()
         });
         if place == KEPT {
             return self.rest.push((score, pattern.row));
+        }
+        if !may_be_named(pattern) {
+            return;
         }
         if self.best.len() == KEPT {
             self.rest.extend(self.best.pop().map(|(score, pattern)| (score, pattern.row)));
@@ -54,23 +61,29 @@ impl Shortlist {
         self.best.insert(place, (score, pattern.clone()));
     }
 
-    /// The first `most` that are news, each with its score.
+    /// The first `most` that may be named and are news, each with its score.
     fn news(
         mut self,
         question: &Question<'_>,
         most: usize,
+        may_be_named: impl Fn(&Pattern) -> bool,
     ) -> Result<Vec<(f64, Pattern)>, StorageError> {
-        let is_news = |(_, pattern): &(f64, Pattern)| question.is_news(pattern);
-        let mut found: Vec<_> = self.best.into_iter().filter(is_news).take(most).collect();
-        if found.len() < most {
-            self.rest.sort_by(|a, b| order(*a, *b));
-        }
-        for (score, row) in self.rest {
-            if found.len() == most {
-                break;
-            }
-            let pattern = question.recall.pattern_in(question.scope.project, row)?;
-            found.extend(pattern.map(|pattern| (score, pattern)).filter(is_news));
+        self.rest.sort_by(|a, b| order(*a, *b));
+        let (mut best, mut rest) = (self.best.into_iter().peekable(), self.rest.into_iter());
+        let mut found = Vec::with_capacity(most);
+        while found.len() < most {
+            let ahead = best.peek().map(|(score, pattern)| (*score, pattern.row));
+            let is_behind = |other| ahead.is_some_and(|ahead| order(ahead, other).is_lt());
+            let next = match rest.as_slice().first().copied() {
+                Some((score, row)) if !is_behind((score, row)) => {
+                    rest.next();
+                    let pattern = question.recall.pattern_in(question.scope.project, row)?;
+                    pattern.filter(&may_be_named).map(|pattern| (score, pattern))
+                }
+                _ if ahead.is_none() => break,
+                _ => best.next(),
+            };
+            found.extend(next.filter(|(_, pattern)| question.is_news(pattern)));
         }
         Ok(found)
     }
@@ -93,12 +106,12 @@ fn recipes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storage
             let folder = working::folder_in(p).unwrap_or(".");
             let score = rank::in_part(rank::recipe(p, question.reference), folder, &here);
             if score >= cost::recipe(p.text.len()) {
-                ranked[purpose].add(score, p);
+                ranked[purpose].add(score, p, |_| true);
             }
         }
     })?;
     for ((purpose, most), ranked) in PURPOSES.iter().zip(ranked) {
-        let of_purpose = ranked.news(question, *most)?;
+        let of_purpose = ranked.news(question, *most, |_| true)?;
         let Some((confidence, best)) = of_purpose.first() else { continue };
         let commands: Vec<String> = of_purpose
             .iter()
@@ -126,29 +139,36 @@ fn mistakes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storag
     let project = question.scope.project;
     let score = |p: &Pattern| {
         let score = rank::costliness(p, question.reference);
-        // Before what reads their words.
-        (score >= cost::mistake(p.text.len()) && !names_files(p) && !has_worked(question, p))
-            .then_some(score)
+        (score >= cost::mistake(p.text.len())).then_some(score)
     };
-    let mut pitfalls: Vec<(f64, Pattern)> = Vec::new();
+    let may_be_named = |p: &Pattern| !names_files(p) && !has_worked(question, p);
+    let mut pitfalls = Shortlist::default();
     question.recall.each_active(project, Kind::Pitfall, &mut |p| {
-        pitfalls.extend(score(p).map(|score| (score, p.clone())));
+        if let Some(score) = score(p) {
+            pitfalls.add(score, p, may_be_named);
+        }
     })?;
     let mut ranked = Shortlist::default();
     question.recall.each_active(project, Kind::Fix, &mut |p| {
-        // A failure without a fix may have one since: a fix begins with the failure's words, unless
-        // a person put other words in their place.
-        pitfalls.retain(|(_, pitfall)| {
-            !p.text.starts_with(&pitfall.text) && !before::fails_alike(p, pitfall)
-        });
+        pitfalls.best.retain(|(_, pitfall)| !mends(p, pitfall));
         if let Some(score) = score(p) {
-            ranked.add(score, p);
+            ranked.add(score, p, may_be_named);
         }
     })?;
-    for (score, pitfall) in &pitfalls {
-        ranked.add(*score, pitfall);
+    for (score, pitfall) in &pitfalls.best {
+        ranked.add(*score, pitfall, |_| true);
     }
-    for (_, pattern) in ranked.news(question, MISTAKES)? {
+    ranked.rest.extend(pitfalls.rest);
+    // What is not among the best was compared with no fix. Where the store does not answer, it counts
+    // as mended.
+    let fixes = OnceCell::new();
+    let is_mended = |pitfall: &Pattern| {
+        let fixes: &Option<Vec<Pattern>> =
+            fixes.get_or_init(|| question.recall.active(project, Kind::Fix).ok());
+        fixes.as_ref().is_none_or(|fixes| fixes.iter().any(|fix| mends(fix, pitfall)))
+    };
+    let may_be_named = |p: &Pattern| may_be_named(p) && !(p.kind == Kind::Pitfall && is_mended(p));
+    for (_, pattern) in ranked.news(question, MISTAKES, may_be_named)? {
         items.push(Item {
             id: pattern.id,
             text: wording::with_evidence(&pattern, question.now),
@@ -158,6 +178,12 @@ fn mistakes(question: &Question<'_>, items: &mut Vec<Item>) -> Result<(), Storag
         });
     }
     Ok(())
+}
+
+/// Whether a failure without a fix has this one by now: a fix begins with the failure's words, unless
+/// a person put other words in their place.
+fn mends(fix: &Pattern, pitfall: &Pattern) -> bool {
+    fix.text.starts_with(&pitfall.text) || before::fails_alike(fix, pitfall)
 }
 
 /// Whether what failed without anything to do instead, and is no command, has worked as well: the
@@ -177,9 +203,11 @@ pub(crate) fn names_files(pattern: &Pattern) -> bool {
     let payload = &pattern.payload;
     !payload.files.is_empty()
         || payload.commands.iter().chain(&payload.remedy).any(|command| {
-            command.split_whitespace().any(|word| {
-                let name = paths::name(word);
-                word.contains('/') && name.find('.').is_some_and(|dot| dot > 0)
-            })
+            // Of most there is nothing to take apart.
+            command.contains('/')
+                && command.split_whitespace().any(|word| {
+                    let name = paths::name(word);
+                    word.contains('/') && name.find('.').is_some_and(|dot| dot > 0)
+                })
         })
 }

@@ -122,6 +122,30 @@ fn a_failure_that_has_a_fix_is_not_named_by_itself() {
 }
 
 #[test]
+fn what_comes_after_the_costliest_mistakes_is_judged_as_they_are() {
+    let failed = |n: u32| format!("$ make t{n} !! make: *** No rule to make target 't{n}'.  Stop.");
+    let mut desk = Desk::new();
+    // The earlier ones failed in more sessions.
+    for session in 0..14 {
+        let script: Vec<String> = (0..14 - session).map(failed).collect();
+        desk.learn(&format!("failed {session}"), 2, &script.join("\n"));
+    }
+    let told = |desk: &Desk| -> Vec<String> {
+        let brief = desk.start("s", "startup");
+        let targets = brief.iter().filter_map(|line| line.split_once("`make "));
+        targets.map(|(_, rest)| rest.split_once('`').unwrap().0.to_owned()).collect()
+    };
+    assert_eq!(told(&desk), ["t0", "t1", "t2"]);
+    // All but three of them have a fix by now.
+    let mended = (0..14).filter(|n| ![8, 10, 11].contains(n));
+    let script: Vec<String> =
+        mended.map(|n| format!("{}\n$ make test-{n}\n$ make all", failed(n))).collect();
+    desk.learn("mended", 1, &script.join("\n"));
+    let told = told(&desk);
+    assert_eq!(told, ["t8", "t10", "t11"]);
+}
+
+#[test]
 fn tells_standing_rules_and_only_those_in_force() {
     let mut desk = Desk::new();
     let rules = [

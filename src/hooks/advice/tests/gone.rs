@@ -43,6 +43,34 @@ fn a_fix_whose_target_is_gone_is_not_told() {
 }
 
 #[test]
+fn where_the_costliest_mistakes_are_gone_the_next_that_may_be_named_are_told() {
+    let mut desk = Desk::new();
+    let mended = |n: u32| {
+        let rest = if n == 7 { " IN=src/seven.ts" } else { "" };
+        format!(
+            "$ make t{n} !! make: *** No rule to make target 't{n}'.  Stop.
+             $ make test-{n}{rest}
+             $ make all"
+        )
+    };
+    // The earlier ones failed in more sessions.
+    for session in 0..12 {
+        let script: Vec<String> = (0..12 - session).map(mended).collect();
+        desk.learn(&format!("learned {session}"), 2, &script.join("\n"));
+    }
+    for (left, expected) in [(0..12, ["t0", "t1", "t2"]), (6..12, ["t6", "t8", "t9"])] {
+        let rules: Vec<String> = left.map(|n| format!("test-{n}:\n\tx\n")).collect();
+        let makefile = rules.concat();
+        let here = desk.check_out(&[("Makefile", &makefile)]);
+        let brief = desk.ask_in(here.path(), &makefile, start());
+        let mistakes = brief.iter().filter_map(|line| line.split_once("` failed"));
+        let told: Vec<&str> =
+            mistakes.filter_map(|(line, _)| line.split_once("`make ").map(|(_, t)| t)).collect();
+        assert_eq!(told, expected, "{brief:?}");
+    }
+}
+
+#[test]
 fn a_wrong_path_is_answered_while_it_is_wrong_and_the_right_one_exists() {
     let mut desk = Desk::new();
     desk.learn(
