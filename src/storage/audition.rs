@@ -184,7 +184,15 @@ impl Recall for Audition<'_> {
         found.sort_unstable();
         let places: Vec<usize> = found.iter().map(|(_, at)| *at).collect();
         let here = self.of(project, &places).take(limit);
-        Ok(here.map(|p| Scored { row: p.row, bm25: 1.0, cosine: None, score: 1.0 }).collect())
+        let scored = |p: &Pattern| Scored {
+            row: p.row,
+            // There are no lists, and nothing asks for it by this number.
+            document: p.row as u32,
+            bm25: 1.0,
+            cosine: None,
+            score: 1.0,
+        };
+        Ok(here.map(scored).collect())
     }
 
     fn search_files(&self, _: i64, _: &[Term<'_>], _: usize) -> Result<Vec<FileHit>, StorageError> {

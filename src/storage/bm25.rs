@@ -21,6 +21,13 @@ pub(super) const B: f32 = 0.75;
 /// nearly everything holds, and the time stays flat.
 pub(super) const ENTRIES: u32 = 8_000;
 
+/// Entries that are gone through at most to tell what documents hold, rarest terms first: with more, a
+/// look at each document takes no longer.
+const COUNTED: u32 = 4_000;
+
+/// The field of a pattern that holds what it says; see [`Corpus`].
+const TEXT: usize = 1;
+
 /// Documents of a block: their sums are one page of memory.
 const BLOCK: usize = 1_024;
 
@@ -62,7 +69,7 @@ impl<'a> Search<'a> {
         weights: &'static Weights,
     ) -> Result<Option<Self>, StorageError> {
         let Some(directory) = recall.directory(project, corpus)? else { return Ok(None) };
-        let telling = telling(corpus, terms);
+        let telling = telling(corpus, terms, ENTRIES);
         let mut lists: Vec<Told<'_>> = Vec::with_capacity(telling.len());
         for (term, entries) in telling {
             let list = recall.term_list(project, corpus, term)?;
@@ -179,8 +186,9 @@ impl Take for Parts<'_> {
     }
 }
 
-/// The terms that are worth reading, with the length of their lists, rarest first.
-fn telling<'t, 'a>(corpus: Corpus, terms: &'t [Term<'a>]) -> Vec<(&'t Term<'a>, u32)> {
+/// The terms that are worth reading, with the length of their lists, rarest first: as many as have
+/// `most` entries together, and one list at least.
+fn telling<'t, 'a>(corpus: Corpus, terms: &'t [Term<'a>], most: u32) -> Vec<(&'t Term<'a>, u32)> {
     let mut found: Vec<(&Term<'_>, u32)> = terms
         .iter()
         .map(|term| (term, term.entries[corpus.index()]))
@@ -190,12 +198,50 @@ fn telling<'t, 'a>(corpus: Corpus, terms: &'t [Term<'a>]) -> Vec<(&'t Term<'a>, 
     let mut read = 0_u32;
     let within = found.iter().take_while(|(_, entries)| {
         read = read.saturating_add(*entries);
-        read <= ENTRIES
+        read <= most
     });
     // However common the rarest is, it is all there is.
     let keep = within.count().max(1);
     found.truncate(keep);
     found
+}
+
+/// Whether each of `documents`, which are patterns, may hold `least` of `terms` in its text, in the
+/// order of `documents`. A list that is not read may have any document.
+pub(super) fn may_hold<R: Recall + ?Sized>(
+    recall: &R,
+    project: i64,
+    corpus: Corpus,
+    (terms, least): (&[Term<'_>], usize),
+    documents: &[u32],
+) -> Result<Vec<bool>, StorageError> {
+    let listed = terms.iter().filter(|term| term.entries[corpus.index()] > 0).count();
+    let telling = telling(corpus, terms, COUNTED);
+    let wanted = least.saturating_sub(listed - telling.len());
+    let mut may = vec![wanted == 0; documents.len()];
+    if wanted == 0 || telling.len() < wanted {
+        return Ok(may);
+    }
+    // Documents that hold too few by now, in the order of the lists: place, and how many it holds.
+    let mut open: Vec<(u32, usize, usize)> =
+        documents.iter().zip(0..).map(|(document, place)| (*document, place, 0)).collect();
+    open.sort_unstable();
+    for (term, _) in telling {
+        if open.is_empty() {
+            break;
+        }
+        let Some(list) = recall.term_list(project, corpus, term)? else {
+            return Ok(vec![true; documents.len()]);
+        };
+        let mut entries = Entries::new(&list);
+        open.retain_mut(|(document, place, held)| {
+            let counts = entries.at(*document);
+            *held += usize::from(counts.is_some_and(|counts| counts_of(counts)[TEXT] > 0.0));
+            may[*place] = *held == wanted;
+            *held < wanted
+        });
+    }
+    Ok(may)
 }
 
 /// How much a term tells that `entries` of the documents hold.
@@ -285,18 +331,25 @@ mod tests {
     use crate::storage::{Forget, Store};
 
     /// A store with one project of these decisions, listed.
-    fn store(texts: &[&str]) -> (tempfile::TempDir, Store, i64) {
+    fn store(triggers: &[&str]) -> (tempfile::TempDir, Store, i64) {
+        store_of(triggers.iter().map(|trigger| (*trigger, "")))
+    }
+
+    /// The same of decisions with these triggers and texts.
+    fn store_of<'a>(
+        decisions: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> (tempfile::TempDir, Store, i64) {
         let home = tempfile::tempdir().unwrap();
         let mut store = Store::open(home.path(), true).unwrap();
         let project = store.ensure_project("key", "name").unwrap();
-        for (n, text) in texts.iter().enumerate() {
+        for (n, (trigger, text)) in decisions.enumerate() {
             store
                 .conn()
                 .execute(
                     "INSERT INTO patterns (id, kind, project, tool, category, trigger, text,
                                            payload, state, hlc, origin)
-                     VALUES (?1, 5, ?2, '', '', ?3, '', '{}', 1, 0, '')",
-                    params![(n as u128).to_be_bytes(), project, text],
+                     VALUES (?1, 5, ?2, '', '', ?3, ?4, '{}', 1, 0, '')",
+                    params![(n as u128).to_be_bytes(), project, trigger, text],
                 )
                 .unwrap();
         }
@@ -375,6 +428,49 @@ mod tests {
         assert_eq!(listed(&mut store), 0);
     }
 
+    /// Whether each decision may hold so many of these terms in its text.
+    fn may(store: &Store, project: i64, terms: &[&str], least: usize, count: u32) -> Vec<bool> {
+        let terms: Vec<String> = terms.iter().map(|term| (*term).to_string()).collect();
+        let terms = store.look_up(project, &[Corpus::Decisions], &terms).unwrap();
+        let documents: Vec<u32> = (0..count).rev().collect();
+        let told = store.may_hold(project, Corpus::Decisions, (&terms, least), &documents).unwrap();
+        told.into_iter().rev().collect()
+    }
+
+    #[test]
+    fn how_many_terms_documents_hold_is_told_by_the_lists() {
+        let words = ["amber", "birch", "cedar", "delta", "ember", "frost", "lemon", "hazel"];
+        let named = |bits: usize| -> Vec<&str> {
+            let held = |(n, word): (usize, &'static str)| (bits >> n & 1 == 1).then_some(word);
+            words.into_iter().enumerate().filter_map(held).collect()
+        };
+        let texts: Vec<[String; 2]> =
+            (0..256).map(|n| [named(255 - n).join(" "), named(n).join(" ")]).collect();
+        let decisions = texts.iter().map(|[trigger, text]| (trigger.as_str(), text.as_str()));
+        let (_home, store, project) = store_of(decisions);
+        for asked in [0, 1, 6, 37, 90, 255] {
+            for least in 0..5 {
+                let expected: Vec<bool> =
+                    (0..256_usize).map(|n| (n & asked).count_ones() as usize >= least).collect();
+                let told = may(&store, project, &named(asked), least, 256);
+                assert_eq!(told, expected, "{asked} {least}");
+            }
+        }
+        assert_eq!(may(&store, project, &["other", "words"], 1, 3), [false; 3]);
+    }
+
+    #[test]
+    fn a_list_that_is_too_long_may_have_any_document() {
+        let all = COUNTED as usize + 1;
+        let text = |n: usize| if n == 7 { "beta alpha gamma" } else { "beta" };
+        let (_home, store, project) = store_of((0..all).map(|n| ("", text(n))));
+        let told = may(&store, project, &["alpha", "beta"], 2, 9);
+        assert_eq!(told, std::array::from_fn::<_, 9, _>(|n| n == 7));
+        assert_eq!(may(&store, project, &["alpha", "beta"], 1, 9), [true; 9]);
+        let told = may(&store, project, &["alpha", "beta", "gamma"], 3, 9);
+        assert_eq!(told, std::array::from_fn::<_, 9, _>(|n| n == 7));
+    }
+
     #[test]
     fn common_terms_are_left_out_before_rare_ones() {
         let many = ENTRIES as usize + 1;
@@ -384,7 +480,7 @@ mod tests {
         let terms = ["common", "medium", "rare"].map(String::from);
         let found = store.look_up(project, &[Corpus::Decisions], &terms).unwrap();
         let read = |terms| {
-            let told = telling(Corpus::Decisions, terms).into_iter();
+            let told = telling(Corpus::Decisions, terms, ENTRIES).into_iter();
             told.map(|(term, entries)| (term.text, entries)).collect::<Vec<_>>()
         };
         assert_eq!(read(&found), [("rare", 1), ("medium", 2)]);

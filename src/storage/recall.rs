@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use super::bm25::{self, Search};
-use super::dense::Dense;
+use super::dense::{Dense, Neighbours};
 use super::error::StorageError;
 use super::postings::{Corpus, Directory};
 use crate::model::ids::PatternId;
@@ -86,6 +86,8 @@ pub(crate) struct Meaning<'a> {
 pub(crate) struct Scored {
     /// Row of the pattern.
     pub(crate) row: i64,
+    /// Its number among the documents of the corpus.
+    pub(crate) document: u32,
     /// BM25 score; larger is better.
     pub(crate) bm25: f64,
     /// Cosine of the vectors; `None` where one of them is missing.
@@ -255,12 +257,11 @@ pub(crate) trait Recall {
             Some(meaning) => self.dense(project, corpus)?.filter(|d| d.space() == meaning.space),
             None => None,
         };
-        let near: Vec<u32> = match (&dense, &query.meaning) {
-            (Some(dense), Some(meaning)) => {
-                dense.nearest(meaning.vector, limit)?.into_iter().map(|(near, _)| near).collect()
-            }
-            _ => Vec::new(),
+        let neighbours = match (&dense, &query.meaning) {
+            (Some(dense), Some(meaning)) => dense.nearest(meaning.vector, limit)?,
+            _ => Neighbours::default(),
         };
+        let near: Vec<u32> = neighbours.nearest.iter().map(|(near, _)| *near).collect();
         let (mut found, scores) = search.highest(limit, &near);
         let best = found.first().map_or(0.0, |(_, score)| *score);
         for (near, score) in near.into_iter().zip(scores) {
@@ -268,20 +269,36 @@ pub(crate) trait Recall {
                 found.push((near, score));
             }
         }
-        let mut fused: Vec<(u32, Scored)> = Vec::with_capacity(found.len());
+        let mut fused: Vec<Scored> = Vec::with_capacity(found.len());
         for (document, bm25) in found {
             let cosine = match (&dense, &query.meaning) {
-                (Some(dense), Some(meaning)) => dense.cosine(meaning.vector, document)?,
+                (Some(dense), Some(meaning)) => match dense.known_cosine(&neighbours, document) {
+                    None => dense.cosine(meaning.vector, document)?,
+                    known => known,
+                },
                 _ => None,
             };
             let weight = query.meaning.map_or(0.0, |meaning| meaning.weight);
             let (bm25, cosine) = (bm25.into(), cosine.map(f64::from));
             let score = self::fused(bm25, best.into(), cosine, weight);
-            fused.push((document, Scored { row: search.row(document), bm25, cosine, score }));
+            fused.push(Scored { row: search.row(document), document, bm25, cosine, score });
         }
-        fused.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then(a.0.cmp(&b.0)));
+        fused.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.document.cmp(&b.document)));
         fused.truncate(limit);
-        Ok(fused.into_iter().map(|(_, hit)| hit).collect())
+        Ok(fused)
+    }
+
+    /// Whether each of some `documents` of a corpus of patterns may hold `least` of `terms` in what it
+    /// says, in their order: told by lists, most of which a search has read, while a look at each
+    /// document takes two reads. As a search, it goes by what the lists have, until they are written anew.
+    fn may_hold(
+        &self,
+        project: i64,
+        corpus: Corpus,
+        (terms, least): (&[Term<'_>], usize),
+        documents: &[u32],
+    ) -> Result<Vec<bool>, StorageError> {
+        bm25::may_hold(self, project, corpus, (terms, least), documents)
     }
 
     /// Files of the project by BM25 over their path, symbols and the words of prompts that

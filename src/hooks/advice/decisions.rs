@@ -8,7 +8,7 @@ use crate::model::key::Key;
 use crate::model::pattern::{Kind, Pattern};
 use crate::model::rank::{self, cost};
 use crate::model::subject;
-use crate::storage::{Corpus, Query, StorageError};
+use crate::storage::{Corpus, Query, StorageError, Term};
 
 /// Standing rules that a brief names.
 const STANDING: usize = 3;
@@ -56,17 +56,18 @@ pub(super) fn on_subject(
     let documents = question.recall.patterns(project)?;
     let mut asked: Vec<Key> = query.terms.iter().map(|term| term.key).collect();
     asked.sort_unstable();
-    let rare = query.terms.iter().filter(|term| rank::is_telling(term.patterns, documents));
-    let mut telling: Vec<Key> = rare.map(|term| term.key).collect();
-    telling.sort_unstable();
+    let telling = query.terms.iter().filter(|term| rank::is_telling(term.patterns, documents));
+    let telling: Vec<Term<'_>> = telling.copied().collect();
+    let found: Vec<u32> = hits.iter().map(|hit| hit.document).collect();
+    let may_share =
+        question.recall.may_hold(project, Corpus::Decisions, (&telling, rank::SHARED), &found)?;
     let mut overlaps = Vec::with_capacity(hits.len());
-    for hit in &hits {
-        let about = question.recall.decision_terms(project, hit.row)?;
-        // Two of them in common are the least that counts.
-        let shared = about.iter().filter(|(term, _)| telling.binary_search(term).is_ok());
-        let overlap = match shared.take(2).count() {
-            2.. => rank::weighted_overlap(&asked, &about, documents),
-            _ => 0.0,
+    for (hit, may_share) in hits.iter().zip(may_share) {
+        let overlap = if may_share {
+            let about = question.recall.decision_terms(project, hit.row)?;
+            rank::weighted_overlap(&asked, &about, documents)
+        } else {
+            0.0
         };
         // Other words for the same may add a decision; they take nothing from a match by words.
         overlaps.push(overlap.max(hit.cosine.map_or(0.0, rank::same_subject)));

@@ -222,9 +222,12 @@ pub(crate) fn is_telling(df: u32, documents: u32) -> bool {
     df <= documents / 20 + 1
 }
 
+/// Rare terms that two texts on one subject have in common, at least.
+pub(crate) const SHARED: usize = 2;
+
 /// Share of the weight of `subject`'s terms that `asked`, which is sorted, has, where a term weighs by its rarity
 /// (Robertson and Spärck Jones' inverse document frequency) among `documents`; 0 unless at least
-/// two of them are shared and rare enough to mean something.
+/// [`SHARED`] of them are shared and rare enough to mean something.
 pub(crate) fn weighted_overlap(asked: &[Key], subject: &[(Key, u32)], documents: u32) -> f64 {
     let weight =
         |df: u32| ((f64::from(documents.max(1)) + 1.0) / (f64::from(df) + 0.5)).ln().max(0.0);
@@ -236,7 +239,7 @@ pub(crate) fn weighted_overlap(asked: &[Key], subject: &[(Key, u32)], documents:
             rare += usize::from(is_telling(*df, documents));
         }
     }
-    if rare < 2 || all <= 0.0 { 0.0 } else { shared / all }
+    if rare < SHARED || all <= 0.0 { 0.0 } else { shared / all }
 }
 
 /// How surely two texts are about the same, by the cosine of their vectors: 0 up to what texts of

@@ -37,6 +37,10 @@ const PROBES: usize = 12;
 /// times as long as others.
 const ENTRIES: usize = 4_096;
 
+/// Documents whose cosines are kept, but for the nearest: words find many of those that lie near, and
+/// asking for one again takes a read.
+const COMPARED: usize = 1_024;
+
 /// Entries that are read at once, where they are read: 16 kB.
 const AT_ONCE: usize = (16 << 10) / ENTRY;
 
@@ -52,6 +56,17 @@ pub(crate) struct Dense<'a> {
     apart: Option<Apart<'a>>,
     /// How entries are read, where they are not looked at in `bytes`.
     fill: Option<Fill<'a>>,
+}
+
+/// What was found near to a vector.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(super) struct Neighbours {
+    /// The nearest documents with their cosines, nearest first; of two as near the earlier one.
+    pub(super) nearest: Vec<(u32, f32)>,
+    /// The lists that were searched.
+    lists: Vec<usize>,
+    /// The cosines of their entries, the first [`COMPARED`] of them.
+    compared: Vec<f32>,
 }
 
 /// Reads the entries of a list.
@@ -155,6 +170,12 @@ impl<'a> Dense<'a> {
         (at(list), at(list + 1))
     }
 
+    /// How many entries a list says that it has.
+    fn length(&self, list: usize) -> usize {
+        let (start, end) = self.range(list);
+        end.saturating_sub(start)
+    }
+
     /// The entries of a list.
     fn list(&self, list: usize) -> Result<&[[u8; ENTRY]], StorageError> {
         let Some(apart) = &self.apart else {
@@ -171,8 +192,7 @@ impl<'a> Dense<'a> {
         Ok(bytes.as_chunks().0)
     }
 
-    /// The documents whose vectors are nearest to `query`, with the cosines, nearest first; of two
-    /// as near the earlier one.
+    /// The documents whose vectors are nearest to `query`.
     ///
     /// # Errors
     /// When entries cannot be read.
@@ -180,36 +200,42 @@ impl<'a> Dense<'a> {
         &self,
         query: &Quantised,
         limit: usize,
-    ) -> Result<Vec<(u32, f32)>, StorageError> {
+    ) -> Result<Neighbours, StorageError> {
         let query = query.probe();
         let mut found: Vec<(u32, f32)> = Vec::with_capacity(limit.min(64) + 1);
+        let lists: Vec<usize> = self.probed(&query, ENTRIES).collect();
+        let lengths = || lists.iter().map(|list| self.length(*list));
+        let mut compared = Vec::with_capacity(lengths().sum::<usize>().min(COMPARED));
         let mut take = |entries: &[[u8; ENTRY]]| {
             for entry in entries {
                 let (document, vector) = entry.split_first_chunk::<4>().expect("it is longer");
                 let document = u32::from_le_bytes(*document);
                 let vector = vector.first_chunk().expect("it is that long");
-                insert(&mut found, (document, probe(&query, vector)), limit);
+                let cosine = probe(&query, vector);
+                insert(&mut found, (document, cosine), limit);
+                if compared.len() < COMPARED {
+                    compared.push(cosine);
+                }
             }
         };
-        let mut room = Vec::new();
-        for list in self.probed(&query, ENTRIES) {
+        // Asked for last and given back first, so that a hook's memory is used again.
+        let longest = lengths().max().filter(|_| self.fill.is_some());
+        let mut room = vec![[0; ENTRY]; longest.unwrap_or(0).min(AT_ONCE)];
+        for list in &lists {
             let Some(fill) = &self.fill else {
-                take(self.list(list)?);
+                take(self.list(*list)?);
                 continue;
             };
-            let (start, _) = self.range(list);
-            let end = start + self.list(list)?.len();
+            let (start, _) = self.range(*list);
+            let end = start + self.list(*list)?.len();
             for start in (start..end).step_by(AT_ONCE) {
-                let count = AT_ONCE.min(end - start);
-                if room.len() < count {
-                    room.resize(count, [0; ENTRY]);
-                }
-                let entries = &mut room[..count];
+                let entries = &mut room[..AT_ONCE.min(end - start)];
                 fill(self.start_of_entries() + start * ENTRY, entries.as_flattened_mut())?;
                 take(entries);
             }
         }
-        Ok(found)
+        drop(room);
+        Ok(Neighbours { nearest: found, lists, compared })
     }
 
     /// The lists that are searched for `query`, that with the nearest centroid first, and of the
@@ -223,10 +249,32 @@ impl<'a> Dense<'a> {
         let mut entries = 0;
         lists.into_iter().map(|(list, _)| list as usize).take_while(move |list| {
             let nearest = entries == 0;
-            let (start, end) = self.range(*list);
-            entries += end.saturating_sub(start);
+            entries += self.length(*list);
             nearest || entries <= most
         })
+    }
+
+    /// The place of a document's entry; `None` when it has no vector.
+    fn place(&self, document: u32) -> Option<u32> {
+        u32::from_le_bytes(*self.places().get(document as usize)?).checked_sub(1)
+    }
+
+    /// The cosine of a document, which [`Self::cosine`] says, where it is known by now.
+    pub(super) fn known_cosine(&self, neighbours: &Neighbours, document: u32) -> Option<f32> {
+        let place = self.place(document)? as usize;
+        let mut before = 0;
+        for list in &neighbours.lists {
+            let (start, end) = self.range(*list);
+            if (start..end).contains(&place) {
+                let compared = neighbours.compared.get(before + place - start);
+                let mut nearest = neighbours.nearest.iter();
+                return compared.copied().or_else(|| {
+                    nearest.find_map(|(known, cosine)| (*known == document).then_some(*cosine))
+                });
+            }
+            before += self.length(*list);
+        }
+        None
     }
 
     /// The cosine of `query` and a document; `None` when the document has no vector.
@@ -238,8 +286,7 @@ impl<'a> Dense<'a> {
         query: &Quantised,
         document: u32,
     ) -> Result<Option<f32>, StorageError> {
-        let Some(place) = self.places().get(document as usize) else { return Ok(None) };
-        let Some(place) = u32::from_le_bytes(*place).checked_sub(1) else { return Ok(None) };
+        let Some(place) = self.place(document) else { return Ok(None) };
         let of = |entry: &[u8; ENTRY]| Some(cosine(query, entry.last_chunk()?));
         if let Some(fill) = &self.fill
             && self.entries().len() > place as usize
@@ -339,6 +386,12 @@ mod tests {
         for n in 0..40 {
             let query = vector(1_000 + n, 7);
             let found = dense.nearest(&query, 12).unwrap();
+            for document in 0..300 {
+                let cosine = dense.cosine(&query, document).unwrap();
+                let known = dense.known_cosine(&found, document);
+                assert_eq!(known, cosine, "one list has all of them");
+            }
+            let found = found.nearest;
             let documents: Vec<u32> = found.iter().map(|(document, _)| *document).collect();
             assert_eq!(documents, exactly(&vectors, &query, 12));
             for (document, near) in found {
@@ -347,7 +400,7 @@ mod tests {
         }
         assert_eq!(dense.cosine(&vector(1, 7), 9).unwrap(), None, "it has no vector");
         assert_eq!(dense.cosine(&vector(1, 7), 300).unwrap(), None);
-        assert_eq!(dense.nearest(&vector(1, 7), 0).unwrap(), []);
+        assert_eq!(dense.nearest(&vector(1, 7), 0).unwrap().nearest, []);
     }
 
     #[test]
@@ -362,6 +415,19 @@ mod tests {
             let query = vector(10_000 + n, 90);
             let nearest = exactly(&vectors, &query, 10);
             let searched = dense.nearest(&query, 10).unwrap();
+            assert!(searched.lists.len() > 1 && searched.compared.len() <= COMPARED);
+            let known = (0..4_000).filter(|document| {
+                let known = dense.known_cosine(&searched, *document);
+                assert!(known.is_none() || known == dense.cosine(&query, *document).unwrap());
+                known.is_some()
+            });
+            assert_eq!(known.count(), searched.compared.len());
+            // Of very many that were compared only the nearest are kept beside the first ones.
+            let cut = Neighbours { compared: Vec::new(), ..searched };
+            for (document, cosine) in &cut.nearest {
+                assert_eq!(dense.known_cosine(&cut, *document), Some(*cosine));
+            }
+            let searched = cut.nearest;
             all += nearest.len();
             found += nearest.iter().filter(|n| searched.iter().any(|(d, _)| d == *n)).count();
         }
@@ -462,7 +528,7 @@ mod tests {
         for vectors in [vec![], vec![None, None]] {
             let bytes = build(1, &vectors);
             let dense = Dense::new(bytes.into()).unwrap();
-            assert_eq!(dense.nearest(&vector(1, 3), 5).unwrap(), []);
+            assert_eq!(dense.nearest(&vector(1, 3), 5).unwrap(), Neighbours::default());
         }
     }
 
@@ -481,7 +547,7 @@ mod tests {
             if let Some(dense) = Dense::new(bytes.as_slice().into()) {
                 let query = vector(1, 3);
                 let nearest = dense.nearest(&query, 5).unwrap();
-                prop_assert!(nearest.len() <= 5);
+                prop_assert!(nearest.nearest.len() <= 5 && nearest.compared.len() <= 30);
                 // What is filled lies inside the bytes.
                 let fill = |at: usize, entries: &mut [u8]| {
                     entries.copy_from_slice(&bytes[at..][..entries.len()]);

@@ -161,6 +161,12 @@ fn everything(recall: &dyn Recall, project: i64) -> Result<String, StorageError>
         }
     }
     tell(&recall.search_files(project, &terms, 40)?);
+    let found = recall.search(project, Corpus::Decisions, &Query::words(&terms), 40)?;
+    let documents: Vec<u32> = found.iter().map(|found| found.document).collect();
+    for least in 0..=terms.len() {
+        let asked = (terms.as_slice(), least);
+        tell(&recall.may_hold(project, Corpus::Decisions, asked, &documents)?);
+    }
     let symbols = ["loginform".into()];
     let symbols = recall.look_up(project, &[Corpus::Files], &symbols)?;
     tell(&recall.search_symbols(project, &symbols, 40)?);
@@ -198,6 +204,61 @@ fn snapshots_say_what_the_database_says() {
     assert!(said.contains("src/parts/0/form.ts"), "{said}");
     assert_eq!(from_snapshots(home.path(), app), Some(said));
     assert!(fs::metadata(project_path(home.path(), app)).unwrap().len() > 100_000);
+}
+
+#[test]
+fn decisions_hold_the_terms_that_the_lists_say() {
+    let (_home, store, [app, _]) = home();
+    let terms = tokens::distinct("deploy the decision with token 1 2 login form refused nothing");
+    let terms = store.look_up(app, &Corpus::ALL, &terms).unwrap();
+    let found = store.search(app, Corpus::Decisions, &Query::words(&terms), 40).unwrap();
+    assert!(found.len() > 3, "{found:?}");
+    let documents: Vec<u32> = found.iter().map(|found| found.document).collect();
+    for least in 0..=terms.len() {
+        let asked = (terms.as_slice(), least);
+        let may = store.may_hold(app, Corpus::Decisions, asked, &documents).unwrap();
+        for (may, found) in may.into_iter().zip(&found) {
+            let said = store.decision_terms(app, found.row).unwrap();
+            let held = terms.iter().filter(|term| said.iter().any(|(key, _)| *key == term.key));
+            assert_eq!(may, held.count() >= least, "{least} in {said:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_found_by_words_has_its_cosine_however_far_it_is() {
+    let (home, mut store, [app, _]) = home();
+    // So many vectors are in several lists, of which the nearest are compared.
+    let decision = |n: usize| {
+        let subject = ["alpha beta", "gamma delta", "epsilon zeta", "eta theta"][n % 4];
+        draft(Kind::Decision, &format!("{subject} about{} n{n}", n % 50), &format!("many {n}"))
+    };
+    let key = TrajectoryKey { session: "many".into(), agent: String::new() };
+    let id = store.ensure_trajectory(&key, app, "~/a", "~/a", NOW).unwrap();
+    let trajectory = StoredTrajectory { id, key, project: app, root: "~/a".into() };
+    let extract = Extract { drafts: (0..1_400).map(decision).collect(), ..extract(99) };
+    store.atomically(|store| store.replace_extracts(&[(&trajectory, &extract)], NOW)).unwrap();
+    publish(&mut store);
+    let vector = Words.encode("alpha beta").unwrap();
+    let meaning = Some(Meaning { vector: &vector, space: Words.space(), weight: 1.8 });
+    let snapshots = Snapshots::open(home.path()).unwrap();
+    for recall in [&*store as &dyn Recall, &snapshots] {
+        let terms = tokens::distinct("epsilon about7");
+        let terms = recall.look_up(app, &Corpus::ALL, &terms).unwrap();
+        let query = Query { terms: &terms, meaning };
+        let dense = recall.dense(app, Corpus::Decisions).unwrap().unwrap();
+        let near = dense.nearest(&vector, 24).unwrap();
+        let found = recall.search(app, Corpus::Decisions, &query, 24).unwrap();
+        let is_far = |document| dense.known_cosine(&near, document).is_none();
+        let far = found.iter().filter(|found| is_far(found.document)).count();
+        assert!((1..found.len()).contains(&far), "{far} of {found:?}");
+        for found in found {
+            let pattern = recall.pattern_in(app, found.row).unwrap().unwrap();
+            let other = Words.encode(&pattern.text).unwrap();
+            let expected = f64::from(vector.cosine(&other.integers, other.scale));
+            assert_eq!(found.cosine, Some(expected), "{}", pattern.text);
+        }
+    }
 }
 
 #[test]
