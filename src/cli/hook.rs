@@ -40,7 +40,7 @@ const INPUT_TIME: Duration = Duration::from_secs(1);
 const INPUT_LIMIT: usize = 32 << 20;
 
 /// Room for the first bytes of the event; few are longer. It grows with the event.
-const FIRST_READ: usize = 8 << 10;
+const FIRST_READ: usize = 4 << 10;
 
 /// A hook command as it was called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

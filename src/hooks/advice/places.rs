@@ -77,7 +77,7 @@ impl<'a> Found<'a> {
             tests: role::speaks_of_tests(terms()),
             documents: role::speaks_of_documents(terms()),
         };
-        let mut candidates = Vec::with_capacity(2 * PROPOSED);
+        let mut candidates = Vec::with_capacity(PROPOSED + EPISODES);
         by_text(question, query.terms, &mut candidates)?;
         by_episode(question, query, &mut candidates)?;
         by_symbol(question, prompt, &mut candidates)?;
