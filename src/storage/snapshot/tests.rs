@@ -141,6 +141,23 @@ fn everything(recall: &dyn Recall, project: i64) -> Result<String, StorageError>
             }
         }
     }
+    told += &all_searches(recall, project)?;
+    let mut tell = |what: &dyn std::fmt::Debug| writeln!(told, "{what:?}").unwrap();
+    tell(&recall.patterns(project)?);
+    for row in (1..60).chain([1_000_000]) {
+        tell(&recall.pattern_in(project, row)?);
+        tell(&recall.said_after(project, row, 0)?);
+        tell(&recall.decision_terms(project, row)?);
+        tell(&recall.episode_files(project, row)?);
+    }
+    tell(&recall.file_in(project, 1_000_000)?);
+    Ok(told)
+}
+
+/// What searches find, as text.
+fn all_searches(recall: &dyn Recall, project: i64) -> Result<String, StorageError> {
+    let mut told = String::new();
+    let mut tell = |what: &dyn std::fmt::Debug| writeln!(told, "{what:?}").unwrap();
     let terms = tokens::distinct("deploy the decision with token 1 2 login form refused nothing");
     let terms = recall.look_up(project, &Corpus::ALL, &terms)?;
     for term in &terms {
@@ -170,14 +187,6 @@ fn everything(recall: &dyn Recall, project: i64) -> Result<String, StorageError>
     let symbols = ["loginform".into()];
     let symbols = recall.look_up(project, &[Corpus::Files], &symbols)?;
     tell(&recall.search_symbols(project, &symbols, 40)?);
-    tell(&recall.patterns(project)?);
-    for row in (1..60).chain([1_000_000]) {
-        tell(&recall.pattern_in(project, row)?);
-        tell(&recall.said_after(project, row, 0)?);
-        tell(&recall.decision_terms(project, row)?);
-        tell(&recall.episode_files(project, row)?);
-    }
-    tell(&recall.file_in(project, 1_000_000)?);
     Ok(told)
 }
 
